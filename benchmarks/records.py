@@ -1,0 +1,225 @@
+"""The schema of what one cell leaves behind, and how it is written.
+
+A cell is one (data set, neuron, seed). It leaves two files:
+
+- ``results/runs/<data set>/<neuron>/<seed>.json`` (:class:`Record`): everything that follows
+  from code, parameters and seed alone. The same cell twice on a CPU gives the same bytes.
+- ``results/runs/<data set>/<neuron>/<seed>.host.json`` (:class:`Host`): everything that depends
+  on the clock or the machine (seconds, samples/s, versions, hardware).
+
+This module does not import torch, so tables and reports read records without it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmarks.errors import InputError
+
+SCHEMA = 1
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Strict(BaseModel):
+    """Unknown keys and wrong types are errors: a record is evidence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Hashes(_Strict):
+    """SHA-256 digests (first 16 hex digits) of what must match before two records are paired."""
+
+    protocol: str  # source text and settings of everything but the neuron
+    data: str  # frames, labels and splits
+    weights: str  # initial synapse weights
+    order: str  # order of the training samples over all epochs
+    neuron: str  # source text and arguments of the neuron
+
+
+class Curves(_Strict):
+    """One value an epoch."""
+
+    train_loss: list[float]
+    train_accuracy: list[float]
+    validation_accuracy: list[float]
+    gradient_norm: list[float]  # mean over the updates of an epoch, 2-norm over all parameters
+
+
+class Accuracy(_Strict):
+    """Fractions in [0, 1] at the best epoch (chosen on validation); test was read once."""
+
+    train: float
+    validation: float
+    test: float
+
+
+class Spikes(_Strict):
+    """Spikes of the test set at the best epoch, means over samples."""
+
+    per_sample: float
+    by_layer_and_step: dict[str, list[float]]  # layer -> [T], spikes per sample
+    firing_rate: dict[str, float]  # layer -> spikes per unit and time step
+    activation_sparsity: float  # fraction of unit-steps without a spike
+
+
+class SynOps(_Strict):
+    """Synaptic operations per test sample (NeuroBench's terms)."""
+
+    effective_acs: float  # accumulates caused by binary inputs that are not zero
+    effective_macs: float  # multiply-accumulates caused by other inputs that are not zero
+    dense: float  # multiply-accumulates of the same network were nothing sparse
+
+
+class Parameters(_Strict):
+    """Numbers of trainable values."""
+
+    training: int
+    inference: int
+
+
+class Fold(_Strict):
+    """What changes when the trained neuron is folded into its synapses, over the test set."""
+
+    spikes_before: int
+    spikes_differ: int  # unit-steps whose spike differs
+    predictions_differ: int
+
+
+class Association(_Strict):
+    """Association coefficients of one layer, one value a channel or unit."""
+
+    before: list[float]
+    after: list[float]
+
+
+class Failure(_Strict):
+    """Why a cell has no result."""
+
+    epoch: int
+    reason: str
+
+
+class Result(_Strict):
+    """What a cell that trained to its end measured."""
+
+    best_epoch: int  # 0-based
+    accuracy: Accuracy
+    confusion: list[list[int]]  # [true class][predicted class], test set
+    spikes: Spikes
+    synops: SynOps
+    parameters: Parameters
+    fold: Fold | None  # None: the neuron cannot fold itself
+    association: dict[str, Association] | None  # layer -> coefficients; None: it has none
+
+
+class Record(_Strict):
+    """One cell. ``result`` is None exactly when ``failure`` is not."""
+
+    schema_version: int = SCHEMA
+    dataset: str
+    neuron: str
+    seed: int
+    neuron_class: str
+    neuron_args: dict[str, Any]
+    classes: list[str]
+    hashes: Hashes
+    settings: dict[str, Any]  # the training section of params.yaml as it was used
+    curves: Curves
+    result: Result | None
+    failure: Failure | None
+
+    @property
+    def status(self) -> Literal["ok", "failed"]:
+        return "ok" if self.result is not None else "failed"
+
+
+class Host(_Strict):
+    """Where and how fast a cell ran."""
+
+    commit: str  # git commit, "unknown" outside a checkout
+    dirty: bool
+    versions: dict[str, str]
+    python: str
+    platform: str
+    cpu: str
+    device: str
+    driver: str | None
+    threads: int
+    deterministic: bool
+    compiled: bool
+    command: list[str]
+    started: str  # ISO 8601, UTC
+    train_seconds: float
+    train_samples_per_second: float
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` so that a reader sees the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def as_json(value: BaseModel | dict[str, Any]) -> str:
+    """Stable JSON text: sorted keys, shortest exact floats, a newline at the end."""
+    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    return json.dumps(plain, sort_keys=True, indent=1, allow_nan=False) + "\n"
+
+
+def record_path(runs: Path, dataset: str, neuron: str, seed: int) -> Path:
+    return runs / dataset / neuron / f"{seed}.json"
+
+
+def host_path(record: Path) -> Path:
+    return record.with_suffix(".host.json")
+
+
+def read_record(path: Path) -> Record:
+    """Read and check one record.
+
+    Raises InputError if the file is not JSON, does not fit the schema, or was written by
+    another version of the schema.
+    """
+    return _read(path, Record)
+
+
+def read_host(record: Path) -> Host | None:
+    """The host file beside a record, None where there is none."""
+    path = host_path(record)
+    return _read(path, Host) if path.exists() else None
+
+
+def read_runs(runs: Path) -> Iterator[tuple[Path, Record]]:
+    """Every record below ``runs``, in the order of their paths."""
+    for path in sorted(runs.glob("*/*/*.json")):
+        if not path.name.endswith(".host.json"):
+            yield path, read_record(path)
+
+
+def _read(path: Path, model: type[Model]) -> Model:
+    try:
+        return model.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(
+            f"{path}: not a valid {model.__name__.lower()}: {place}: {first['msg']}; "
+            "delete the file and run its cell again"
+        ) from error
