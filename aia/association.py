@@ -1,0 +1,126 @@
+"""What AIA adds to a neuron: an internal association that weighs the drive, learned in training.
+
+For output unit i with presynaptic spikes s_j(t), weights w_ij and association coefficient a_i:
+
+    y_i(t) = sum_j w_ij s_j(t)
+    I_i(t) = y_i(t) + relu(a_i) * sg(y_i(t))
+
+sg is the stop-gradient, our reading of the paper's "intermediate cache" (inferred);
+relu(a_i) w_ij are its "weighted weights" (inferred). Therefore
+
+    dL/da_i    = [a_i > 0] * sum_t delta_i(t) y_i(t)    no drive, no associative learning
+    dL/dw_ij   = sum_t delta_i(t) s_j(t)                through the first term alone
+    dL/ds_j(t) = sum_i delta_i(t) w_ij                  through the first term alone
+
+where delta_i(t) = dL/dI_i(t). Two forms of the same function:
+
+- :func:`on_drive` takes y and is the definition;
+- :func:`through_conv2d` and :func:`through_linear` move the association into the weights,
+  W' = W + relu(a) * sg(W), which costs nothing per activation, and makes folding exact: the
+  folded network multiplies by the very W' that training multiplied by.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Of the coefficients' normal distribution, from an author's early public training script.
+COEFFICIENT_MEAN = 0.2339
+COEFFICIENT_STD = 0.3971
+
+
+def on_drive(y: Tensor, a: Tensor) -> Tensor:
+    """I = y + relu(a) sg(y); y ``[T, B, C, ...]``, a ``[C]``, returns the shape of y."""
+    gain = F.relu(a).view(-1, *[1] * (y.dim() - 3))
+    return y + gain * y.detach()
+
+
+def scaled(weight: Tensor, a: Tensor) -> Tensor:
+    """W' = W + relu(a) W by output channel; weight ``[C, ...]`` or bias ``[C]``, a ``[C]``."""
+    return weight + F.relu(a).view(-1, *[1] * (weight.dim() - 1)) * weight
+
+
+class _Swap(torch.autograd.Function):
+    """A convolution by W' whose gradient to its input goes through W."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, effective: Tensor, weight: Tensor, bias: Tensor | None, geometry: Any
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.geometry, ctx.has_bias = geometry, bias is not None
+        return torch.ops.aten.convolution(
+            x, effective, bias, *geometry[:3], False, [0, 0], geometry[3]
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+        x, weight = ctx.saved_tensors
+        stride, padding, dilation, groups = ctx.geometry
+        needed = [ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.has_bias]
+        to_x, to_effective, to_bias = torch.ops.aten.convolution_backward(
+            gradients[0],
+            x,
+            weight,
+            [weight.shape[0]] if ctx.has_bias else None,
+            stride,
+            padding,
+            dilation,
+            False,
+            [0, 0],
+            groups,
+            needed,
+        )
+        return to_x, to_effective, None, to_bias, None
+
+
+def _effective(weight: Tensor, a: Tensor) -> Tensor:
+    """W' with dW'/dW = 1 and dW'/da = [a > 0] W."""
+    return weight + F.relu(a).view(-1, *[1] * (weight.dim() - 1)) * weight.detach()
+
+
+def through_conv2d(x: Tensor, synapse: nn.Conv2d, a: Tensor) -> Tensor:
+    """:func:`on_drive` of ``synapse(x)``; x ``[N, C_in, H, W]`` to ``[N, C, H', W']``.
+
+    Raises ValueError for padding given in words or other than zeros.
+    """
+    if isinstance(synapse.padding, str) or synapse.padding_mode != "zeros":
+        raise ValueError("association takes a convolution padded with a number of zeros")
+    geometry = (
+        list(synapse.stride),
+        list(synapse.padding),
+        list(synapse.dilation),
+        synapse.groups,
+    )
+    bias = None if synapse.bias is None else _effective(synapse.bias, a)
+    out: Tensor = _Swap.apply(  # type: ignore[no-untyped-call]
+        x, _effective(synapse.weight, a), synapse.weight, bias, geometry
+    )
+    return out
+
+
+class _SwapLinear(torch.autograd.Function):
+    """A linear layer by W' whose gradient to its input goes through W."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, effective: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return F.linear(x, effective)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        x, weight = ctx.saved_tensors
+        delta = gradients[0]
+        return delta @ weight, delta.flatten(0, -2).T @ x.flatten(0, -2), None
+
+
+def through_linear(x: Tensor, synapse: nn.Linear, a: Tensor) -> Tensor:
+    """:func:`on_drive` of ``synapse(x)``; x ``[..., D]`` to ``[..., C]``."""
+    y: Tensor = _SwapLinear.apply(  # type: ignore[no-untyped-call]
+        x, _effective(synapse.weight, a), synapse.weight
+    )
+    return y if synapse.bias is None else y + _effective(synapse.bias, a)

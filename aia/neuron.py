@@ -1,0 +1,91 @@
+"""Neurons as modules: thin shells over :mod:`aia.dynamics` and :mod:`aia.association`.
+
+The contract of every neuron here: ``neuron(drive) -> spikes``, both ``[T, B, C, ...]``, floating
+point, spikes 0 or 1, no state survives the call; built as ``Class(channels, **options)``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from aia import association, compiled
+from aia.dynamics import LIFParameters, Reset, check
+
+
+class LIF(nn.Module):
+    """Leaky integrate-and-fire units; the equations stand in :mod:`aia.dynamics`.
+
+    Raises ValueError for an option outside its range.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        decay: float = 0.5,
+        threshold: float = 1.0,
+        reset: Reset = "zero",
+        detach_reset: bool = True,
+        surrogate_width: float = 2.0,
+    ) -> None:
+        super().__init__()
+        self.channels = channels
+        self.parameters_of_lif = check(
+            LIFParameters(decay, threshold, reset, detach_reset, surrogate_width)
+        )
+
+    def forward(self, drive: Tensor) -> Tensor:
+        """``[T, B, C, ...]`` to spikes of the same shape."""
+        return compiled.lif(drive, self.parameters_of_lif)
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, {self.parameters_of_lif}"
+
+
+class AIA(LIF):
+    """LIF with the association "gain" of :mod:`aia.association`.
+
+    ``coefficient`` ``[C]`` is trained and drawn from a normal distribution with the mean and
+    standard deviation of an author's early public script. It is gone after :meth:`fold_into`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        decay: float = 0.5,
+        threshold: float = 1.0,
+        reset: Reset = "zero",
+        detach_reset: bool = True,
+        surrogate_width: float = 2.0,
+        mean: float = association.COEFFICIENT_MEAN,
+        std: float = association.COEFFICIENT_STD,
+    ) -> None:
+        super().__init__(channels, decay, threshold, reset, detach_reset, surrogate_width)
+        self.coefficient = nn.Parameter(torch.empty(channels).normal_(mean, std))
+
+    def forward(self, drive: Tensor) -> Tensor:
+        """``[T, B, C, ...]`` to spikes of the same shape."""
+        return super().forward(association.on_drive(drive, self.coefficient))
+
+    def forward_from(self, synapse: nn.Module, spikes: Tensor) -> Tensor:
+        """``self(synapse(spikes))`` with the association moved into the synapse's weights.
+
+        ``spikes`` ``[T, B, ...]``; ``synapse`` a Conv2d or Linear with as many outputs as this
+        neuron has channels. Raises TypeError for another synapse.
+        """
+        x = spikes.flatten(0, 1)
+        if isinstance(synapse, nn.Conv2d):
+            y = association.through_conv2d(x, synapse, self.coefficient)
+        elif isinstance(synapse, nn.Linear):
+            y = association.through_linear(x, synapse, self.coefficient)
+        else:
+            raise TypeError(f"association takes Conv2d or Linear, not {type(synapse).__name__}")
+        return super().forward(y.unflatten(0, spikes.shape[:2]))
+
+    @torch.no_grad()
+    def fold_into(self, synapse: nn.Conv2d | nn.Linear) -> LIF:
+        """Scale the synapse by 1 + relu(a) in place; returns the plain LIF that replaces this."""
+        for values in (synapse.weight, synapse.bias):
+            if values is not None:
+                values.copy_(association.scaled(values, self.coefficient))
+        return LIF(self.channels, *self.parameters_of_lif).to(synapse.weight.device)
