@@ -1,0 +1,1 @@
+"""Neurons that AIA is compared with; one file a library, none of which knows the suite."""

@@ -1,0 +1,105 @@
+"""Where a cell runs: determinism, threads, memory, and what is written down of the machine."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+import aia.compiled
+from benchmarks.records import Host
+
+_PACKAGES = ("torch", "snntorch", "spikingjelly", "numpy", "dvc")
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+
+
+def settle(threads: int = 1) -> torch.device:
+    """Prepare this process for a cell; returns the device it shall use.
+
+    One thread and deterministic algorithms, so that the same cell gives the same bits; freed
+    memory is kept, since giving it back and faulting it in again costs more than the neuron.
+    """
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    keep_freed_memory()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to serve blocks up to 32 MiB from a heap that it does not give back."""
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)
+        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def describe(device: torch.device, started: datetime, seconds: float, samples: int) -> Host:
+    """The host file of a cell that trained on ``samples`` samples in ``seconds``."""
+    return Host(
+        commit=_git("rev-parse", "HEAD") or "unknown",
+        dirty=bool(_git("status", "--porcelain", "--untracked-files=no")),
+        versions={name: _version(name) for name in _PACKAGES},
+        python=platform.python_version(),
+        platform=platform.platform(),
+        cpu=cpu_name(),
+        device=device_name(device),
+        driver=_driver() if device.type == "cuda" else None,
+        threads=torch.get_num_threads(),
+        deterministic=torch.are_deterministic_algorithms_enabled(),
+        compiled=aia.compiled.enabled(),
+        command=[Path(sys.argv[0]).name, *sys.argv[1:]],
+        started=started.isoformat(timespec="seconds"),
+        train_seconds=seconds,
+        train_samples_per_second=samples / seconds if seconds > 0 else 0.0,
+    )
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def device_name(device: torch.device) -> str:
+    """The name of the GPU, or of the processor."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()
+
+
+def cpu_name() -> str:
+    """The processor's own name where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _driver() -> str | None:
+    asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    return _output(asked)
+
+
+def _git(*words: str) -> str | None:
+    return _output(["git", *words])
+
+
+def _output(command: list[str]) -> str | None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

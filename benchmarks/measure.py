@@ -1,0 +1,219 @@
+"""What is measured of a trained network: accuracy, spikes, synaptic operations, the fold.
+
+SynOps follow NeuroBench's terms: an effective AC is an accumulate caused by a spike, an
+effective MAC a multiply-accumulate caused by an input that is not zero and not binary (here the
+event counts at the first synapse). They are counted by SpikingJelly's op_counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from spikingjelly.activation_based.op_counter import ACCounter, DispatchCounterMode
+from torch import Tensor, nn
+
+from aia import AIA, LIF, fold
+from benchmarks.errors import InputError
+from benchmarks.events import Split
+from benchmarks.networks import Block, Network
+from benchmarks.neurons import check
+from benchmarks.records import Association, Fold, Parameters, Spikes, SynOps
+
+EVALUATION_BATCH = 128
+
+
+def batches(split: Split, size: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """Frames ``[T, B, 2, H, W]`` float32 and labels ``[B]`` in the order they are stored."""
+    for start in range(0, len(split.labels), size):
+        yield take(split, slice(start, start + size), device)
+
+
+def take(split: Split, which: slice | np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Some samples of a split on the device; the cast to float happens there."""
+    frames = torch.from_numpy(np.ascontiguousarray(split.frames[which].swapaxes(0, 1)))
+    return frames.to(device).float(), torch.from_numpy(split.labels[which]).to(device)
+
+
+@torch.no_grad()
+def accuracy(network: Network, split: Split, device: torch.device) -> float:
+    """Fraction of samples whose largest logit is at their class."""
+    network.eval()
+    right = sum(
+        int((network(frames).argmax(1) == labels).sum())
+        for frames, labels in batches(split, EVALUATION_BATCH, device)
+    )
+    return right / len(split.labels)
+
+
+@dataclass
+class Activity:
+    """Sums over samples: what a pass over a split saw."""
+
+    samples: int = 0
+    predictions: list[Tensor] = field(default_factory=list)  # [B] each
+    spikes: dict[str, Tensor] = field(default_factory=dict)  # layer -> [T]
+    units: dict[str, int] = field(default_factory=dict)  # layer -> units
+    trains: dict[str, list[Tensor]] = field(default_factory=dict)  # layer -> bool [T, B, ...]
+    acs: float = 0.0
+    macs: float = 0.0
+    dense: float = 0.0
+
+
+@torch.no_grad()
+def activity(network: Network, split: Split, device: torch.device, synops: bool) -> Activity:
+    """One pass over a split with every spike kept; synaptic operations too, if asked for.
+
+    Raises InputError if a neuron gives anything but spikes.
+    """
+    network.eval()
+    seen = Activity(samples=len(split.labels))
+    for frames, _ in batches(split, EVALUATION_BATCH, device):
+        with _watching(network, seen, synops):
+            logits = network(frames)
+        seen.predictions.append(logits.argmax(1).cpu())
+    return seen
+
+
+@contextmanager
+def _watching(network: Network, seen: Activity, synops: bool) -> Iterator[None]:
+    """Hooks on every block that add what passes to ``seen``."""
+    handles = [
+        block.register_forward_hook(_watcher(name, seen, synops))
+        for name, block in network.blocks.items()
+    ]
+    readout = network.readout.register_forward_pre_hook(_readout_watcher(network, seen, synops))
+    try:
+        yield
+    finally:
+        for handle in [*handles, readout]:
+            handle.remove()
+
+
+def _watcher(name: str, seen: Activity, synops: bool):  # type: ignore[no-untyped-def]
+    def watch(block: nn.Module, inputs: tuple[Tensor], spikes: Tensor) -> None:
+        assert isinstance(block, Block)
+        check(spikes, spikes, name)
+        steps = spikes.flatten(1).sum(1, dtype=torch.float64).cpu()
+        seen.spikes[name] = seen.spikes.get(name, torch.zeros_like(steps)) + steps
+        seen.units[name] = spikes[0, 0].numel()
+        seen.trains.setdefault(name, []).append(spikes.bool().cpu())
+        if synops:
+            _add_synops(block.synapse, inputs[0].flatten(0, 1), seen)
+
+    return watch
+
+
+def _readout_watcher(network: Network, seen: Activity, synops: bool):  # type: ignore[no-untyped-def]
+    last = list(network.blocks)[-1]
+
+    def watch(readout: nn.Module, _: tuple[Tensor]) -> None:
+        if synops:  # the readout averages over time, so on hardware it sees the spikes one by one
+            _add_synops(readout, seen.trains[last][-1].float().flatten(0, 1), seen)
+
+    return watch
+
+
+def _add_synops(synapse: nn.Module, inputs: Tensor, seen: Activity) -> None:
+    active = (inputs != 0).to(inputs.dtype)
+    operations = synaptic_operations(synapse, active)
+    if torch.equal(active, inputs):
+        seen.acs += operations
+    else:
+        seen.macs += operations
+    seen.dense += inputs.shape[0] * synaptic_operations(synapse, torch.ones_like(inputs[:1]))
+
+
+def synaptic_operations(synapse: nn.Module, active: Tensor) -> int:
+    """Uses of a weight by an input of 0 and 1, ``[N, ...]``, padding not counted."""
+    counter = ACCounter()
+    with torch.no_grad(), DispatchCounterMode([counter]):
+        synapse(active.to(next(synapse.parameters()).device))
+    return int(counter.get_total())
+
+
+def confusion(activity: Activity, split: Split, classes: int) -> list[list[int]]:
+    """``[true][predicted]`` counts."""
+    flat = split.labels * classes + torch.cat(activity.predictions).numpy()
+    counts: list[list[int]] = np.bincount(flat, minlength=classes**2).reshape(classes, -1).tolist()
+    return counts
+
+
+def spikes_of(activity: Activity) -> Spikes:
+    """Means over the samples of a pass."""
+    n = activity.samples
+    total = sum(float(steps.sum()) for steps in activity.spikes.values())
+    sites = sum(activity.units[name] * len(steps) for name, steps in activity.spikes.items())
+    return Spikes(
+        per_sample=total / n,
+        by_layer_and_step={k: (steps / n).tolist() for k, steps in activity.spikes.items()},
+        firing_rate={
+            k: float(steps.sum()) / (n * activity.units[k] * len(steps))
+            for k, steps in activity.spikes.items()
+        },
+        activation_sparsity=1 - total / (n * sites),
+    )
+
+
+def synops_of(activity: Activity) -> SynOps:
+    """Means over the samples of a pass."""
+    n = activity.samples
+    return SynOps(
+        effective_acs=activity.acs / n, effective_macs=activity.macs / n, dense=activity.dense / n
+    )
+
+
+def folds(network: Network) -> bool:
+    """Whether any neuron folds into its synapse."""
+    return any(hasattr(block.neuron, "fold_into") for block in network.blocks.values())
+
+
+def fold_effect(
+    network: Network, before: Activity, split: Split, device: torch.device
+) -> tuple[Fold | None, Parameters]:
+    """What folding changes over a split, and the parameters left afterwards."""
+    training = trainable(network)
+    if not folds(network):
+        return None, Parameters(training=training, inference=training)
+    folded = fold(network)
+    assert isinstance(folded, Network)
+    if any(type(block.neuron) is not LIF for block in folded.blocks.values()):
+        raise InputError("a folded neuron left something else than a plain LIF behind")
+    after = activity(folded, split, device, synops=False)
+    differ = sum(
+        int((a != b).sum())
+        for name, trains in before.trains.items()
+        for a, b in zip(trains, after.trains[name], strict=True)
+    )
+    predictions = torch.cat(before.predictions) != torch.cat(after.predictions)
+    total = sum(int(steps.sum()) for steps in before.spikes.values())
+    effect = Fold(
+        spikes_before=total, spikes_differ=differ, predictions_differ=int(predictions.sum())
+    )
+    return effect, Parameters(training=training, inference=trainable(folded))
+
+
+def trainable(network: nn.Module) -> int:
+    """Number of trainable values."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def coefficients(network: Network) -> dict[str, list[float]]:
+    """Association coefficients by layer; empty for neurons that have none."""
+    return {
+        name: block.neuron.coefficient.detach().cpu().tolist()
+        for name, block in network.blocks.items()
+        if isinstance(block.neuron, AIA)
+    }
+
+
+def association_of(
+    before: dict[str, list[float]], after: dict[str, list[float]]
+) -> dict[str, Association] | None:
+    """Coefficients before and after training side by side."""
+    if not before:
+        return None
+    return {k: Association(before=before[k], after=after[k]) for k in before}

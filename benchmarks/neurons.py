@@ -1,0 +1,154 @@
+"""An alias of params.yaml or an import path -> a neuron, and the hash of what it is."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import aia
+import baselines.snntorch
+import baselines.spikingjelly
+from benchmarks.errors import InputError, unknown
+from benchmarks.params import Matched, NeuronParams
+from benchmarks.source import digest, digest_of_files
+
+Build = Callable[[int], nn.Module]  # channels -> neuron
+
+_LIBRARIES = {
+    "spikingjelly": (baselines.spikingjelly, baselines.spikingjelly.SpikingJellyNeuron),
+    "snntorch": (baselines.snntorch, baselines.snntorch.SnnTorchNeuron),
+}
+
+
+def resolve(path: str) -> type:
+    """The class at ``module:Class``.
+
+    Raises InputError if the module does not import or has no such class.
+    """
+    module_name, _, class_name = path.partition(":")
+    sys.path.insert(0, str(Path.cwd()))  # a user's own package in the working directory
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise InputError(
+            f"neuron class {path!r}: importing {module_name} failed: {error}"
+        ) from error
+    finally:
+        sys.path.remove(str(Path.cwd()))
+    found = getattr(module, class_name, None)
+    if not inspect.isclass(found):
+        classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
+        raise unknown(f"class of {module_name}", class_name, classes)
+    return found
+
+
+def _library(cls: type) -> str | None:
+    return next((name for name, (file, _) in _LIBRARIES.items() if file.owns(cls)), None)
+
+
+def _options(cls: type, params: NeuronParams, matched: Matched) -> dict[str, Any]:
+    """What the class is built with: matched options, overridden by its own arguments."""
+    if not params.match:
+        return dict(params.args)
+    library = _library(cls)
+    if library is not None:
+        try:
+            options = _LIBRARIES[library][0].matched_options(cls, matched.model_dump())
+        except ValueError as error:
+            raise InputError(f"neuron class {params.class_!r}: {error}") from error
+    else:
+        signature = inspect.signature(cls).parameters.values()
+        takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature)
+        names = {p.name for p in signature} if not takes_all else set(_KNOWN_TO_OURS)
+        options = {k: v for k, v in matched.model_dump().items() if k in names}
+    return {**options, **params.args}
+
+
+_KNOWN_TO_OURS = ("decay", "threshold", "reset", "detach_reset", "surrogate_width")
+
+
+def builder(params: NeuronParams, matched: Matched) -> Build:
+    """A function from a number of channels to a neuron.
+
+    Raises InputError for a class that does not import or refuses its arguments.
+    """
+    cls = resolve(params.class_)
+    options = _options(cls, params, matched)
+    library = _library(cls)
+
+    def build(channels: int) -> nn.Module:
+        try:
+            if library is not None:
+                return _LIBRARIES[library][1](cls, options)
+            built: nn.Module = cls(channels, **options)
+        except (TypeError, ValueError, AssertionError) as error:
+            raise InputError(
+                f"neuron class {params.class_!r} refuses its arguments {sorted(options)}: {error}"
+            ) from error
+        return built
+
+    return build
+
+
+def source_hash(params: NeuronParams, matched: Matched) -> str:
+    """Hash of what the neuron is: its source or library version, arguments, matched options."""
+    cls = resolve(params.class_)
+    here = Path(aia.__file__).parent
+    library = _library(cls)
+    own = Path(inspect.getfile(cls))
+    if library is not None:
+        adapter = Path(inspect.getfile(_LIBRARIES[library][1]))
+        source = digest(version(library), digest_of_files([adapter]))
+        if not cls.__module__.startswith(library):  # derived from a library's class by the user
+            source = digest(source, digest_of_files([own]))
+    elif cls.__module__.partition(".")[0] in ("aia", "baselines"):
+        source = digest_of_files({*here.glob("*.py"), own})
+    else:
+        source = digest_of_files([own])
+    options = json.dumps([params.class_, params.args, params.match], sort_keys=True)
+    return digest(source, options, matched.model_dump_json() if params.match else "")
+
+
+def check(spikes: Tensor, drive: Tensor, name: str) -> None:
+    """Raise InputError unless ``spikes`` has the shape of ``drive`` and holds 0 and 1 alone."""
+    if not isinstance(spikes, Tensor) or spikes.shape != drive.shape:
+        found = tuple(spikes.shape) if isinstance(spikes, Tensor) else type(spikes).__name__
+        raise InputError(
+            f"neuron {name!r} must return the shape of its drive "
+            f"{tuple(drive.shape)} ([T, B, C, ...]), not {found}"
+        )
+    if torch.isnan(spikes).any():
+        raise InputError(f"neuron {name!r} returned NaN; spikes must be 0 or 1")
+    if not ((spikes == 0) | (spikes == 1)).all():
+        worst = spikes[(spikes != 0) & (spikes != 1)][0].item()
+        raise InputError(f"neuron {name!r} returned {worst:.4g}; spikes must be 0 or 1")
+
+
+def check_contract(build: Build, name: str, steps: int) -> None:
+    """Try a neuron on a convolution's drive and on a linear layer's, ``[T, B, C, ...]``.
+
+    Raises InputError if it fails, or if what it returns is not spikes.
+    """
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((steps, 2, 3, 4, 4), (steps, 2, 3)):
+        drive = torch.randn(shape, generator=generator) * 2
+        try:
+            with torch.no_grad(), torch.random.fork_rng():
+                spikes = build(3)(drive)
+        except InputError:
+            raise
+        except Exception as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(
+                f"neuron {name!r} failed on a drive of shape {tuple(shape)}: {reason}"
+            ) from error
+        check(spikes, drive, name)

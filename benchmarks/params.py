@@ -1,0 +1,108 @@
+"""params.yaml, typed and checked. The only module that reads it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError
+
+from benchmarks.errors import InputError, unknown
+
+Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class NeuronParams(_Section):
+    """One row of the tables: an import path ``module:Class`` and the arguments it gets."""
+
+    class_: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] = Field(alias="class")
+    args: dict[str, Any] = {}
+    match: StrictBool = False  # give it the options of the section `matched`
+
+
+class Matched(_Section):
+    """Neuron options that mean the same in every library."""
+
+    decay: float = Field(0.5, ge=0, le=1)
+    threshold: float = Field(1.0, gt=0)
+    reset: Literal["zero", "subtract"] = "zero"
+    detach_reset: StrictBool = True
+    surrogate: Literal["atan"] = "atan"
+    surrogate_width: float = Field(2.0, gt=0)
+
+
+class Training(_Section):
+    """The budget and the network: the same for every neuron."""
+
+    rule: Literal["bptt", "asf"] = "bptt"
+    epochs: int = Field(10, ge=1)
+    batch: int = Field(64, ge=1)
+    learning_rate: float = Field(0.005, gt=0)
+    optimizer: Literal["adam", "sgd"] = "adam"
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["constant", "cosine"] = "constant"
+    steps: int = Field(10, ge=1)  # time steps T
+    channels: tuple[int, ...] = (16, 32)  # of the convolutions
+    hidden: int = Field(64, ge=1)  # units of the hidden linear layer
+
+
+class Params(_Section):
+    """The whole of params.yaml."""
+
+    root: str = "."  # for dvc.yaml: from the profile's folder to the project's root
+    at: str = ""  # for dvc.yaml: from the project's root to the profile's folder
+    datasets: list[str] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    neuron: dict[Alias, NeuronParams] = Field(min_length=1)
+    matched: Matched = Matched()
+    training: Training = Training()
+
+    def neuron_named(self, alias: str) -> NeuronParams:
+        """Raises InputError with the nearest alias for one that is not there."""
+        if alias not in self.neuron:
+            raise unknown("neuron", alias, self.neuron)
+        return self.neuron[alias]
+
+
+def read(path: Path) -> Params:
+    """Read and check ``path``.
+
+    Raises InputError naming the file, the key and what was expected there.
+    """
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; run from the project's root") from error
+    except yaml.YAMLError as error:
+        reason = re.sub(r"\s+", " ", str(error))
+        raise InputError(f"{path}: not YAML: {reason}") from error
+    try:
+        return Params.model_validate(loaded)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_explain(error)}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    """The first fault as ``key: expected, found``."""
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"]) or "top level"
+    if fault["type"] == "extra_forbidden":
+        return f"{key}: unknown key; expected one of {', '.join(_keys_beside(fault['loc']))}"
+    return f"{key}: {fault['msg'][0].lower()}{fault['msg'][1:]}, found {fault['input']!r}"
+
+
+def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
+    """The keys that the section holding ``place`` takes."""
+    sections: dict[str, type[BaseModel]] = {
+        "neuron": NeuronParams,
+        "matched": Matched,
+        "training": Training,
+    }
+    section = sections[str(place[0])] if len(place) > 1 else Params
+    return [field.alias or name for name, field in section.model_fields.items()]

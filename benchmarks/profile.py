@@ -1,0 +1,54 @@
+"""Where a profile keeps its things: a folder with params.yaml, results/ and reports/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Paths of one profile; ``folder`` is the project's root for profile quick."""
+
+    folder: Path
+
+    @property
+    def params(self) -> Path:
+        return self.folder / "params.yaml"
+
+    @property
+    def runs(self) -> Path:
+        return self.folder / "results" / "runs"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "results" / "data"
+
+    @property
+    def specs(self) -> Path:
+        return self.folder / "results" / "specs"
+
+    @property
+    def throughput(self) -> Path:
+        return self.folder / "results" / "throughput"
+
+    @property
+    def tables(self) -> Path:
+        return self.folder / "results" / "tables"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "results" / "checkpoints"
+
+    @property
+    def figures(self) -> Path:
+        return self.folder / "reports" / "figures"
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "reports" / "index.html"
+
+    @property
+    def events(self) -> Path:
+        """Cache of generated frames, shared by all profiles of one working directory."""
+        return Path(".cache") / "events"

@@ -1,0 +1,80 @@
+"""Matched means: for one (data set, seed) everything but the neuron is bit-identical."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.networks import Network
+from benchmarks.params import Training
+from benchmarks.source import digest, digest_of_files
+
+# What a cell does follows from these files and the training section alone.
+_FILES = ("protocol", "networks", "train", "asf", "measure")
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Independent seeds drawn from (data set, seed)."""
+
+    synapses: int
+    neurons: int
+    order: int
+
+
+def seeds_of(dataset: str, seed: int) -> Seeds:
+    """Seeds of one cell; the neuron is not asked, so all neurons get the same."""
+    sequence = np.random.SeedSequence([zlib.crc32(dataset.encode()), seed])
+    return Seeds(*(int(word) for word in sequence.generate_state(3)))
+
+
+def epoch_order(seed: int, epoch: int, samples: int) -> Tensor:
+    """Indices ``[samples]`` of one epoch; any epoch without those before it, so resume is exact."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    return torch.randperm(samples, generator=generator)
+
+
+def order_hash(seed: int, epochs: int, samples: int) -> str:
+    """Digest of the order of samples over all epochs."""
+    orders = (epoch_order(seed, epoch, samples).numpy().tobytes() for epoch in range(epochs))
+    return digest(*orders)
+
+
+def weights_hash(network: Network) -> str:
+    """Digest of every synapse's weights, the neurons' own parameters left out."""
+    synapses = {
+        name: values for name, values in network.state_dict().items() if ".neuron." not in name
+    }
+    parts = [name.encode() + values.numpy().tobytes() for name, values in sorted(synapses.items())]
+    return digest(*parts)
+
+
+def protocol_hash(training: Training) -> str:
+    """Digest of the source and the settings of everything but neuron, data and seed."""
+    here = Path(__file__).parent
+    source = digest_of_files(here / f"{name}.py" for name in _FILES)
+    return digest(source, training.model_dump_json())
+
+
+def make_optimizer(network: Network, training: Training) -> torch.optim.Optimizer:
+    """Adam or SGD with momentum 0.9 over everything that trains."""
+    values = [p for p in network.parameters() if p.requires_grad]
+    kind = torch.optim.Adam if training.optimizer == "adam" else torch.optim.SGD
+    options = {"lr": training.learning_rate, "weight_decay": training.weight_decay}
+    if "momentum" in inspect.signature(kind).parameters:
+        options["momentum"] = 0.9
+    return kind(values, fused=True, **options)  # type: ignore[arg-type]
+
+
+def learning_rate(training: Training, update: int, updates: int) -> float:
+    """Learning rate of one update of ``updates`` in all."""
+    if training.schedule == "constant":
+        return training.learning_rate
+    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * update / updates))

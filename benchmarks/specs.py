@@ -1,0 +1,27 @@
+"""What DVC watches instead of source files: hashes that a comment does not change."""
+
+from __future__ import annotations
+
+from benchmarks.neurons import builder, check_contract, source_hash
+from benchmarks.params import Params
+from benchmarks.profile import Profile
+from benchmarks.protocol import protocol_hash
+from benchmarks.records import as_json, write_atomic
+
+
+def write_specs(params: Params, profile: Profile) -> None:
+    """One file for the protocol and one a neuron; files of neurons that are gone are removed.
+
+    Raises InputError, before anything is trained, for a neuron that breaks the contract.
+    """
+    neurons = profile.specs / "neurons"
+    for alias, neuron in params.neuron.items():
+        check_contract(builder(neuron, params.matched), alias, params.training.steps)
+    for alias, neuron in params.neuron.items():
+        spec = {"class": neuron.class_, "hash": source_hash(neuron, params.matched)}
+        write_atomic(neurons / f"{alias}.json", as_json(spec))
+    for file in neurons.glob("*.json"):
+        if file.stem not in params.neuron:
+            file.unlink()
+    protocol = {"hash": protocol_hash(params.training)}
+    write_atomic(profile.specs / "protocol.json", as_json(protocol))
