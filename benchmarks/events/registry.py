@@ -1,0 +1,129 @@
+"""The data sets by name: built once, kept in a cache, checked whenever they are read."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from functools import cache as memoised
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from benchmarks.errors import InputError, unknown
+from benchmarks.events import digits, motion, vehicles
+from benchmarks.events.frames import to_frames
+from benchmarks.events.scenes import DURATION_US, FRAME_US, SENSOR, Scenes
+from benchmarks.events.sets import EventSet, Split, split_sources
+from benchmarks.events.simulate import simulate_batch
+from benchmarks.records import write_atomic_bytes
+from benchmarks.source import digest, digest_of_files
+
+_SEED = 20230604
+_FRACTIONS = (0.15, 0.2)  # of the sources: validation, test
+_BATCH = 64  # recordings rendered at once, bounds the memory
+
+
+def _builder(
+    name: str, classes: tuple[str, ...], scenes: Callable[[np.random.Generator], Scenes]
+) -> Callable[[int], EventSet]:
+    return lambda steps: _record(name, classes, scenes, steps)
+
+
+SETS: dict[str, Callable[[int], EventSet]] = {
+    "dvs_digits": _builder("dvs_digits", digits.CLASSES, digits.scenes),
+    "dvs_vehicles": _builder("dvs_vehicles", vehicles.CLASSES, vehicles.scenes),
+    "dvs_motion": _builder("dvs_motion", motion.CLASSES, motion.scenes),
+}
+
+
+def ensure(name: str, steps: int, cache: Path) -> EventSet:
+    """The data set ``name`` in ``steps`` frames, from ``cache`` or built into it.
+
+    The cached file is named after a hash of the source that makes it, so a change of a generator
+    makes a new file; one that does not hold what it should is made again.
+    Raises InputError for a name or a number of steps that cannot be.
+    """
+    if name not in SETS:
+        raise unknown("data set", name, SETS)
+    if not 1 <= steps <= DURATION_US:
+        raise InputError(f"data set {name!r}: {steps} steps; give 1 or more")
+    path = cache / f"{name}-{steps}-{_source_hash()}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        kept = _load(path)
+        if kept is not None:
+            return kept
+        made = SETS[name](steps)
+        write_atomic_bytes(path, _packed(made))
+        return made
+
+
+def _record(
+    name: str,
+    classes: tuple[str, ...],
+    scenes: Callable[[np.random.Generator], Scenes],
+    steps: int,
+) -> EventSet:
+    """Draw the scenes, film them and split them by source."""
+    draw, film, deal = np.random.default_rng([_SEED, *name.encode()]).spawn(3)
+    made = scenes(draw)
+    frames = np.concatenate(
+        [
+            np.stack(
+                [
+                    to_frames(events, DURATION_US, steps, SENSOR.height, SENSOR.width)
+                    for events in simulate_batch(made.render(chosen), FRAME_US, SENSOR, film)
+                ]
+            )
+            for chosen in np.split(
+                np.arange(len(made.labels)), range(_BATCH, len(made.labels), _BATCH)
+            )
+        ]
+    )
+    parts = split_sources(made.labels, made.sources, _FRACTIONS, deal)
+    splits = {
+        part: Split(frames[index], made.labels[index], made.sources[index])
+        for part, index in parts.items()
+    }
+    return EventSet(name, classes, **splits)
+
+
+@memoised
+def _source_hash() -> str:
+    """Of everything that decides what a data set holds, library versions included."""
+    return digest(digest_of_files(Path(__file__).parent.glob("*.py")), np.__version__)
+
+
+def _packed(event_set: EventSet) -> bytes:
+    arrays = {
+        f"{part}_{kind}": getattr(split, kind)
+        for part, split in event_set.splits().items()
+        for kind in ("frames", "labels", "sources")
+    }
+    file = io.BytesIO()
+    np.savez(
+        file,
+        allow_pickle=False,
+        name=np.array(event_set.name),
+        classes=np.array(event_set.classes),
+        digest=np.array(event_set.digest),
+        **arrays,
+    )
+    return file.getvalue()
+
+
+def _load(path: Path) -> EventSet | None:
+    """The kept data set; None where there is none, or one that is not what was written."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            splits = {
+                part: Split(*(kept[f"{part}_{kind}"] for kind in ("frames", "labels", "sources")))
+                for part in ("train", "validation", "test")
+            }
+            classes = tuple(str(name) for name in kept["classes"])
+            event_set = EventSet(str(kept["name"]), classes, **splits)
+            return event_set if event_set.digest == str(kept["digest"]) else None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None

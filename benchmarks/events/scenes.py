@@ -1,0 +1,51 @@
+"""What the three simulated data sets share: the camera, its clock, and moving pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.events.simulate import Sensor
+
+SENSOR = Sensor()
+FRAME_US = 2000  # between two rendered frames
+FRAMES = 51  # rendered frames a recording
+DURATION_US = FRAME_US * (FRAMES - 1)
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Recordings to make: everything is drawn already, only rendering is left."""
+
+    labels: NDArray[np.int64]  # [N]
+    sources: NDArray[np.int64]  # [N] id of the underlying image or scene
+    render: Callable[[NDArray[np.int64]], NDArray[np.float64]]  # indices [n] -> [n, F, H, W]
+
+
+def window(
+    picture: NDArray[np.float64], left: NDArray[np.float64], top: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Look at each picture through the sensor's moving window, ``[n, F, H, W]``.
+
+    ``picture``: ``[n, h, w]``, at least one pixel larger than the window wherever it goes.
+    ``left``, ``top``: ``[n, F]``, the window's corner in pixels; between pixels it interpolates.
+    """
+    which = np.arange(len(picture))[:, np.newaxis, np.newaxis]
+    row, down = _whole_and_part(top, SENSOR.height)
+    column, right = _whole_and_part(left, SENSOR.width)
+    rows = picture[which, row] * (1 - down) + picture[which, row + 1] * down
+    flat = rows.swapaxes(2, 3)  # [n, F, w, H]: columns lie together, so taking them is a copy
+    frame = np.arange(left.shape[1])[np.newaxis, :, np.newaxis]
+    seen = flat[which, frame, column] * (1 - right) + flat[which, frame, column + 1] * right
+    return np.ascontiguousarray(seen.swapaxes(2, 3))
+
+
+def _whole_and_part(
+    corner: NDArray[np.float64], size: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Pixel indices ``[n, F, size]`` and the fraction beyond them ``[n, F, 1, 1]``."""
+    whole = np.floor(corner).astype(np.int64)
+    return whole[..., np.newaxis] + np.arange(size), (corner - whole)[..., np.newaxis, np.newaxis]
