@@ -1,23 +1,43 @@
 """The dynamics under torch.compile, on CPU and CUDA alike; eager where that does not work.
 
-The compiled function sees ``[T, N]`` with N marked dynamic, so one kernel for each T, dtype and
+The compiled functions see every size but T marked dynamic, so one kernel for each T, dtype and
 set of options serves layers and batches of any size, and what it computes does not depend on
-which sizes came first. The compiler's cache on disk (``TORCHINDUCTOR_CACHE_DIR``) carries the
-kernels over to later processes. ``AIA_COMPILE=0`` asks for the eager path.
+which sizes came first. Nothing but the drive is kept for the backward pass: recomputing the
+membrane potential in registers is cheaper than reading it from memory. The compiler's cache on
+disk (``TORCHINDUCTOR_CACHE_DIR``) carries the kernels over to later processes.
+``AIA_COMPILE=0`` asks for the eager path.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
+from aia import association, dynamics
 from aia.dynamics import LIFParameters
-from aia.dynamics import lif as eager_lif
 
-_compiled = torch.compile(eager_lif, fullgraph=True)
+
+def _lif(drive: Tensor, p: LIFParameters) -> Tensor:
+    out: Tensor = checkpoint(dynamics.lif, drive, p, use_reentrant=False)
+    return out
+
+
+def _associated_lif_eager(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
+    return dynamics.lif(association.on_drive(drive, a), p)
+
+
+def _associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
+    out: Tensor = checkpoint(_associated_lif_eager, drive, a, p, use_reentrant=False)
+    return out
+
+
+_compiled_lif = torch.compile(_lif, fullgraph=True)
+_compiled_associated_lif = torch.compile(_associated_lif, fullgraph=True)
 _broken = False
 
 
@@ -28,17 +48,49 @@ def enabled() -> bool:
 
 def lif(drive: Tensor, p: LIFParameters) -> Tensor:
     """As :func:`aia.dynamics.lif`, compiled where that works, with one warning where not."""
+    shape = drive.shape
+    if not _worth_it(shape[0], drive[0].numel() if shape[0] else 0):
+        return dynamics.lif(drive, p)
+    flat = _any_size(drive.reshape(shape[0], -1), 1)
+    return _or_eager(
+        lambda: _compiled_lif(flat, p).view(shape), lambda: dynamics.lif(drive, p)
+    )
+
+
+def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
+    """:func:`lif` of :func:`aia.association.on_drive`, in one kernel.
+
+    drive ``[T, B, C, ...]``, a ``[C]``.
+    """
+    shape = drive.shape
+    if not _worth_it(*shape[:3]):
+        return _associated_lif_eager(drive, a, p)
+    flat = drive.reshape(*shape[:3], -1) if drive.dim() > 3 else drive
+    flat = _any_size(flat, *(i for i in range(1, flat.dim()) if flat.shape[i] > 1))
+    return _or_eager(
+        lambda: _compiled_associated_lif(flat, a, p).view(shape),
+        lambda: _associated_lif_eager(drive, a, p),
+    )
+
+
+def _worth_it(*sizes: int) -> bool:
+    """A size of 0 or 1 cannot be marked dynamic, and is not worth a kernel."""
+    return enabled() and sizes[0] > 0 and all(size > 1 for size in sizes[1:])
+
+
+def _any_size(x: Tensor, *dims: int) -> Tensor:
+    for dim in dims:
+        torch._dynamo.maybe_mark_dynamic(x, dim)
+    return x
+
+
+def _or_eager(compiled: Callable[[], Tensor], eager: Callable[[], Tensor]) -> Tensor:
     global _broken
-    # a width of 0 or 1 cannot be marked dynamic, and is not worth a kernel
-    if not enabled() or drive.shape[0] == 0 or drive[0].numel() < 2:
-        return eager_lif(drive, p)
-    flat = drive.reshape(drive.shape[0], -1)
-    torch._dynamo.maybe_mark_dynamic(flat, 1)
     try:
-        return _compiled(flat, p).view(drive.shape)
+        return compiled()
     except Exception as error:
-        spikes = eager_lif(drive, p)  # raises itself if the drive is what is wrong
+        spikes = eager()  # raises itself if the drive is what is wrong
         _broken = True
         reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
-        warnings.warn(f"torch.compile does not work here, running eager: {reason}", stacklevel=2)
+        warnings.warn(f"torch.compile does not work here, running eager: {reason}", stacklevel=4)
         return spikes

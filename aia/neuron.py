@@ -65,7 +65,7 @@ class AIA(LIF):
 
     def forward(self, drive: Tensor) -> Tensor:
         """``[T, B, C, ...]`` to spikes of the same shape."""
-        return super().forward(association.on_drive(drive, self.coefficient))
+        return compiled.associated_lif(drive, self.coefficient, self.parameters_of_lif)
 
     def forward_from(self, synapse: nn.Module, spikes: Tensor) -> Tensor:
         """``self(synapse(spikes))`` with the association moved into the synapse's weights.

@@ -12,6 +12,7 @@ from typing import Annotated
 # before torch is imported anywhere: compiled kernels outlive the process and a reboot
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(".cache", "inductor").absolute()))
 
+
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -52,7 +53,8 @@ def choose_profile(
 @app.command()
 def data(context: typer.Context, dataset: Dataset) -> None:
     """Make or find a data set and write its manifest."""
-    from benchmarks.events import ensure, write_manifest
+    from benchmarks.events import ensure
+    from benchmarks.manifests import write_manifest
 
     profile, params = _opened(context)
     made = ensure(dataset, params.training.steps, profile.events)

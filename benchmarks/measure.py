@@ -131,7 +131,7 @@ def synaptic_operations(synapse: nn.Module, active: Tensor) -> int:
     """Uses of a weight by an input of 0 and 1, ``[N, ...]``, padding not counted."""
     counter = ACCounter()
     with torch.no_grad(), DispatchCounterMode([counter]):
-        synapse(active.to(next(synapse.parameters()).device))
+        synapse.forward(active.to(next(synapse.parameters()).device))  # past the hooks
     return int(counter.get_total())
 
 
