@@ -7,6 +7,8 @@ posts and the same movement; only where the parts sit tells them apart.
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,14 +20,15 @@ _PARTS = 5  # body, cabin, window, wheel, wheel
 _SIZE = 72  # pixels, of the picture that holds the parts
 _POSTS = 4
 _WORLD = 64  # pixels, length of the strip of posts
-_NEAR = 5.0  # pixels that the scrambled parts may lie off the vehicle's centre
+_LOOSE = 0.8  # pixels that a part may lie off its place, in both classes
+# Six places about the body, three above and three below, each from left to right.
+_CABIN, _WHEELS = 1, (3, 5)  # where a vehicle has them
 
 
 def scenes(generator: np.random.Generator) -> Scenes:
     """Two recordings a scene: the vehicle and its parts scrambled."""
     sizes, shades = _parts(generator)
-    together = _assembled(sizes)
-    places = np.stack([together, _scrambled(together, generator)], axis=1)
+    places = _places(sizes, generator)
     left, top = _drives(generator)
     posts = _posts(generator)
     drift = generator.uniform(-6, 6, (_SCENES, 1)) * np.linspace(0, 1, FRAMES)
@@ -58,20 +61,33 @@ def _parts(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray
     return sizes, shades
 
 
-def _assembled(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Centres ``[S, parts, 2]`` (x, y) of the vehicle's parts, the body at the origin."""
-    centres = np.zeros_like(sizes)
-    centres[:, 1, 1] = centres[:, 2, 1] = -sizes[:, 0, 1] - sizes[:, 1, 1] + 0.5
-    centres[:, 3:, 1] = sizes[:, :1, 1]
-    centres[:, 3, 0], centres[:, 4, 0] = -0.6 * sizes[:, 0, 0], 0.6 * sizes[:, 0, 0]
+def _places(
+    sizes: NDArray[np.float64], generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Centres ``[S, 2, parts, 2]`` (x, y), the body at the origin: the vehicle, scrambled."""
+    slots = np.stack([np.broadcast_to([_CABIN, *_WHEELS], (_SCENES, 3)), _scrambled(generator)], 1)
+    along, below = slots % 3 - 1, slots // 3
+    side = np.where(below == 1, 1.0, -1.0)
+    body = sizes[:, np.newaxis, :1]
+    centres = np.zeros((_SCENES, 2, _PARTS, 2))
+    attached = [1, 3, 4]  # cabin and wheels; the window sits in the cabin
+    centres[:, :, attached, 0] = 0.6 * body[..., 0] * along
+    centres[:, :, attached, 1] = side * body[..., 1]
+    centres[:, :, 1, 1] += side[:, :, 0] * (sizes[:, np.newaxis, 1, 1] - 0.5)
+    centres[:, :, attached] += generator.uniform(-_LOOSE, _LOOSE, (_SCENES, 1, 3, 2))
+    centres[:, :, 2] = centres[:, :, 1]
     return centres
 
 
-def _scrambled(
-    centres: NDArray[np.float64], generator: np.random.Generator
-) -> NDArray[np.float64]:
-    """The same parts about the same middle, each moved on its own."""
-    return centres + generator.uniform(-_NEAR, _NEAR, centres.shape)
+def _scrambled(generator: np.random.Generator) -> NDArray[np.int64]:
+    """Places ``[S, 3]`` of cabin, wheel and wheel: any three but a vehicle's."""
+    every = [
+        (cabin, *wheels)
+        for cabin in range(6)
+        for wheels in combinations([place for place in range(6) if place != cabin], 2)
+        if (cabin, wheels) != (_CABIN, _WHEELS)
+    ]
+    return np.array(every)[generator.integers(0, len(every), _SCENES)]
 
 
 def _picture(
