@@ -18,7 +18,7 @@ CLASSES = ("vehicle", "scrambled")
 _SCENES = 920
 _PARTS = 5  # body, cabin, window, wheel, wheel
 _SIZE = 72  # pixels, of the picture that holds the parts
-_POSTS = 4
+_POSTS = 6
 _WORLD = 64  # pixels, length of the strip of posts
 _LOOSE = 0.8  # pixels that a part may lie off its place, in both classes
 # Six places about the body, three above and three below, each from left to right.
@@ -31,7 +31,7 @@ def scenes(generator: np.random.Generator) -> Scenes:
     places = _places(sizes, generator)
     left, top = _drives(generator)
     posts = _posts(generator)
-    drift = generator.uniform(-6, 6, (_SCENES, 1)) * np.linspace(0, 1, FRAMES)
+    drift = generator.uniform(-12, 12, (_SCENES, 1)) * np.linspace(0, 1, FRAMES)
 
     def render(chosen: NDArray[np.int64]) -> NDArray[np.float64]:
         scene, kind = np.divmod(chosen, 2)
@@ -50,9 +50,9 @@ def _parts(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray
     def between(low: float, high: float) -> NDArray[np.float64]:
         return generator.uniform(low, high, _SCENES)
 
-    wheel = between(2.0, 3.0)
-    body = between(7.0, 9.5), between(2.0, 3.0)
-    cabin = body[0] * between(0.4, 0.65), between(2.0, 3.0)
+    wheel = between(1.8, 3.0)
+    body = between(5.5, 9.5), between(1.8, 3.0)
+    cabin = body[0] * between(0.4, 0.65), between(1.8, 3.0)
     pane = cabin[0] * between(0.4, 0.7), cabin[1] * between(0.45, 0.7)
     pairs = (body, cabin, pane, (wheel, wheel), (wheel, wheel))
     sizes = np.stack([np.stack(pair, axis=1) for pair in pairs], axis=1)
@@ -119,8 +119,8 @@ def _drives(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArra
     bounce = 0.5 * np.sin(
         np.linspace(0, 4 * np.pi, FRAMES) + generator.uniform(0, 2 * np.pi, (_SCENES, 1))
     )
-    aside = generator.uniform(-3, 3, (2, _SCENES, 1))
-    return middle + course + aside[0], middle + bounce + aside[1]
+    aside = generator.uniform(-1, 1, (2, _SCENES, 1))
+    return middle + course + 4 * aside[0], middle + bounce + 6 * aside[1]
 
 
 def _posts(generator: np.random.Generator) -> NDArray[np.float64]:
