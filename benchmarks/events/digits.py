@@ -36,8 +36,9 @@ def scenes(generator: np.random.Generator) -> Scenes:
 
 def _pictures(images: NDArray[np.float64]) -> NDArray[np.float64]:
     """Enlarged smoothly, ``[N, 8, 8]`` to ``[N, h, w]`` with margins, values in 0..1."""
-    enlarged = ndimage.zoom(images, (1, _SCALE, _SCALE), order=3, mode="grid-constant",
-                            grid_mode=True)
+    enlarged = ndimage.zoom(
+        images, (1, _SCALE, _SCALE), order=3, mode="grid-constant", grid_mode=True
+    )
     margins = ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN))
     return np.pad(np.clip(enlarged, 0, 1), margins)
 

@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from functools import cache as memoised
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,10 @@ def _record(
 @memoised
 def _source_hash() -> str:
     """Of everything that decides what a data set holds, library versions included."""
-    return digest(digest_of_files(Path(__file__).parent.glob("*.py")), np.__version__)
+    return digest(
+        digest_of_files(Path(__file__).parent.glob("*.py")),
+        *(version(library) for library in ("numpy", "scipy", "scikit-learn")),
+    )
 
 
 def _packed(event_set: EventSet) -> bytes:

@@ -107,8 +107,9 @@ def simulate_batch(
     signal = _crossings(_log_intensity(intensity), frame_us, sensor)
     noise = _noise(recordings, duration, sensor, generator)
     pixel, t, p = (np.concatenate(parts) for parts in zip(signal, noise, strict=True))
-    return _sorted_events(*_without_refractory(pixel, t, p, duration, sensor), duration, sensor,
-                          recordings)
+    return _sorted_events(
+        *_without_refractory(pixel, t, p, duration, sensor), duration, sensor, recordings
+    )
 
 
 def _check(intensity: NDArray[np.floating], frame_us: int, sensor: Sensor) -> None:
@@ -137,15 +138,15 @@ def _crossings(
     """Threshold crossings as (recording and pixel in one number, time, polarity)."""
     recordings, frames = log_intensity.shape[:2]
     on, off = (np.tile(theta.ravel(), recordings) for theta in sensor.thresholds())
-    pass_ = 1.0
+    share = 1.0
     if sensor.time_constant_us > 0:
-        pass_ = round((1 - math.exp(-frame_us / sensor.time_constant_us)) * _GRID) / _GRID
+        share = round((1 - math.exp(-frame_us / sensor.time_constant_us)) * _GRID) / _GRID
     level = log_intensity[:, 0].ravel()
     memory = level.copy()
     pixels, times, polarities = [], [], []
     for frame in range(1, frames):
         before = level
-        level = before + pass_ * (log_intensity[:, frame].ravel() - before)
+        level = before + share * (log_intensity[:, frame].ravel() - before)
         gap = level - memory
         fired = np.flatnonzero((gap >= on) | (gap <= -off))
         rising = gap[fired] > 0
@@ -153,8 +154,10 @@ def _crossings(
         count = (gap[fired] / step).astype(np.int64)
         event = np.repeat(np.arange(len(fired)), count)
         number = np.arange(len(event)) - np.repeat(np.cumsum(count) - count, count) + 1
-        start, slope = before[fired], (level - before)[fired]
-        part = ((memory[fired] - start)[event] + number * step[event]) / slope[event]
+        way = (memory - before)[fired][event] + number * step[event]
+        slope = (level - before)[fired][event]
+        # A pixel left on its threshold by rounding may fire without a slope.
+        part = np.divide(way, slope, out=np.zeros(len(event)), where=slope != 0)
         memory[fired] += count * step
         pixels.append(fired[event])
         times.append(((frame - 1 + np.clip(part, 0, 1)) * frame_us).astype(np.int64))

@@ -61,9 +61,7 @@ def _parts(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray
     return sizes, shades
 
 
-def _places(
-    sizes: NDArray[np.float64], generator: np.random.Generator
-) -> NDArray[np.float64]:
+def _places(sizes: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
     """Centres ``[S, 2, parts, 2]`` (x, y), the body at the origin: the vehicle, scrambled."""
     slots = np.stack([np.broadcast_to([_CABIN, *_WHEELS], (_SCENES, 3)), _scrambled(generator)], 1)
     along, below = slots % 3 - 1, slots // 3
@@ -80,12 +78,12 @@ def _places(
 
 
 def _scrambled(generator: np.random.Generator) -> NDArray[np.int64]:
-    """Places ``[S, 3]`` of cabin, wheel and wheel: any three but a vehicle's."""
+    """Places ``[S, 3]`` of cabin, wheel and wheel: one part or two as a vehicle has them."""
     every = [
         (cabin, *wheels)
         for cabin in range(6)
         for wheels in combinations([place for place in range(6) if place != cabin], 2)
-        if (cabin, wheels) != (_CABIN, _WHEELS)
+        if (cabin == _CABIN) + len({*wheels} & {*_WHEELS}) in (1, 2)
     ]
     return np.array(every)[generator.integers(0, len(every), _SCENES)]
 
