@@ -10,11 +10,13 @@ disk (``TORCHINDUCTOR_CACHE_DIR``) carries the kernels over to later processes.
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Callable
 
 import torch
+import torch._dynamo
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
@@ -35,6 +37,12 @@ def _associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
     out: Tensor = checkpoint(_associated_lif_eager, drive, a, p, use_reentrant=False)
     return out
 
+
+# on a machine without a GPU torch warns, at each start, that Triton is missing; nobody asked for it
+logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
+
+# one kernel for each T, dtype and set of options is what we want, not a runaway to stop at 8
+torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 256)
 
 _compiled_lif = torch.compile(_lif, fullgraph=True)
 _compiled_associated_lif = torch.compile(_associated_lif, fullgraph=True)

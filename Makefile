@@ -1,0 +1,33 @@
+# make repro: set up .venv, train what is stale, build tables and report.
+# make test:  set up .venv, check and test.
+PYTHON ?= python3
+JOBS ?= 0
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test setup lint clean
+
+repro: $(BIN)/.installed
+	python -m benchmarks run --jobs $(JOBS)
+	dvc repro --quiet
+	@echo "open reports/index.html"
+
+test: $(BIN)/.installed lint
+	python -m pytest -n auto
+
+lint: $(BIN)/.installed
+	ruff check .
+	ruff format --check .
+	mypy
+
+setup: $(BIN)/.installed
+
+# torch first: with its CPU build already there, nothing asks for another
+$(BIN)/.installed: pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock torch
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv .cache results/runs results/checkpoints

@@ -1,0 +1,341 @@
+"""Records -> the rows of every table: raw numbers, and the same as text to read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from benchmarks.records import Result
+from benchmarks.selection import BASELINE, Cells
+from benchmarks.statistics import (
+    Estimate,
+    estimate,
+    paired_difference,
+    paired_ratio,
+    sign_flip_p,
+    verdict,
+)
+from benchmarks.timings import PER_ELEMENT, TITLES, Timing
+
+NOT_RUN, NOT_MEASURED, NOTHING = "not run", "not measured", "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """``raw`` goes to CSV, ``shown`` (all text) to Markdown, LaTeX and the page."""
+
+    name: str  # stem of its files
+    title: str
+    caption: str
+    raw: pd.DataFrame
+    shown: pd.DataFrame
+
+
+def accuracy(cells: Cells) -> Table:
+    """Test accuracy with train accuracy beside it, and how many cells stand behind them."""
+    raw, shown = [], []
+    for dataset, neuron in cells.selection.groups:
+        test, train, validation = (
+            _over(cells, dataset, neuron, lambda r, part=part: getattr(r.accuracy, part))
+            for part in ("test", "train", "validation")
+        )
+        failed = [record.seed for record in cells.failed(dataset, neuron)]
+        missing = cells.missing(dataset, neuron)
+        raw.append(
+            {"dataset": dataset, "neuron": neuron}
+            | _columns("test", test)
+            | {"train_mean": train.mean, "validation_mean": validation.mean}
+            | {"seeds": test.n, "failed": len(failed), "not_run": len(missing)}
+        )
+        without = NOT_RUN if missing else "failed"
+        shown.append(
+            {
+                "data set": dataset,
+                "neuron": neuron,
+                "test accuracy, %": percent(test) if test.n else without,
+                "train accuracy, %": _brief(train, 100) if train.n else NOTHING,
+                "failed": _seeds(failed),
+                "not run": _seeds(missing),
+            }
+        )
+    return Table(
+        "accuracy",
+        "Accuracy",
+        "Mean ± standard deviation [95 % interval] (number of seeds), at the epoch that was best "
+        "on the validation split. A train accuracy far above the test accuracy is overfitting.",
+        pd.DataFrame(raw),
+        pd.DataFrame(shown),
+    )
+
+
+def difference(cells: Cells, baseline: str = BASELINE) -> Table:
+    """Test accuracy minus that of the baseline, seed by seed.
+
+    Raises InputError if two records of a pair were not trained under matched conditions.
+    """
+    raw, shown = [], []
+    for dataset, neuron in cells.selection.groups:
+        if neuron == baseline:
+            continue
+        pairs = cells.pairs(dataset, neuron, baseline)
+        left = [pair.left.accuracy.test for pair in pairs]
+        right = [pair.right.accuracy.test for pair in pairs]
+        found = paired_difference(left, right)
+        p = sign_flip_p([a - b for a, b in zip(left, right, strict=True)])
+        says = verdict(found)
+        raw.append(
+            {"dataset": dataset, "neuron": neuron, "baseline": baseline}
+            | _columns("difference", found)
+            | {"pairs": found.n, "sign_flip_p": p, "verdict": says if found.n else NOT_RUN}
+        )
+        shown.append(
+            {
+                "data set": dataset,
+                "neuron": neuron,
+                f"minus {baseline}, points": points(found) if found.n else NOT_RUN,
+                "sign-flip p": f"{p:.2f}" if found.n else NOTHING,
+                "it is": says if found.n else NOTHING,
+            }
+        )
+    return Table(
+        "difference",
+        f"Difference to {baseline}",
+        "Test accuracy minus the baseline's, in percentage points: mean over seeds ± standard "
+        "deviation [95 % interval] (number of pairs). A pair has the same data, initial synapse "
+        "weights and order of samples.",
+        pd.DataFrame(raw),
+        pd.DataFrame(shown),
+    )
+
+
+def spikes(cells: Cells, baseline: str = BASELINE) -> Table:
+    """Spikes and synaptic operations of a test sample."""
+    raw, shown = [], []
+    for dataset, neuron in cells.selection.groups:
+        results = cells.results(dataset, neuron)
+        count = estimate([r.spikes.per_sample for r in results])
+        sparsity = estimate([r.spikes.activation_sparsity for r in results])
+        acs = estimate([r.synops.effective_acs for r in results])
+        macs = estimate([r.synops.effective_macs for r in results])
+        dense = estimate([r.synops.dense for r in results])
+        pairs = cells.pairs(dataset, neuron, baseline)
+        ratio = paired_ratio(
+            [pair.left.spikes.per_sample for pair in pairs],
+            [pair.right.spikes.per_sample for pair in pairs],
+        )
+        raw.append(
+            {"dataset": dataset, "neuron": neuron}
+            | _columns("spikes", count)
+            | _columns(f"ratio_to_{baseline}", ratio)
+            | {"firing_rate": 1 - sparsity.mean, "activation_sparsity": sparsity.mean}
+            | {"effective_acs": acs.mean, "effective_macs": macs.mean, "dense_macs": dense.mean}
+            | {"seeds": count.n}
+        )
+        row = {"data set": dataset, "neuron": neuron}
+        if not results:
+            shown.append(row | {"spikes a sample": _absence(cells, dataset, neuron)})
+            continue
+        shown.append(
+            row
+            | {
+                "spikes a sample": f"{count.mean:,.0f}{_spread(count.sd, ',.0f')}",
+                f"ratio to {baseline}": _ratio(ratio) if neuron != baseline else "1",
+                "firing rate, %": f"{100 * (1 - sparsity.mean):.1f}",
+                "by layer, %": _rates(results),
+                "activation sparsity, %": f"{100 * sparsity.mean:.1f}",
+                "effective ACs": f"{acs.mean:,.0f}",
+                "effective MACs": f"{macs.mean:,.0f}",
+            }
+        )
+    return Table(
+        "spikes",
+        "Spikes and synaptic operations",
+        "A test sample's means over seeds. The firing rate is spikes per unit and time step; the "
+        "ratio to the baseline is the geometric mean of the seeds' ratios [95 % interval]. ACs are "
+        "accumulates caused by spikes, MACs multiply-accumulates caused by event counts at the "
+        "first synapse.",
+        pd.DataFrame(raw),
+        pd.DataFrame(shown).fillna(NOTHING),
+    )
+
+
+def parameters(cells: Cells, baseline: str = BASELINE) -> Table:
+    """Trainable values in training and at inference, and what folding changes."""
+    raw, shown = [], []
+    for dataset, neuron in cells.selection.groups:
+        row = {"data set": dataset, "neuron": neuron}
+        results = cells.results(dataset, neuron)
+        if not results:
+            raw.append({"dataset": dataset, "neuron": neuron, "seeds": 0})
+            shown.append(row | {"in training": _absence(cells, dataset, neuron)})
+            continue
+        counts, base = results[0].parameters, cells.results(dataset, baseline)
+        extra = counts.inference - base[0].parameters.inference if base else None
+        folds = [r.fold for r in results if r.fold is not None]
+        differ = sum(fold.spikes_differ for fold in folds)
+        total = sum(fold.spikes_before for fold in folds)
+        changed = sum(fold.predictions_differ for fold in folds)
+        raw.append(
+            {"dataset": dataset, "neuron": neuron, "seeds": len(results)}
+            | {"training": counts.training, "inference": counts.inference, "extra": extra}
+            | {"fold_spikes": total, "fold_spikes_differ": differ}
+            | {"fold_predictions_differ": changed, "folds": bool(folds)}
+        )
+        shown.append(
+            row
+            | {
+                "in training": f"{counts.training:,}",
+                "at inference": f"{counts.inference:,}",
+                f"more than {baseline}": NOTHING if extra is None else f"{extra:+,}",
+                "spikes changed by folding": f"{differ:,} of {total:,}" if folds else "no fold",
+                "predictions changed": f"{changed:,}" if folds else NOTHING,
+            }
+        )
+    return Table(
+        "parameters",
+        "Parameters",
+        "Trainable values while training and after folding the neuron into the synapses before "
+        "it; the changes are summed over seeds and the whole test split.",
+        pd.DataFrame(raw),
+        pd.DataFrame(shown).fillna(NOTHING),
+    )
+
+
+def throughput(cells: Cells, timings: list[Timing]) -> Table:
+    """One row a neuron and device; ``not measured`` where there is no timing."""
+    chosen = [t for t in timings if t.neuron in cells.selection.neurons]
+    known = {(t.device, t.neuron, t.what): t for t in chosen}
+    devices = list(dict.fromkeys(t.device for t in timings)) or [NOT_MEASURED]
+    shown = []
+    for device in devices:
+        for neuron in cells.selection.neurons:
+            here = {what: known.get((device, neuron, what)) for what in TITLES}
+            backend = next((t.backend for t in here.values() if t), NOTHING)
+            row = {"device": device, "neuron": neuron, "run by": backend}
+            shown.append(row | {TITLES[what]: _timing(t) for what, t in here.items()})
+        bounds = {t.what: t.bound for t in timings if t.device == device and t.bound is not None}
+        if bounds:
+            row = {"device": device, "neuron": "memory bound", "run by": NOTHING}
+            texts = {w: f"{bounds[w]:.2f}" if w in bounds else NOTHING for w in TITLES}
+            shown.append(row | {TITLES[what]: text for what, text in texts.items()})
+    return Table(
+        "throughput",
+        "Throughput",
+        "Median [quartiles] over rounds. Neuron times are nanoseconds per element and time step, "
+        "lower is faster; samples per second are those of the profile's network, higher is "
+        "faster. The memory bound is what moving each tensor once would take.",
+        pd.DataFrame(chosen, columns=list(Timing.__dataclass_fields__)),
+        pd.DataFrame(shown),
+    )
+
+
+def cells_table(cells: Cells) -> Table:
+    """Every selected cell on its own row, the failed and the missing ones too."""
+    raw = []
+    for dataset, neuron in cells.selection.groups:
+        for seed in cells.selection.seeds:
+            row: dict[str, object] = {"dataset": dataset, "neuron": neuron, "seed": seed}
+            record = cells.records.get((dataset, neuron, seed))
+            if record is None:
+                row |= {"status": NOT_RUN}
+            elif record.failure is not None:
+                row |= {
+                    "status": f"failed in epoch {record.failure.epoch + 1}: {record.failure.reason}"
+                }
+            elif record.result is not None:
+                row |= {"status": "ok", "best_epoch": record.result.best_epoch + 1}
+                row |= {k: getattr(record.result.accuracy, k) for k in _SPLITS}
+                row |= {"spikes": record.result.spikes.per_sample}
+            raw.append(row)
+    frame = pd.DataFrame(
+        raw, columns=["dataset", "neuron", "seed", "status", "best_epoch", *_SPLITS, "spikes"]
+    )
+    shown = pd.DataFrame(
+        {
+            "data set": frame["dataset"],
+            "neuron": frame["neuron"],
+            "seed": frame["seed"].astype(str),
+            "status": frame["status"],
+            "best epoch": _texts(frame["best_epoch"], "{:.0f}"),
+            **{f"{k}, %": _texts(frame[k] * 100, "{:.1f}") for k in _SPLITS},
+            "spikes a sample": _texts(frame["spikes"], "{:,.0f}"),
+        }
+    )
+    caption = "Epochs count from 1; the best one was chosen on the validation split."
+    return Table("cells", "Every cell", caption, frame, shown)
+
+
+_SPLITS = ("train", "validation", "test")
+
+
+def percent(found: Estimate) -> str:
+    """``84.2 ± 1.3 [81.0, 87.4] (3)`` of fractions; without an interval for one seed."""
+    return f"{_brief(found, 100)}{_interval(found, 100, '.1f')} ({found.n})"
+
+
+def points(found: Estimate) -> str:
+    """As :func:`percent`, with signs."""
+    return (
+        f"{100 * found.mean:+.1f}{_spread(100 * found.sd, '.1f')}"
+        f"{_interval(found, 100, '+.1f')} ({found.n})"
+    )
+
+
+def _brief(found: Estimate, scale: float) -> str:
+    return f"{scale * found.mean:.1f}{_spread(scale * found.sd, '.1f')}"
+
+
+def _spread(sd: float, form: str) -> str:
+    return "" if math.isnan(sd) else f" ± {sd:{form}}"
+
+
+def _interval(found: Estimate, scale: float, form: str) -> str:
+    if math.isnan(found.low):
+        return ""
+    return f" [{scale * found.low:{form}}, {scale * found.high:{form}}]"
+
+
+def _ratio(found: Estimate) -> str:
+    if math.isnan(found.mean):
+        return NOTHING
+    return f"{found.mean:.2f}{_interval(found, 1, '.2f')}"
+
+
+def _timing(timing: Timing | None) -> str:
+    if timing is None:
+        return NOT_MEASURED
+    form = ".2f" if timing.what in PER_ELEMENT else ",.0f"
+    return f"{timing.median:{form}} [{timing.q1:{form}}, {timing.q3:{form}}]"
+
+
+def _over(cells: Cells, dataset: str, neuron: str, value: Callable[[Result], float]) -> Estimate:
+    return estimate([value(result) for result in cells.results(dataset, neuron)])
+
+
+def _columns(stem: str, found: Estimate) -> dict[str, float]:
+    parts = {"mean": found.mean, "sd": found.sd, "low": found.low, "high": found.high}
+    return {f"{stem}_{part}": value for part, value in parts.items()}
+
+
+def _absence(cells: Cells, dataset: str, neuron: str) -> str:
+    return NOT_RUN if cells.missing(dataset, neuron) else "failed"
+
+
+def _rates(results: list[Result]) -> str:
+    layers = results[0].spikes.firing_rate
+    means = [estimate([r.spikes.firing_rate[layer] for r in results]).mean for layer in layers]
+    return " / ".join(f"{100 * mean:.1f}" for mean in means)
+
+
+def _seeds(seeds: list[int]) -> str:
+    if not seeds:
+        return "0"
+    word = "seed" if len(seeds) == 1 else "seeds"
+    return f"{len(seeds)} ({word} {', '.join(map(str, seeds))})"
+
+
+def _texts(values: pd.Series, form: str) -> list[str]:
+    return [NOTHING if math.isnan(value) else form.format(value) for value in values.astype(float)]

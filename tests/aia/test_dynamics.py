@@ -1,0 +1,105 @@
+"""The dynamics against the formulas, in float64 and step by step."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from aia import compiled, dynamics
+from aia.dynamics import LIFParameters
+
+OPTIONS = [
+    LIFParameters(decay, threshold, reset, detach)
+    for decay in (0.0, 0.5, 1.0)
+    for threshold, reset, detach in (
+        (1.0, "zero", True),
+        (0.7, "zero", False),
+        (1.0, "subtract", True),
+        (0.7, "subtract", False),
+    )
+]
+
+
+def by_hand(drive: torch.Tensor, p: LIFParameters) -> tuple[torch.Tensor, torch.Tensor]:
+    """Spikes and the gradient of sum(weights * spikes) by the chain rule, one unit at a time."""
+    steps, units = drive.shape
+    spikes, gradient = torch.zeros_like(drive), torch.zeros_like(drive)
+    outer = torch.arange(1.0, steps * units + 1, dtype=drive.dtype).view(steps, units)
+    for unit in range(units):
+        h, v = [], 0.0
+        for t in range(steps):
+            h.append(p.decay * v + float(drive[t, unit]))
+            s = 1.0 if h[-1] >= p.threshold else 0.0
+            spikes[t, unit] = s
+            v = h[-1] * (1 - s) if p.reset == "zero" else h[-1] - p.threshold * s
+        carried = 0.0  # dL/dv(t)
+        for t in reversed(range(steps)):
+            x = h[t] - p.threshold
+            slope = p.surrogate_width / 2 / (1 + (math.pi / 2 * p.surrogate_width * x) ** 2)
+            s = float(spikes[t, unit])
+            through_reset = -h[t] if p.reset == "zero" else -p.threshold
+            keep = 1 - s if p.reset == "zero" else 1.0
+            dv_dh = keep + (0.0 if p.detach_reset else through_reset * slope)
+            dh = float(outer[t, unit]) * slope + carried * dv_dh
+            gradient[t, unit] = dh
+            carried = dh * p.decay
+    return spikes, gradient
+
+
+@pytest.mark.parametrize("p", OPTIONS, ids=str)
+def test_spikes_and_gradients_follow_the_formulas_in_float64(
+    p: LIFParameters, generator: torch.Generator
+) -> None:
+    drive = torch.randn(9, 5, generator=generator, dtype=torch.float64).mul(1.5).requires_grad_()
+    spikes, gradient = by_hand(drive.detach(), p)
+    out = dynamics.lif(drive, p)
+    out.backward(torch.arange(1.0, 46, dtype=torch.float64).view(9, 5))
+    assert torch.equal(out, spikes)
+    assert 0 < spikes.sum() < spikes.numel()
+    torch.testing.assert_close(drive.grad, gradient, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("p", [OPTIONS[0], OPTIONS[7], OPTIONS[10]], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+def test_compiled_equals_eager(
+    p: LIFParameters, dtype: torch.dtype, generator: torch.Generator
+) -> None:
+    drive = torch.randn(6, 2, 3, 5, 7, generator=generator).to(dtype).requires_grad_()
+    outer = torch.rand(drive.shape, generator=generator).to(dtype)
+    eager = dynamics.lif(drive, p)
+    (expected,) = torch.autograd.grad(eager, drive, outer)
+    fast = compiled.lif(drive, p)
+    (got,) = torch.autograd.grad(fast, drive, outer)
+    assert compiled.enabled(), "the compiler fell back, so this compared eager with eager"
+    if dtype is not torch.bfloat16:  # there the compiler rounds less often than eager does
+        assert torch.equal(fast, eager)
+        torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
+    else:
+        assert (fast != eager).float().mean() < 0.02
+
+
+def test_a_layer_of_another_size_uses_the_same_compiled_kernel(generator: torch.Generator) -> None:
+    p = LIFParameters(decay=0.25)
+    compiled.lif(torch.randn(6, 2, 3, 5, generator=generator), p)
+    before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    for shape in ((6, 4, 8, 2, 2), (6, 3, 5), (6, 1, 64, 9, 9)):
+        compiled.lif(torch.randn(shape, generator=generator), p)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == before
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 3), (4, 0, 3), (0, 2, 3), (4, 1, 1), (1, 1, 1)])
+def test_edge_shapes_come_back_in_their_shape(shape: tuple[int, ...]) -> None:
+    drive = torch.full(shape, 2.0)
+    spikes = compiled.lif(drive, LIFParameters())
+    assert spikes.shape == drive.shape
+    assert torch.equal(spikes, torch.ones(shape))
+
+
+@pytest.mark.parametrize(
+    "bad", [{"decay": 1.5}, {"decay": -0.1}, {"threshold": 0.0}, {"reset": "hard"}]
+)
+def test_options_outside_their_range_are_refused_by_name(bad: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        dynamics.check(LIFParameters(**bad))  # type: ignore[arg-type]

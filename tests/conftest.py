@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# before torch: the tests share compiled kernels with the command line
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(".cache", "inductor").absolute()))
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(7)
