@@ -65,7 +65,8 @@ def accuracy(cells: Cells) -> Table:
         "accuracy",
         "Accuracy",
         "Mean ± standard deviation [95 % interval] (number of seeds), at the epoch that was best "
-        "on the validation split. A train accuracy far above the test accuracy is overfitting.",
+        "on the validation split; an interval of few seeds may pass 100 %. A train accuracy far "
+        "above the test accuracy is overfitting.",
         pd.DataFrame(raw),
         pd.DataFrame(shown),
     )
@@ -85,17 +86,17 @@ def difference(cells: Cells, baseline: str = BASELINE) -> Table:
         right = [pair.right.accuracy.test for pair in pairs]
         found = paired_difference(left, right)
         p = sign_flip_p([a - b for a, b in zip(left, right, strict=True)])
-        says = verdict(found)
+        says, absent = verdict(found), why_no_pair(cells, dataset, neuron, baseline)
         raw.append(
             {"dataset": dataset, "neuron": neuron, "baseline": baseline}
             | _columns("difference", found)
-            | {"pairs": found.n, "sign_flip_p": p, "verdict": says if found.n else NOT_RUN}
+            | {"pairs": found.n, "sign_flip_p": p, "verdict": says if found.n else absent}
         )
         shown.append(
             {
                 "data set": dataset,
                 "neuron": neuron,
-                f"minus {baseline}, points": points(found) if found.n else NOT_RUN,
+                f"minus {baseline}, points": points(found) if found.n else absent,
                 "sign-flip p": f"{p:.2f}" if found.n else NOTHING,
                 "it is": says if found.n else NOTHING,
             }
@@ -279,9 +280,15 @@ def percent(found: Estimate) -> str:
 def points(found: Estimate) -> str:
     """As :func:`percent`, with signs."""
     return (
-        f"{100 * found.mean:+.1f}{_spread(100 * found.sd, '.1f')}"
+        f"{signed(100 * found.mean)}{_spread(100 * found.sd, '.1f')}"
         f"{_interval(found, 100, '+.1f')} ({found.n})"
     )
+
+
+def signed(value: float, form: str = "+.1f") -> str:
+    """A number with its sign, none for what rounds to zero."""
+    text = f"{value:{form}}"
+    return text if any(digit in text for digit in "123456789") else text.lstrip("+-")
 
 
 def _brief(found: Estimate, scale: float) -> str:
@@ -295,7 +302,11 @@ def _spread(sd: float, form: str) -> str:
 def _interval(found: Estimate, scale: float, form: str) -> str:
     if math.isnan(found.low):
         return ""
-    return f" [{scale * found.low:{form}}, {scale * found.high:{form}}]"
+    low, high = (
+        signed(scale * v, form) if "+" in form else f"{scale * v:{form}}"
+        for v in (found.low, found.high)
+    )
+    return f" [{low}, {high}]"
 
 
 def _ratio(found: Estimate) -> str:
@@ -318,6 +329,16 @@ def _over(cells: Cells, dataset: str, neuron: str, value: Callable[[Result], flo
 def _columns(stem: str, found: Estimate) -> dict[str, float]:
     parts = {"mean": found.mean, "sd": found.sd, "low": found.low, "high": found.high}
     return {f"{stem}_{part}": value for part, value in parts.items()}
+
+
+def why_no_pair(cells: Cells, dataset: str, neuron: str, baseline: str) -> str:
+    """What to print where two neurons have no seed in common."""
+    if baseline not in cells.selection.neurons:
+        return f"{baseline} is not selected"
+    whole = cells.results(dataset, neuron), cells.results(dataset, baseline)
+    if all(whole):
+        return "no seed in common"
+    return _absence(cells, dataset, baseline if whole[0] else neuron)
 
 
 def _absence(cells: Cells, dataset: str, neuron: str) -> str:
