@@ -52,7 +52,7 @@ def _places(
     age: NDArray[np.int64],
     way: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Where each dot is in each frame, ``[n, dots, F, 2]`` (x, y) on the torus."""
+    """Where each dot is in each frame, ``[n, dots, F, 2]`` (x, y), the sensor amid the torus."""
     limits = np.array([0.25 + _SURPLUS, 0.5 + _SURPLUS, 0.75 + _SURPLUS])
     # With the largest surplus: half the dots go the class's way, a quarter to either side.
     offset = np.select([lot < limits[0], lot < limits[1], lot < limits[2]], [0, 1, 3], 2)
@@ -61,7 +61,8 @@ def _places(
     index = life[..., np.newaxis]
     start = np.take_along_axis(born, index, axis=2)
     going = np.take_along_axis(heading, index, axis=2)
-    return (start + _SPEED * since[..., np.newaxis] * going) % _FIELD
+    on_torus = (start + _SPEED * since[..., np.newaxis] * going) % _FIELD
+    return np.asarray(on_torus - (_FIELD - SENSOR.width) / 2)
 
 
 def _field(places: NDArray[np.float64], sign: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -80,4 +81,4 @@ def _field(places: NDArray[np.float64], sign: NDArray[np.float64]) -> NDArray[np
     where = (image[:, np.newaxis, :, np.newaxis, np.newaxis] * height + y) * width + x
     seen = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     total = np.bincount(where[seen], weight[seen], minlength=recordings * frames * height * width)
-    return total.reshape(recordings, frames, height, width)
+    return np.asarray(total, dtype=np.float64).reshape(recordings, frames, height, width)

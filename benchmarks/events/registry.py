@@ -23,7 +23,7 @@ from benchmarks.source import digest, digest_of_files
 
 _SEED = 20230604
 _FRACTIONS = (0.15, 0.2)  # of the sources: validation, test
-_BATCH = 64  # recordings rendered at once, bounds the memory
+_BATCH = 16  # recordings rendered at once: few enough for the cache of a processor
 
 
 def _builder(

@@ -113,5 +113,5 @@ def _digest(splits: dict[str, Split]) -> str:
     for name, split in splits.items():
         for array, kind in ((split.frames, "u1"), (split.labels, "<i8"), (split.sources, "<i8")):
             state.update(f"{name} {kind} {array.shape}\n".encode())
-            state.update(np.ascontiguousarray(array, dtype=kind))
+            state.update(np.ascontiguousarray(array, dtype=kind).tobytes())
     return state.hexdigest()

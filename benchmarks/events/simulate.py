@@ -125,7 +125,7 @@ def _check(intensity: NDArray[np.floating], frame_us: int, sensor: Sensor) -> No
 
 
 def _log_intensity(intensity: NDArray[np.floating]) -> NDArray[np.float64]:
-    logarithm = np.log(np.maximum(intensity, _DARK, dtype=np.float64))
+    logarithm = np.asarray(np.log(np.maximum(intensity, _DARK, dtype=np.float64)))
     logarithm *= _GRID
     np.rint(logarithm, out=logarithm)
     logarithm /= _GRID

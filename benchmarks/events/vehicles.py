@@ -141,4 +141,5 @@ def _strip(posts: NDArray[np.float64], drift: NDArray[np.float64]) -> NDArray[np
     part = (corner - whole)[..., np.newaxis]
     column = whole[..., np.newaxis] + np.arange(SENSOR.width)
     which = np.arange(len(posts))[:, np.newaxis, np.newaxis]
-    return posts[which, column] * (1 - part) + posts[which, column + 1] * part
+    seen = posts[which, column] * (1 - part) + posts[which, column + 1] * part
+    return np.asarray(seen)

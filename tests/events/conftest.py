@@ -1,0 +1,19 @@
+"""The three data sets, made once for all tests of this folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.events import SETS, EventSet, ensure
+
+
+@pytest.fixture(scope="session")
+def event_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("events")
+
+
+@pytest.fixture(scope="session")
+def event_sets(event_cache: Path) -> dict[str, EventSet]:
+    return {name: ensure(name, 10, event_cache) for name in SETS}

@@ -1,0 +1,109 @@
+"""The cache gives back what was built, or builds it again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.errors import InputError
+from benchmarks.events import SETS, EventSet, Split, ensure, manifest
+
+_PRINT_DIGESTS = """
+import sys
+from pathlib import Path
+from benchmarks.events import SETS, ensure
+print(*(ensure(name, 10, Path(sys.argv[1])).digest for name in SETS))
+"""
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A small data set named ``tiny``; the list gets the steps of each time it is built."""
+    calls: list[int] = []
+
+    def build(steps: int) -> EventSet:
+        calls.append(steps)
+        parts = [
+            Split(
+                np.full((2, steps, 2, 4, 4), number, dtype=np.uint8),
+                np.array([0, 1]),
+                np.array([2 * number, 2 * number + 1]),
+            )
+            for number in range(3)
+        ]
+        return EventSet("tiny", ("a", "b"), parts[0], parts[1], parts[2])
+
+    monkeypatch.setitem(SETS, "tiny", build)
+    return calls
+
+
+def test_the_second_call_reads_what_the_first_built(built: list[int], tmp_path: Path) -> None:
+    first, second = ensure("tiny", 4, tmp_path), ensure("tiny", 4, tmp_path)
+    assert built == [4]
+    assert manifest(first) == manifest(second)
+    assert second.classes == ("a", "b")
+    assert np.array_equal(first.test.frames, second.test.frames)
+
+
+def test_other_steps_are_another_file(built: list[int], tmp_path: Path) -> None:
+    assert ensure("tiny", 4, tmp_path).train.frames.shape[1] == 4
+    assert ensure("tiny", 5, tmp_path).train.frames.shape[1] == 5
+    assert built == [4, 5]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "text"])
+def test_a_damaged_file_is_built_again(damage: str, built: list[int], tmp_path: Path) -> None:
+    whole = ensure("tiny", 4, tmp_path)
+    (path,) = tmp_path.glob("*.npz")
+    content = bytearray(path.read_bytes())
+    if damage == "flip":
+        content[len(content) // 2] ^= 0xFF
+    kept = {"cut": content[: len(content) // 2], "empty": b"", "text": b"x" * 99}
+    path.write_bytes(bytes(kept.get(damage, content)))
+    assert ensure("tiny", 4, tmp_path).digest == whole.digest
+    assert built == [4, 4]
+    assert ensure("tiny", 4, tmp_path).digest == whole.digest
+    assert built == [4, 4]
+
+
+def test_a_file_that_is_whole_but_not_what_was_built_is_built_again(
+    built: list[int], tmp_path: Path
+) -> None:
+    whole = ensure("tiny", 4, tmp_path)
+    (path,) = tmp_path.glob("*.npz")
+    with np.load(path) as kept:
+        arrays = dict(kept)
+    arrays["test_labels"] = arrays["test_labels"][::-1]
+    np.savez(path, allow_pickle=False, **arrays)
+    assert ensure("tiny", 4, tmp_path).digest == whole.digest
+    assert built == [4, 4]
+
+
+def test_a_name_that_is_not_known_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did you mean 'dvs_digits'"):
+        ensure("dvs_digit", 10, tmp_path)
+
+
+def test_steps_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="0 steps"):
+        ensure("dvs_digits", 0, tmp_path)
+
+
+def test_another_process_builds_the_same_bits(
+    event_sets: dict[str, EventSet], tmp_path: Path
+) -> None:
+    environment = {**os.environ, "PYTHONHASHSEED": "123"}
+    said = subprocess.run(
+        [sys.executable, "-c", _PRINT_DIGESTS, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        cwd=Path(__file__).parents[2],
+    )
+    assert said.stdout.split() == [event_sets[name].digest for name in SETS]
