@@ -59,7 +59,7 @@ def lif(drive: Tensor, p: LIFParameters) -> Tensor:
     shape = drive.shape
     if not _worth_it(shape[0], drive[0].numel() if shape[0] else 0):
         return dynamics.lif(drive, p)
-    flat = _any_size(drive.reshape(shape[0], -1), 1)
+    flat = _any_size(_flattened(drive, (shape[0], -1)), 1)
     return _or_eager(
         lambda: _compiled_lif(flat, p).view(shape), lambda: dynamics.lif(drive, p)
     )
@@ -73,7 +73,7 @@ def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
     shape = drive.shape
     if not _worth_it(*shape[:3]):
         return _associated_lif_eager(drive, a, p)
-    flat = drive.reshape(*shape[:3], -1) if drive.dim() > 3 else drive
+    flat = _flattened(drive, (*shape[:3], -1)) if drive.dim() > 3 else drive
     flat = _any_size(flat, *(i for i in range(1, flat.dim()) if flat.shape[i] > 1))
     return _or_eager(
         lambda: _compiled_associated_lif(flat, a, p).view(shape),
@@ -84,6 +84,12 @@ def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
 def _worth_it(*sizes: int) -> bool:
     """A size of 0 or 1 cannot be marked dynamic, and is not worth a kernel."""
     return enabled() and sizes[0] > 0 and all(size > 1 for size in sizes[1:])
+
+
+def _flattened(drive: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A reshape that autograd does not know as a view: dynamo guards on a view's base as well."""
+    out: Tensor = torch.ops.aten._unsafe_view(drive.contiguous(), shape)
+    return out
 
 
 def _any_size(x: Tensor, *dims: int) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -39,7 +38,7 @@ def accuracy(cells: Cells) -> Table:
     raw, shown = [], []
     for dataset, neuron in cells.selection.groups:
         test, train, validation = (
-            _over(cells, dataset, neuron, lambda r, part=part: getattr(r.accuracy, part))
+            estimate([getattr(result.accuracy, part) for result in cells.results(dataset, neuron)])
             for part in ("test", "train", "validation")
         )
         failed = [record.seed for record in cells.failed(dataset, neuron)]
@@ -320,10 +319,6 @@ def _timing(timing: Timing | None) -> str:
         return NOT_MEASURED
     form = ".2f" if timing.what in PER_ELEMENT else ",.0f"
     return f"{timing.median:{form}} [{timing.q1:{form}}, {timing.q3:{form}}]"
-
-
-def _over(cells: Cells, dataset: str, neuron: str, value: Callable[[Result], float]) -> Estimate:
-    return estimate([value(result) for result in cells.results(dataset, neuron)])
 
 
 def _columns(stem: str, found: Estimate) -> dict[str, float]:

@@ -97,4 +97,4 @@ def escape(text: str) -> str:
 
 
 def _rows(frame: pd.DataFrame) -> list[list[object]]:
-    return frame.to_numpy().tolist()  # type: ignore[no-any-return]
+    return frame.to_numpy().tolist()

@@ -1,0 +1,324 @@
+"""Functions that only draw: records in, a matplotlib figure out, None if there is nothing to show.
+
+One neuron has one colour and one marker in every figure. The colours are those of Okabe and Ito
+(2008), which people with colour vision deficiencies can tell apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from benchmarks.errors import InputError
+from benchmarks.records import Record, Result
+from benchmarks.selection import Cells
+from benchmarks.timings import PER_ELEMENT, TITLES, Timing
+
+_KNOWN = {
+    "aia": ("#D55E00", "o"),
+    "snntorch_lif": ("#000000", "s"),
+    "spikingjelly_lif": ("#0072B2", "D"),
+    "spikingjelly_plif": ("#56B4E9", "^"),
+    "gain_frozen": ("#009E73", "v"),
+    "gain_plain": ("#E69F00", "P"),
+    "lif_init_scaled": ("#CC79A7", "X"),
+}
+_SPARE_COLOURS = ("#F0E442", "#888888", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")
+_SPARE_MARKERS = ("<", ">", "*", "p", "h", "d", "8")
+_ON, _OFF = (0, 114, 178), (213, 94, 0)  # brightening and darkening events
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a neuron is drawn everywhere."""
+
+    colour: str
+    marker: str
+
+
+Looks = dict[str, Look]
+
+
+def colours(neurons: tuple[str, ...]) -> Looks:
+    """The look of each neuron; the suite's own never change, others take spare ones in order."""
+    spare = [n for n in neurons if n not in _KNOWN]
+    looks = {n: Look(*_KNOWN[n]) for n in neurons if n in _KNOWN}
+    for i, neuron in enumerate(spare):
+        k = i % len(_SPARE_COLOURS)
+        looks[neuron] = Look(_SPARE_COLOURS[k], _SPARE_MARKERS[k])
+    return {neuron: looks[neuron] for neuron in neurons}
+
+
+def accuracy_spikes(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
+    """Test accuracy against spikes a sample: small points are seeds, large ones their mean."""
+    groups = {n: cells.results(dataset, n) for n in looks}
+    shown = {n: results for n, results in groups.items() if results}
+    if not shown:
+        return None
+    figure, (axes,) = _panels(1, 4.8, 3.9, legend_rows=_rows_of_legend(shown, 3), left=0.6)
+    for neuron, results in shown.items():
+        x = np.array([r.spikes.per_sample for r in results])
+        y = np.array([100 * r.accuracy.test for r in results])
+        look = looks[neuron]
+        axes.plot(x, y, look.marker, color=look.colour, ms=4, alpha=0.45, mew=0)
+        axes.plot(
+            x.mean(), y.mean(), look.marker, color=look.colour, ms=9, mec="white", mew=0.9, zorder=3
+        )
+    axes.set(title=dataset, xlabel="spikes a test sample", ylabel="test accuracy, %")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.margins(0.08)
+    _legend(figure, shown, looks, 3, lines=False)
+    return figure
+
+
+def curves(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
+    """Train loss and validation accuracy by epoch: mean over seeds, band from least to greatest."""
+    groups = {n: [r for r in cells.of(dataset, n) if r.result is not None] for n in looks}
+    shown = {n: records for n, records in groups.items() if records}
+    if not shown:
+        return None
+    figure, (loss, accuracy) = _panels(2, 9.2, 3.7, legend_rows=_rows_of_legend(shown, 7))
+    for neuron, records in shown.items():
+        _curve(loss, _stack([r.curves.train_loss for r in records]), looks[neuron])
+        _curve(
+            accuracy,
+            100 * _stack([r.curves.validation_accuracy for r in records]),
+            looks[neuron],
+        )
+    loss.set(title=f"{dataset}: train loss", xlabel="epoch", ylabel="cross-entropy")
+    accuracy.set(title=f"{dataset}: validation accuracy", xlabel="epoch", ylabel="%")
+    loss.set_ylim(bottom=0)
+    _legend(figure, shown, looks, 7)
+    return figure
+
+
+def spikes_by_step(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
+    """Spikes a sample by time step, one panel a layer: mean over seeds."""
+    groups = {n: cells.results(dataset, n) for n in looks}
+    shown = {n: results for n, results in groups.items() if results}
+    if not shown:
+        return None
+    layers = list(next(iter(shown.values()))[0].spikes.by_layer_and_step)
+    figure, panels = _panels(len(layers), 9.2, 3.3, legend_rows=_rows_of_legend(shown, 7))
+    for axes, layer in zip(panels, layers, strict=True):
+        for neuron, results in shown.items():
+            steps = _stack([r.spikes.by_layer_and_step[layer] for r in results])
+            _curve(axes, steps, looks[neuron], band=False)
+        axes.set(title=f"{dataset}: {layer}", xlabel="time step")
+        axes.set_ylim(bottom=0)
+    panels[0].set_ylabel("spikes a sample")
+    _legend(figure, shown, looks, 7)
+    return figure
+
+
+def association(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
+    """Association coefficients before (grey) and after training, pooled over seeds."""
+    groups = {n: _coefficients(cells.results(dataset, n)) for n in looks}
+    shown = {n: layers for n, layers in groups.items() if layers}
+    if not shown:
+        return None
+    layers = list(next(iter(shown.values())))
+    height = 0.6 + 1.5 * len(shown)
+    figure = Figure(figsize=(9.2, height))
+    grid = figure.subplots(len(shown), len(layers), squeeze=False, sharex=True, sharey="col")
+    figure.subplots_adjust(
+        left=0.6 / 9.2, right=0.99, top=1 - 0.3 / height, bottom=0.48 / height, hspace=0.3
+    )
+    values = np.concatenate([v for by in shown.values() for pair in by.values() for v in pair])
+    low, high = min(values.min(), 0.0), max(values.max(), 0.1)
+    bins = np.linspace(low, high, 33)
+    for row, (neuron, by_layer) in zip(grid, shown.items(), strict=True):
+        for axes, layer in zip(row, layers, strict=True):
+            before, after = by_layer[layer]
+            axes.hist(before, bins, color="#c4c4c4", label="before training")
+            colour = looks[neuron].colour
+            axes.hist(after, bins, histtype="step", color=colour, lw=1.6, label="after training")
+            axes.axvline(0, color="#333333", lw=0.8, ls=":")
+            axes.set_title(f"{neuron}: {layer}")
+        row[0].set_ylabel("coefficients")
+        row[0].legend(loc="upper right", handlelength=1.2)
+    for axes in grid[-1]:
+        axes.set_xlabel("association coefficient a")
+    return figure
+
+
+def samples(path: Path, dataset: str) -> Figure | None:
+    """One test sample a class (rows) over time (columns): blue brightens, orange darkens.
+
+    ``path`` holds ``frames`` uint8 ``[classes, T, 2, H, W]`` and ``labels``. Raises InputError
+    for a file that does not.
+    """
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            frames, labels = file["frames"], [str(label) for label in file["labels"]]
+        classes, steps, polarities, height, width = frames.shape
+        if polarities != 2 or len(labels) != classes:
+            raise ValueError("wrong shape")
+    except (ValueError, KeyError, OSError) as error:
+        raise InputError(
+            f"{path}: not a contact sheet ({error}); delete it and write the manifest again"
+        ) from error
+    sheet = _contact_sheet(frames)
+    left = 0.3 + 0.075 * max(map(len, labels))
+    wide = 9.2 - left - 0.05
+    tall = wide * sheet.shape[0] / sheet.shape[1]
+    total = tall + 0.75
+    figure = Figure(figsize=(9.2, total))
+    axes = figure.add_axes((left / 9.2, 0.45 / total, wide / 9.2, tall / total))
+    axes.imshow(sheet, interpolation="nearest", aspect="auto")
+    axes.grid(False)
+    axes.set_xticks(
+        [width / 2 + k * (width + 1) for k in range(steps)], [str(k) for k in range(steps)]
+    )
+    axes.set_yticks([height / 2 + k * (height + 1) for k in range(classes)], labels)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set(title=f"{dataset}: one test sample of each class", xlabel="time step")
+    return figure
+
+
+def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) -> Figure | None:
+    """Bars of medians with quartiles, one panel for each thing that was timed on one device."""
+    kinds = [what for what in TITLES if any(t.what == what for t in timings)]
+    if not kinds:
+        return None
+    rows = (len(kinds) + 1) // 2
+    tall = 0.75 + 0.27 * len(neurons)
+    height = rows * tall + 0.3
+    figure = Figure(figsize=(9.2, height))
+    panels = figure.subplots(rows, 2, squeeze=False, sharey=True).flatten()
+    figure.subplots_adjust(
+        left=1.35 / 9.2,
+        right=0.98,
+        top=1 - 0.55 / height,
+        bottom=0.3 / height,
+        hspace=0.75 / (tall - 0.5),
+        wspace=0.06,
+    )
+    for axes, what in zip(panels, kinds, strict=False):
+        _bars(axes, [t for t in timings if t.what == what], neurons, looks)
+        better = "lower is faster" if what in PER_ELEMENT else "higher is faster"
+        axes.set_title(f"{TITLES[what]} ({better})", loc="left")
+    for axes in panels[len(kinds) :]:
+        axes.set_visible(False)
+    figure.suptitle(timings[0].device, x=0.01, y=1 - 0.06 / height, ha="left", va="top", fontsize=9)
+    return figure
+
+
+def _bars(axes: Axes, timings: list[Timing], neurons: tuple[str, ...], looks: Looks) -> None:
+    known = {t.neuron: t for t in timings}
+    form = ".2f" if timings[0].what in PER_ELEMENT else ",.0f"
+    for y, neuron in enumerate(neurons):
+        if neuron not in known:
+            axes.text(0, y, " not measured", va="center", fontsize=8, color="#555555")
+            continue
+        t = known[neuron]
+        axes.barh(y, t.median, 0.68, color=looks[neuron].colour, alpha=0.85)
+        axes.plot([t.q1, t.q3], [y, y], color="#555555", lw=1.2, solid_capstyle="butt")
+        axes.text(max(t.q3, t.median), y, f"  {t.median:{form}}", va="center", fontsize=8)
+    axes.set_xlim(0, 1.18 * max(max(t.q3, t.median) for t in timings))
+    axes.set_yticks(range(len(neurons)), neurons)
+    axes.set_ylim(len(neurons) - 0.4, -0.6)
+    axes.grid(axis="y", visible=False)
+    axes.xaxis.set_major_formatter("{x:,g}")
+    bound = timings[0].bound
+    if bound is not None:
+        axes.axvline(bound, color="#000000", lw=1.2, ls="--")
+        where = {"transform": axes.get_xaxis_transform()}
+        axes.text(bound, 0.01, " memory bound", fontsize=7.5, va="bottom", **where)
+
+
+def _contact_sheet(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """RGB image of ``frames`` ``[classes, T, 2, H, W]``, one pixel between the tiles."""
+    classes, steps, _, height, width = frames.shape
+    strength = np.minimum(frames.astype(float) / max(float(np.quantile(frames, 0.995)), 1.0), 1.0)
+    off, on = (strength[:, :, k, :, :, None] for k in (0, 1))
+    image = 255 - on * (255 - np.array(_ON)) - off * (255 - np.array(_OFF))
+    tiles = np.full((classes, steps, height + 1, width + 1, 3), 200.0)
+    tiles[:, :, :height, :width] = np.clip(image, 0, 255)
+    whole = tiles.transpose(0, 2, 1, 3, 4).reshape(classes * (height + 1), steps * (width + 1), 3)
+    return whole[:-1, :-1].astype(np.uint8)
+
+
+def _coefficients(
+    results: list[Result],
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Layer -> coefficients before and after training, of all seeds."""
+    known = [r.association for r in results if r.association is not None]
+    if not known:
+        return {}
+    return {
+        layer: (
+            np.concatenate([np.asarray(a[layer].before) for a in known]),
+            np.concatenate([np.asarray(a[layer].after) for a in known]),
+        )
+        for layer in known[0]
+    }
+
+
+def _stack(series: list[list[float]]) -> NDArray[np.float64]:
+    """``[seeds, length]``; all cut to the shortest."""
+    length = min(len(values) for values in series)
+    return np.array([values[:length] for values in series], dtype=np.float64)
+
+
+def _curve(axes: Axes, values: NDArray[np.float64], look: Look, band: bool = True) -> None:
+    x = np.arange(1, values.shape[1] + 1)
+    axes.plot(
+        x, values.mean(0), look.marker + "-", color=look.colour, lw=1.4, ms=3.5, mew=0, zorder=3
+    )
+    if band and len(values) > 1:
+        axes.fill_between(x, values.min(0), values.max(0), color=look.colour, alpha=0.1, lw=0)
+
+
+def _panels(
+    count: int, width: float, height: float, legend_rows: int, left: float = 0.55
+) -> tuple[Figure, list[Axes]]:
+    """A row of axes with room below for the legend; inches."""
+    total = height + 0.2 * legend_rows
+    figure = Figure(figsize=(width, total))
+    grid = figure.subplots(1, count, squeeze=False)
+    figure.subplots_adjust(
+        left=left / width,
+        right=1 - 0.12 / width,
+        top=1 - 0.3 / total,
+        bottom=(0.55 + 0.2 * legend_rows) / total,
+        wspace=0.24,
+    )
+    return figure, list(grid[0])
+
+
+def _rows_of_legend(shown: dict[str, list[Result]] | dict[str, list[Record]], columns: int) -> int:
+    return -(-len(shown) // columns)
+
+
+def _legend(
+    figure: Figure,
+    shown: dict[str, list[Result]] | dict[str, list[Record]],
+    looks: Looks,
+    columns: int,
+    lines: bool = True,
+) -> None:
+    style = "-" if lines else "none"
+    handles = [
+        Line2D([], [], color=looks[n].colour, marker=looks[n].marker, ls=style, ms=5.5, mew=0)
+        for n in shown
+    ]
+    figure.legend(
+        handles,
+        list(shown),
+        loc="lower center",
+        ncols=columns,
+        handletextpad=0.5,
+        columnspacing=1.3,
+        borderaxespad=0.1,
+    )
