@@ -60,9 +60,7 @@ def lif(drive: Tensor, p: LIFParameters) -> Tensor:
     if not _worth_it(shape[0], drive[0].numel() if shape[0] else 0):
         return dynamics.lif(drive, p)
     flat = _any_size(_flattened(drive, (shape[0], -1)), 1)
-    return _or_eager(
-        lambda: _compiled_lif(flat, p).view(shape), lambda: dynamics.lif(drive, p)
-    )
+    return _or_eager(lambda: _compiled_lif(flat, p).view(shape), lambda: dynamics.lif(drive, p))
 
 
 def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:

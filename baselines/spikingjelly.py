@@ -55,6 +55,8 @@ class SpikingJellyNeuron(nn.Module):
 
     def forward(self, drive: Tensor) -> Tensor:
         functional.reset_net(self.node)
-        spikes: Tensor = self.node(drive)
+        # some nodes (GatedLIFNode) know [T, B, C, H, W] alone
+        lifted = drive if drive.dim() > 3 else drive.reshape(*drive.shape, 1, 1)
+        spikes: Tensor = self.node(lifted).view_as(drive)
         functional.reset_net(self.node)  # frees the graph that the state holds
         return spikes

@@ -13,6 +13,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from benchmarks.errors import InputError
@@ -31,6 +33,7 @@ _KNOWN = {
 }
 _SPARE_COLOURS = ("#F0E442", "#888888", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")
 _SPARE_MARKERS = ("<", ">", "*", "p", "h", "d", "8")
+WIDE, NARROW = 9.2, 4.8  # inches
 _ON, _OFF = (0, 114, 178), (213, 94, 0)  # brightening and darkening events
 
 
@@ -61,7 +64,7 @@ def accuracy_spikes(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
     shown = {n: results for n, results in groups.items() if results}
     if not shown:
         return None
-    figure, (axes,) = _panels(1, 4.8, 3.9, legend_rows=_rows_of_legend(shown, 3), left=0.6)
+    figure, (axes,) = _panels(1, NARROW, 3.9, _rows_of_legend(shown, 3))
     for neuron, results in shown.items():
         x = np.array([r.spikes.per_sample for r in results])
         y = np.array([100 * r.accuracy.test for r in results])
@@ -83,7 +86,7 @@ def curves(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
     shown = {n: records for n, records in groups.items() if records}
     if not shown:
         return None
-    figure, (loss, accuracy) = _panels(2, 9.2, 3.7, legend_rows=_rows_of_legend(shown, 7))
+    figure, (loss, accuracy) = _panels(2, WIDE, 3.7, _rows_of_legend(shown, 7))
     for neuron, records in shown.items():
         _curve(loss, _stack([r.curves.train_loss for r in records]), looks[neuron])
         _curve(
@@ -105,7 +108,7 @@ def spikes_by_step(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
     if not shown:
         return None
     layers = list(next(iter(shown.values()))[0].spikes.by_layer_and_step)
-    figure, panels = _panels(len(layers), 9.2, 3.3, legend_rows=_rows_of_legend(shown, 7))
+    figure, panels = _panels(len(layers), WIDE, 3.3, _rows_of_legend(shown, 7))
     for axes, layer in zip(panels, layers, strict=True):
         for neuron, results in shown.items():
             steps = _stack([r.spikes.by_layer_and_step[layer] for r in results])
@@ -118,33 +121,36 @@ def spikes_by_step(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
 
 
 def association(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
-    """Association coefficients before (grey) and after training, pooled over seeds."""
+    """Association coefficients before (grey) and after training, pooled over seeds.
+
+    Neurons whose coefficients training does not touch are left out.
+    """
     groups = {n: _coefficients(cells.results(dataset, n)) for n in looks}
-    shown = {n: layers for n, layers in groups.items() if layers}
+    shown = {n: layers for n, layers in groups.items() if _moved(layers)}
     if not shown:
         return None
     layers = list(next(iter(shown.values())))
-    height = 0.6 + 1.5 * len(shown)
-    figure = Figure(figsize=(9.2, height))
-    grid = figure.subplots(len(shown), len(layers), squeeze=False, sharex=True, sharey="col")
+    height = 0.9 + 1.5 * len(shown)
+    figure = Figure(figsize=(WIDE, height))
+    grid = figure.subplots(len(shown), len(layers), squeeze=False)
     figure.subplots_adjust(
-        left=0.6 / 9.2, right=0.99, top=1 - 0.3 / height, bottom=0.48 / height, hspace=0.3
+        left=0.45 / WIDE, right=0.99, top=1 - 0.3 / height, bottom=0.72 / height, hspace=0.45
     )
     values = np.concatenate([v for by in shown.values() for pair in by.values() for v in pair])
-    low, high = min(values.min(), 0.0), max(values.max(), 0.1)
-    bins = np.linspace(low, high, 33)
+    bins = np.linspace(min(values.min(), 0.0), max(values.max(), 0.1), 33)
     for row, (neuron, by_layer) in zip(grid, shown.items(), strict=True):
         for axes, layer in zip(row, layers, strict=True):
-            before, after = by_layer[layer]
-            axes.hist(before, bins, color="#c4c4c4", label="before training")
-            colour = looks[neuron].colour
-            axes.hist(after, bins, histtype="step", color=colour, lw=1.6, label="after training")
+            before, after = (np.histogram(v, bins)[0] for v in by_layer[layer])
+            axes.stairs(before, bins, fill=True, color="#c4c4c4")
+            axes.stairs(after, bins, color=looks[neuron].colour, lw=1.6)
             axes.axvline(0, color="#333333", lw=0.8, ls=":")
-            axes.set_title(f"{neuron}: {layer}")
-        row[0].set_ylabel("coefficients")
-        row[0].legend(loc="upper right", handlelength=1.2)
+            axes.set_title(f"{dataset}, {neuron}: {layer}")
+            axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        row[0].set_ylabel("number")
     for axes in grid[-1]:
         axes.set_xlabel("association coefficient a")
+    handles = [Patch(color="#c4c4c4"), Patch(fill=False, ec="#333333", lw=1.4)]
+    figure.legend(handles, ["before training", "after training"], loc="lower center", ncols=2)
     return figure
 
 
@@ -168,15 +174,15 @@ def samples(path: Path, dataset: str) -> Figure | None:
         ) from error
     sheet = _contact_sheet(frames)
     left = 0.3 + 0.075 * max(map(len, labels))
-    wide = 9.2 - left - 0.05
+    wide = WIDE - left - 0.05
     tall = wide * sheet.shape[0] / sheet.shape[1]
     total = tall + 0.75
-    figure = Figure(figsize=(9.2, total))
-    axes = figure.add_axes((left / 9.2, 0.45 / total, wide / 9.2, tall / total))
+    figure = Figure(figsize=(WIDE, total))
+    axes = figure.add_axes((left / WIDE, 0.45 / total, wide / WIDE, tall / total))
     axes.imshow(sheet, interpolation="nearest", aspect="auto")
     axes.grid(False)
     axes.set_xticks(
-        [width / 2 + k * (width + 1) for k in range(steps)], [str(k) for k in range(steps)]
+        [width / 2 + k * (width + 1) for k in range(steps)], [str(k + 1) for k in range(steps)]
     )
     axes.set_yticks([height / 2 + k * (height + 1) for k in range(classes)], labels)
     axes.tick_params(length=0)
@@ -192,22 +198,27 @@ def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) ->
     if not kinds:
         return None
     rows = (len(kinds) + 1) // 2
-    tall = 0.75 + 0.27 * len(neurons)
+    tall = 0.95 + 0.27 * len(neurons)
     height = rows * tall + 0.3
-    figure = Figure(figsize=(9.2, height))
+    figure = Figure(figsize=(WIDE, height))
     panels = figure.subplots(rows, 2, squeeze=False, sharey=True).flatten()
     figure.subplots_adjust(
-        left=1.35 / 9.2,
+        left=1.35 / WIDE,
         right=0.98,
-        top=1 - 0.55 / height,
+        top=1 - 0.75 / height,
         bottom=0.3 / height,
-        hspace=0.75 / (tall - 0.5),
+        hspace=0.8 / (tall - 0.8),
         wspace=0.06,
     )
     for axes, what in zip(panels, kinds, strict=False):
-        _bars(axes, [t for t in timings if t.what == what], neurons, looks)
-        better = "lower is faster" if what in PER_ELEMENT else "higher is faster"
-        axes.set_title(f"{TITLES[what]} ({better})", loc="left")
+        here = [t for t in timings if t.what == what]
+        _bars(axes, here, neurons, looks)
+        note = "lower is faster" if what in PER_ELEMENT else "higher is faster"
+        bound = here[0].bound
+        if bound is not None:
+            axes.axvline(bound, color="#000000", lw=1.2, ls="--")
+            note += f"; dashed: memory bound, {bound:.2f}"
+        axes.set_title(f"{TITLES[what]}\n{note}", loc="left")
     for axes in panels[len(kinds) :]:
         axes.set_visible(False)
     figure.suptitle(timings[0].device, x=0.01, y=1 - 0.06 / height, ha="left", va="top", fontsize=9)
@@ -217,24 +228,25 @@ def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) ->
 def _bars(axes: Axes, timings: list[Timing], neurons: tuple[str, ...], looks: Looks) -> None:
     known = {t.neuron: t for t in timings}
     form = ".2f" if timings[0].what in PER_ELEMENT else ",.0f"
+    end = 1.3 * max(t.median for t in timings)  # a stray round must not flatten all bars
     for y, neuron in enumerate(neurons):
         if neuron not in known:
             axes.text(0, y, " not measured", va="center", fontsize=8, color="#555555")
             continue
         t = known[neuron]
         axes.barh(y, t.median, 0.68, color=looks[neuron].colour, alpha=0.85)
-        axes.plot([t.q1, t.q3], [y, y], color="#555555", lw=1.2, solid_capstyle="butt")
-        axes.text(max(t.q3, t.median), y, f"  {t.median:{form}}", va="center", fontsize=8)
-    axes.set_xlim(0, 1.18 * max(max(t.q3, t.median) for t in timings))
+        axes.plot([t.q1, min(t.q3, end)], [y, y], color="#555555", lw=1.2)
+        if t.q3 > end:
+            axes.plot(end, y, ">", color="#555555", ms=5, clip_on=False)
+        start = t.median if t.q3 > end else max(t.q3, t.median)
+        box = {"fc": "white", "ec": "none", "pad": 0.6}
+        text = f"{t.median:{form}}"
+        axes.text(start + 0.015 * end, y, text, va="center", fontsize=8, bbox=box)
+    axes.set_xlim(0, end)
     axes.set_yticks(range(len(neurons)), neurons)
     axes.set_ylim(len(neurons) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.xaxis.set_major_formatter("{x:,g}")
-    bound = timings[0].bound
-    if bound is not None:
-        axes.axvline(bound, color="#000000", lw=1.2, ls="--")
-        where = {"transform": axes.get_xaxis_transform()}
-        axes.text(bound, 0.01, " memory bound", fontsize=7.5, va="bottom", **where)
 
 
 def _contact_sheet(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -265,6 +277,10 @@ def _coefficients(
     }
 
 
+def _moved(layers: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> bool:
+    return any(not np.array_equal(before, after) for before, after in layers.values())
+
+
 def _stack(series: list[list[float]]) -> NDArray[np.float64]:
     """``[seeds, length]``; all cut to the shortest."""
     length = min(len(values) for values in series)
@@ -280,15 +296,13 @@ def _curve(axes: Axes, values: NDArray[np.float64], look: Look, band: bool = Tru
         axes.fill_between(x, values.min(0), values.max(0), color=look.colour, alpha=0.1, lw=0)
 
 
-def _panels(
-    count: int, width: float, height: float, legend_rows: int, left: float = 0.55
-) -> tuple[Figure, list[Axes]]:
+def _panels(count: int, width: float, height: float, legend_rows: int) -> tuple[Figure, list[Axes]]:
     """A row of axes with room below for the legend; inches."""
     total = height + 0.2 * legend_rows
     figure = Figure(figsize=(width, total))
     grid = figure.subplots(1, count, squeeze=False)
     figure.subplots_adjust(
-        left=left / width,
+        left=0.6 / width,
         right=1 - 0.12 / width,
         top=1 - 0.3 / total,
         bottom=(0.55 + 0.2 * legend_rows) / total,

@@ -18,7 +18,7 @@ from benchmarks.records import write_atomic_bytes
 from benchmarks.selection import Selection, load
 from benchmarks.timings import read_timings
 
-DPI = 160
+DPI = 140
 STYLE = {
     "font.size": 9,
     "axes.titlesize": 9.5,

@@ -11,8 +11,8 @@ from benchmarks.errors import InputError
 
 # what was timed -> its name in tables and figures; per element and step, or samples a second
 PER_ELEMENT = {
-    "neuron_forward": "neuron forward, ns",
-    "neuron_forward_backward": "neuron forward + backward, ns",
+    "neuron_forward": "neuron forward, ns per element and step",
+    "neuron_forward_backward": "forward and backward, ns per element and step",
 }
 PER_SAMPLE = {"training_step": "training, samples/s", "inference": "inference, samples/s"}
 TITLES = PER_ELEMENT | PER_SAMPLE

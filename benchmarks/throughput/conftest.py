@@ -30,7 +30,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("alias", list(PARAMS.neuron))
 
 
-def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+def pytest_benchmark_update_machine_info(
+    config: pytest.Config, machine_info: dict[str, Any]
+) -> None:
     machine_info["aia_device"] = device_name(DEVICE)
     machine_info["aia_copy_gb_per_s"] = copy_bandwidth()
     machine_info["aia_threads"] = torch.get_num_threads()

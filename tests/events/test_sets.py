@@ -86,7 +86,8 @@ def test_splits_keep_sources_whole_and_classes_in_proportion() -> None:
     sources = draw.permutation(np.repeat(np.arange(500), 3))
     parts = split_sources(of_source[sources], sources, (0.1, 0.2), draw)
     train, validation, test = owners(parts, sources)
-    assert not (train & validation or train & test)
+    assert not train & validation
+    assert not train & test
     assert not validation & test
     assert sum(len(index) for index in parts.values()) == 1500
     for name, fraction in (("validation", 0.1), ("test", 0.2)):

@@ -1,0 +1,57 @@
+"""A comment changes no hash; a change of meaning does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.neurons import source_hash
+from benchmarks.params import Matched, NeuronParams, Training
+from benchmarks.protocol import epoch_order, order_hash, protocol_hash, seeds_of
+from benchmarks.source import digest_of_files, without_comments
+
+SOURCE = (
+    'def f(x):\n    """Says # this."""\n    y = "# no comment"  # a comment\n\n    return x + 1\n'
+)
+
+
+def test_only_comments_and_blanks_are_left_out() -> None:
+    assert without_comments(SOURCE) == (
+        'def f(x):\n    """Says # this."""\n    y = "# no comment"\n    return x + 1'
+    )
+
+
+def test_a_comment_does_not_change_a_files_digest_and_code_does(tmp_path: Path) -> None:
+    path = tmp_path / "neuron.py"
+    path.write_text(SOURCE)
+    before = digest_of_files([path])
+    path.write_text(f"# new comment\n\n{SOURCE}")
+    assert digest_of_files([path]) == before
+    path.write_text(SOURCE.replace("x + 1", "x + 2"))
+    assert digest_of_files([path]) != before
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 0.01}, {"rule": "asf"}, {"hidden": 32}])
+def test_every_setting_of_training_is_in_the_protocols_hash(change: dict[str, object]) -> None:
+    assert protocol_hash(Training(**change)) != protocol_hash(Training())  # type: ignore[arg-type]
+
+
+def test_a_neurons_hash_knows_its_arguments_and_matched_options() -> None:
+    def of(decay: float = 0.5, **keys: object) -> str:
+        spec = NeuronParams.model_validate({"class": "aia.neuron:LIF", **keys})
+        return source_hash(spec, Matched(decay=decay))
+
+    assert of(match=True) != of(match=False)
+    assert of(match=True) != of(decay=0.25, match=True)
+    assert of(match=False) == of(decay=0.25, match=False)
+    assert of(args={"decay": 0.1}) != of()
+
+
+def test_the_order_of_an_epoch_needs_none_of_those_before_it() -> None:
+    seeds = seeds_of("dvs_digits", 3)
+    assert epoch_order(seeds.order, 4, 50).tolist() == epoch_order(seeds.order, 4, 50).tolist()
+    assert epoch_order(seeds.order, 4, 50).sort().values.tolist() == list(range(50))
+    assert epoch_order(seeds.order, 4, 50).tolist() != epoch_order(seeds.order, 5, 50).tolist()
+    assert order_hash(seeds.order, 2, 50) != order_hash(seeds_of("dvs_digits", 4).order, 2, 50)
+    assert len({seeds.order, seeds.synapses, seeds.neurons}) == 3

@@ -1,0 +1,164 @@
+"""Bad parameters and bad neurons: one line that says what, where, and what was expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from benchmarks import neurons
+from benchmarks.errors import InputError
+from benchmarks.params import Matched, NeuronParams, read
+from tests.benchmarks.small import ROOT, run_command, small_profile
+
+
+class WrongShape(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+
+    def forward(self, drive: torch.Tensor) -> torch.Tensor:
+        return (drive.sum(0) > 0).float()
+
+
+class Graded(WrongShape):
+    def forward(self, drive: torch.Tensor) -> torch.Tensor:
+        return drive.relu()
+
+
+class NotANumber(WrongShape):
+    def forward(self, drive: torch.Tensor) -> torch.Tensor:
+        return drive * float("nan")
+
+
+class Plain(WrongShape):
+    """A newcomer's neuron: no state, no library."""
+
+    def forward(self, drive: torch.Tensor) -> torch.Tensor:
+        soft = drive.sigmoid()
+        return soft - soft.detach() + (drive > 1).float()  # in this order it is exactly 0 or 1
+
+
+HERE = "tests.benchmarks.test_params_and_neurons"
+
+
+def build(path: str, match: bool = False, **args: object) -> neurons.Build:
+    spec = NeuronParams.model_validate({"class": path, "args": args, "match": match})
+    return neurons.builder(spec, Matched())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"training": {"epochs": "many"}}, ["training.epochs", "integer", "'many'"]),
+        ({"training": {"epoch": 3}}, ["training.epoch: unknown key", "epochs"]),
+        ({"trainings": {}}, ["trainings: unknown key", "training"]),
+        ({"seeds": [-1]}, ["seeds.0", "greater than or equal to 0"]),
+        ({"neuron": {"a.b": {"class": "x:Y"}}}, ["neuron.a.b", "pattern"]),
+        ({"neuron": {"a": {"class": "no colon"}}}, ["neuron.a.class", "pattern"]),
+        ({"matched": {"reset": "hard"}}, ["matched.reset", "'zero' or 'subtract'", "'hard'"]),
+        ({"datasets": None}, ["datasets", "list"]),
+    ],
+)
+def test_a_fault_in_params_is_named_by_file_key_and_expectation(
+    change: dict[str, object], said: list[str], tmp_path: Path
+) -> None:
+    _, profile = small_profile(tmp_path)
+    written = yaml.safe_load(profile.params.read_text()) | change
+    profile.params.write_text(yaml.safe_dump(written))
+    with pytest.raises(InputError) as caught:
+        read(profile.params)
+    for words in [str(profile.params), *said]:
+        assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_profiles_of_the_repository_are_valid() -> None:
+    params = read(ROOT / "params.yaml")
+    assert {"snntorch_lif", "spikingjelly_plif", "spikingjelly_lif", "aia", "gain_frozen"} <= set(
+        params.neuron
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("WrongShape", "must return the shape of its drive"),
+        ("Graded", "spikes must be 0 or 1"),
+        ("NotANumber", "returned NaN"),
+    ],
+)
+def test_a_neuron_that_breaks_the_contract_is_refused(name: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        neurons.check_contract(build(f"{HERE}:{name}"), "mine", 4)
+
+
+def test_a_plain_module_with_the_right_signature_is_enough() -> None:
+    neurons.check_contract(build(f"{HERE}:Plain"), "mine", 4)
+
+
+@pytest.mark.parametrize(
+    ("path", "args"),
+    [
+        ("spikingjelly.activation_based.neuron:IFNode", {}),
+        ("spikingjelly.activation_based.neuron:KLIFNode", {}),
+        ("spikingjelly.activation_based.neuron:QIFNode", {}),
+        ("spikingjelly.activation_based.neuron:EIFNode", {}),
+        ("spikingjelly.activation_based.neuron:IzhikevichNode", {}),
+        ("spikingjelly.activation_based.neuron:ComplementaryLIFNode", {}),
+        ("spikingjelly.activation_based.neuron:GatedLIFNode", {"T": 4}),
+        ("spikingjelly.activation_based.neuron:PSN", {"T": 4}),
+        ("spikingjelly.activation_based.neuron:SlidingPSN", {"k": 2}),
+        ("snntorch:Leaky", {"beta": 0.9}),
+        ("snntorch:Synaptic", {"alpha": 0.8, "beta": 0.9}),
+        ("snntorch:Alpha", {"alpha": 0.9, "beta": 0.8}),
+        ("snntorch:Lapicque", {"beta": 0.9}),
+    ],
+)
+def test_a_librarys_neuron_runs_by_its_import_path(path: str, args: dict[str, object]) -> None:
+    neurons.check_contract(build(path, **args), path, 4)
+    neuron = build(path, **args)(3)
+    drive = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(1)).mul(2)
+    first = neuron(drive.requires_grad_())
+    first.sum().backward()
+    assert drive.grad is not None
+    assert drive.grad.abs().sum() > 0
+    neuron(torch.full((4, 5, 3), 9.0))
+    assert torch.equal(neuron(drive), first), "state survived the call"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("no.such.module:Neuron", "importing no.such.module failed"),
+        ("snntorch:Leeky", "did you mean 'Leaky'"),
+        ("spikingjelly.activation_based.neuron:LIFNod", "did you mean 'LIFNode'"),
+    ],
+)
+def test_a_class_that_is_not_there_is_refused_by_name(path: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        build(path)
+
+
+def test_arguments_that_the_class_does_not_take_are_refused_by_name() -> None:
+    with pytest.raises(InputError, match=r"snntorch:Leaky.*betta"):
+        build("snntorch:Leaky", betta=0.5)(3)
+
+
+def test_matched_options_reach_both_libraries() -> None:
+    leaky = build("snntorch:Leaky", match=True)(3)
+    node = build("spikingjelly.activation_based.neuron:LIFNode", match=True)(3)
+    assert float(leaky.cell.beta) == 0.5
+    assert leaky.cell.reset_mechanism == "zero"
+    assert (node.node.tau, node.node.decay_input, node.node.v_reset) == (2.0, False, 0.0)
+
+
+def test_the_command_line_answers_bad_input_with_one_line_and_status_2(tmp_path: Path) -> None:
+    small_profile(tmp_path)
+    done = run_command(tmp_path, "cell", "dvs_digits", "aiaa", "0")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "error: unknown neuron 'aiaa'; did you mean 'aia'? known: aia, lif"
+    ]

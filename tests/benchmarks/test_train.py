@@ -1,0 +1,154 @@
+"""One cell: the same twice, the same after a kill, matched across neurons, honest on failure."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks import checkpoints
+from benchmarks.errors import InputError
+from benchmarks.records import read_host, read_record, record_path
+from benchmarks.train import Cell, run_cell
+from tests.benchmarks.small import AIA, LIF, ROOT, command, run_command, small_profile
+
+
+def quiet(done: int, total: int, say: str) -> None: ...
+
+
+class Overflows(nn.Module):
+    """Spikes forward, but a gradient that is no number."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(0.0))
+
+    def forward(self, drive: torch.Tensor) -> torch.Tensor:
+        spikes = (drive >= 1).to(drive.dtype)
+        bad = drive.sum() * self.scale.sqrt()  # derivative of sqrt at 0 is infinite
+        return spikes + bad - bad.detach()
+
+
+def test_the_same_cell_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    texts = []
+    for name in ("first", "second"):
+        params, profile = small_profile(tmp_path / name)
+        run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet)
+        texts.append(record_path(profile.runs, "dvs_digits", "aia", 0).read_bytes())
+    assert texts[0] == texts[1]
+
+
+def test_a_cell_killed_in_mid_training_resumes_to_the_same_bytes(tmp_path: Path) -> None:
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    for folder in (straight, killed):
+        small_profile(folder, epochs=6)
+    cell = ("cell", "dvs_digits", "aia", "1")
+    assert run_command(straight, *cell).returncode == 0
+    checkpoint = killed / "results/checkpoints/dvs_digits-aia-1.safetensors"
+    record = record_path(killed / "results/runs", "dvs_digits", "aia", 1)
+    running = subprocess.Popen(command(killed, *cell), cwd=ROOT, stdout=subprocess.DEVNULL)
+    while not checkpoint.exists():
+        assert running.poll() is None
+        time.sleep(0.002)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    assert checkpoint.exists()
+    assert not record.exists()
+    assert run_command(killed, *cell).returncode == 0
+    reference = record_path(straight / "results/runs", "dvs_digits", "aia", 1)
+    assert record.read_bytes() == reference.read_bytes()
+    assert not checkpoint.exists()
+    host, reference_host = read_host(record), read_host(reference)
+    assert host is not None
+    assert reference_host is not None
+
+
+def test_all_neurons_of_a_seed_start_from_the_same_weights_and_see_the_same_order(
+    tmp_path: Path,
+) -> None:
+    sj = "spikingjelly.activation_based.neuron:ParametricLIFNode"
+    neurons = {
+        "lif": LIF,
+        "aia": AIA,
+        "scaled": {"class": "baselines.controls:LIFInitScaled", "match": True},
+        "plif": {"class": sj, "match": True},
+        "leaky": {"class": "snntorch:Leaky", "match": True},
+    }
+    params, profile = small_profile(tmp_path, neurons, epochs=1)
+    hashes = {
+        alias: run_cell(Cell("dvs_digits", alias, 0), params, profile, quiet).hashes
+        for alias in neurons
+    }
+    other = run_cell(Cell("dvs_digits", "lif", 1), params, profile, quiet).hashes
+    assert len({(h.weights, h.order, h.data, h.protocol) for h in hashes.values()}) == 1
+    assert len({h.neuron for h in hashes.values()}) == len(neurons)
+    assert other.weights != hashes["lif"].weights
+    assert other.order != hashes["lif"].order
+
+
+def test_lif_of_two_libraries_counts_the_same_and_the_fold_changes_nothing(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path)
+    lif = run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet).result
+    aia = run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet).result
+    assert lif is not None
+    assert aia is not None
+    assert lif.fold is None
+    assert aia.fold is not None
+    assert aia.fold.spikes_before > 0
+    assert (aia.fold.spikes_differ, aia.fold.predictions_differ) == (0, 0)
+    assert aia.parameters.inference == lif.parameters.inference
+    assert aia.parameters.training == lif.parameters.training + 4 + 8 + 16
+    assert aia.association is not None
+    moved = aia.association["conv2"]
+    assert moved.before != moved.after
+    for result in (lif, aia):
+        layers = sum(sum(steps) for steps in result.spikes.by_layer_and_step.values())
+        assert result.spikes.per_sample == pytest.approx(layers)
+        assert sum(map(sum, result.confusion)) == 359
+
+
+def test_a_diverged_cell_is_recorded_with_its_epoch_and_reason(tmp_path: Path) -> None:
+    neurons = {"bad": {"class": "tests.benchmarks.test_train:Overflows"}}
+    params, profile = small_profile(tmp_path, neurons)
+    record = run_cell(Cell("dvs_digits", "bad", 0), params, profile, quiet)
+    assert record.result is None
+    assert record.failure is not None
+    assert record.failure.epoch == 0
+    assert "gradient's norm became nan" in record.failure.reason
+    kept = read_record(record_path(profile.runs, "dvs_digits", "bad", 0))
+    assert kept == record
+
+
+def test_asf_trains_every_neuron_and_differs_from_bptt(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path / "asf", rule="asf", epochs=6, batch=32)
+    for alias in ("lif", "aia"):
+        record = run_cell(Cell("dvs_digits", alias, 0), params, profile, quiet)
+        assert record.result is not None
+        assert record.result.accuracy.test > 0.25  # chance is 0.1
+        assert record.curves.train_loss[-1] < record.curves.train_loss[0]
+    bptt, _ = small_profile(tmp_path / "bptt", epochs=6, batch=32)
+    assert bptt.training != params.training
+
+
+def test_a_checkpoint_of_other_code_or_parameters_is_not_resumed(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path, epochs=1)
+    run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet)
+    checkpoint = profile.checkpoints / "dvs_digits-lif-0.safetensors"
+    checkpoint.write_bytes(b"not a checkpoint")
+    again = run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet)
+    assert len(again.curves.train_loss) == 1
+    assert checkpoints.load(checkpoint, None, again.hashes) == 0  # type: ignore[arg-type]
+
+
+def test_unknown_names_are_refused_with_the_nearest_one(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path)
+    with pytest.raises(InputError, match="unknown neuron 'aja'; did you mean 'aia'"):
+        run_cell(Cell("dvs_digits", "aja", 0), params, profile, quiet)
+    with pytest.raises(InputError, match="did you mean 'dvs_digits'"):
+        run_cell(Cell("dvs_digit", "aia", 0), params, profile, quiet)
