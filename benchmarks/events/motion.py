@@ -19,12 +19,12 @@ from benchmarks.events.scenes import FRAMES, SENSOR, Scenes
 
 CLASSES = ("right", "up", "left", "down")
 _SCENES = 460
-_DOTS = 30
+_DOTS = 24
 _FIELD = 44.0  # pixels, side of the torus that the dots move on
-_SPEED = 0.4  # pixels a rendered frame
+_SPEED = 0.5  # pixels a rendered frame
 _LIFE = 50  # rendered frames
 _SURPLUS = 0.25  # chance of the signal's way above 1/4; the opposite way has as much less
-_CONTRAST = 0.8  # log intensity
+_CONTRAST = 0.9  # log intensity
 _HALF = 1.5  # pixels, half the side of a dot
 _WAYS = np.array([[1.0, 0.0], [0.0, -1.0], [-1.0, 0.0], [0.0, 1.0]])  # (x, y), y points down
 
