@@ -32,7 +32,7 @@ class FlowScales:
         self._spikes = torch.zeros_like(self.values)
         self._drive = torch.zeros_like(self.values)
 
-    def see(self, layer: int, counts: Tensor, y: Tensor) -> Tensor:
+    def see(self, layer: int, counts: Tensor, y: Tensor) -> float:
         """Take note of one batch; returns the scale in use, the batch's own before any exists."""
         with torch.no_grad():
             spikes, drive = counts.sum(), F.relu(y).sum()
@@ -40,7 +40,7 @@ class FlowScales:
             self._drive[layer] += drive.cpu()
             if self.values[layer] == 0:
                 self.values[layer] = (spikes / drive.clamp_min(1e-12)).cpu()
-        return self.values[layer]
+        return float(self.values[layer])
 
     def refresh(self) -> None:
         """At the end of an epoch: average what was seen into the scales, and forget it."""

@@ -125,13 +125,13 @@ def claims(cells: Cells) -> list[Claim]:
             "Better accuracy than LIF and PLIF neurons",
             [c for c in comparisons(cells) if c.kind == "baseline"],
             "ahead",
-            "of the paired differences in test accuracy",
+            "paired differences in test accuracy",
         ),
         _in_kind(
             "Fewer spikes than LIF and PLIF neurons",
             spike_ratios(cells),
             "fewer",
-            "of the paired ratios of spikes a sample",
+            "paired ratios of spikes a sample",
         ),
         _no_parameter_more(cells),
     ]
@@ -159,7 +159,9 @@ def _in_kind(text: str, made: list[Comparison], wanted: str, noun: str) -> Claim
         return Claim(text, "no evidence here", "No pair of finished cells with two seeds or more.")
     hits = sum(c.says == wanted for c in told)
     counts = Counter(c.says for c in told)
-    evidence = f"{len(told)} {noun}: {', '.join(f'{v} in {n}' for v, n in sorted(counts.items()))}."
+    evidence = (
+        f"Of {len(told)} {noun}: {', '.join(f'{v} in {n}' for v, n in sorted(counts.items()))}."
+    )
     if hits == len(told):
         return Claim(text, "holds here", evidence)
     return Claim(text, "holds in part" if hits else "does not hold here", evidence)

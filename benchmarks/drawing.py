@@ -7,7 +7,6 @@ One neuron has one colour and one marker in every figure. The colours are those 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +16,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from benchmarks.errors import InputError
 from benchmarks.records import Record, Result
 from benchmarks.selection import Cells
 from benchmarks.timings import PER_ELEMENT, TITLES, Timing
@@ -33,8 +31,7 @@ _KNOWN = {
 }
 _SPARE_COLOURS = ("#F0E442", "#888888", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")
 _SPARE_MARKERS = ("<", ">", "*", "p", "h", "d", "8")
-WIDE, NARROW = 9.2, 4.8  # inches
-_ON, _OFF = (0, 114, 178), (213, 94, 0)  # brightening and darkening events
+WIDE, NARROW = 9.2, 3.9  # inches
 
 
 @dataclass(frozen=True)
@@ -64,19 +61,20 @@ def accuracy_spikes(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
     shown = {n: results for n, results in groups.items() if results}
     if not shown:
         return None
-    figure, (axes,) = _panels(1, NARROW, 3.9, _rows_of_legend(shown, 3))
+    figure, (axes,) = _panels(1, NARROW, 3.4, _rows_of_legend(shown, 2))
     for neuron, results in shown.items():
         x = np.array([r.spikes.per_sample for r in results])
         y = np.array([100 * r.accuracy.test for r in results])
         look = looks[neuron]
-        axes.plot(x, y, look.marker, color=look.colour, ms=4, alpha=0.45, mew=0)
+        axes.plot(x, y, look.marker, color=look.colour, ms=4.5, alpha=0.5, mew=0)
         axes.plot(
             x.mean(), y.mean(), look.marker, color=look.colour, ms=9, mec="white", mew=0.9, zorder=3
         )
     axes.set(title=dataset, xlabel="spikes a test sample", ylabel="test accuracy, %")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.margins(0.08)
-    _legend(figure, shown, looks, 3, lines=False)
+    _legend(figure, shown, looks, 2, lines=False)
     return figure
 
 
@@ -154,44 +152,6 @@ def association(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
     return figure
 
 
-def samples(path: Path, dataset: str) -> Figure | None:
-    """One test sample a class (rows) over time (columns): blue brightens, orange darkens.
-
-    ``path`` holds ``frames`` uint8 ``[classes, T, 2, H, W]`` and ``labels``. Raises InputError
-    for a file that does not.
-    """
-    if not path.exists():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            frames, labels = file["frames"], [str(label) for label in file["labels"]]
-        classes, steps, polarities, height, width = frames.shape
-        if polarities != 2 or len(labels) != classes:
-            raise ValueError("wrong shape")
-    except (ValueError, KeyError, OSError) as error:
-        raise InputError(
-            f"{path}: not a contact sheet ({error}); delete it and write the manifest again"
-        ) from error
-    sheet = _contact_sheet(frames)
-    left = 0.3 + 0.075 * max(map(len, labels))
-    wide = WIDE - left - 0.05
-    tall = wide * sheet.shape[0] / sheet.shape[1]
-    total = tall + 0.75
-    figure = Figure(figsize=(WIDE, total))
-    axes = figure.add_axes((left / WIDE, 0.45 / total, wide / WIDE, tall / total))
-    axes.imshow(sheet, interpolation="nearest", aspect="auto")
-    axes.grid(False)
-    axes.set_xticks(
-        [width / 2 + k * (width + 1) for k in range(steps)], [str(k + 1) for k in range(steps)]
-    )
-    axes.set_yticks([height / 2 + k * (height + 1) for k in range(classes)], labels)
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.set(title=f"{dataset}: one test sample of each class", xlabel="time step")
-    return figure
-
-
 def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) -> Figure | None:
     """Bars of medians with quartiles, one panel for each thing that was timed on one device."""
     kinds = [what for what in TITLES if any(t.what == what for t in timings)]
@@ -249,18 +209,6 @@ def _bars(axes: Axes, timings: list[Timing], neurons: tuple[str, ...], looks: Lo
     axes.xaxis.set_major_formatter("{x:,g}")
 
 
-def _contact_sheet(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """RGB image of ``frames`` ``[classes, T, 2, H, W]``, one pixel between the tiles."""
-    classes, steps, _, height, width = frames.shape
-    strength = np.minimum(frames.astype(float) / max(float(np.quantile(frames, 0.995)), 1.0), 1.0)
-    off, on = (strength[:, :, k, :, :, None] for k in (0, 1))
-    image = 255 - on * (255 - np.array(_ON)) - off * (255 - np.array(_OFF))
-    tiles = np.full((classes, steps, height + 1, width + 1, 3), 200.0)
-    tiles[:, :, :height, :width] = np.clip(image, 0, 255)
-    whole = tiles.transpose(0, 2, 1, 3, 4).reshape(classes * (height + 1), steps * (width + 1), 3)
-    return whole[:-1, :-1].astype(np.uint8)
-
-
 def _coefficients(
     results: list[Result],
 ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -303,7 +251,7 @@ def _panels(count: int, width: float, height: float, legend_rows: int) -> tuple[
     grid = figure.subplots(1, count, squeeze=False)
     figure.subplots_adjust(
         left=0.6 / width,
-        right=1 - 0.12 / width,
+        right=1 - 0.2 / width,
         top=1 - 0.3 / total,
         bottom=(0.55 + 0.2 * legend_rows) / total,
         wspace=0.24,

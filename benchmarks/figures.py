@@ -9,17 +9,18 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
-from benchmarks import drawing
+from benchmarks import contact_sheet, drawing
 from benchmarks.records import write_atomic_bytes
 from benchmarks.selection import Selection, load
 from benchmarks.timings import read_timings
 
 DPI = 140
-STYLE = {
+STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 9.5,
     "axes.labelsize": 9,
@@ -57,7 +58,7 @@ def write_figures(
         for dataset in selection.datasets:
             for kind, draw in PER_DATASET.items():
                 written += _save(draw(cells, dataset, colours), out, kind, dataset)
-            samples = drawing.samples(data / f"{dataset}.npz", dataset)
+            samples = contact_sheet.samples(data / f"{dataset}.npz", dataset)
             written += _save(samples, out, "samples", dataset)
         timings = [t for t in read_timings(throughput) if t.neuron in selection.neurons]
         for device in dict.fromkeys(t.device for t in timings):

@@ -80,6 +80,8 @@ def build_network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds[0])
         synapses, readout = _synapses(training, classes, size)
+        for synapse in synapses.values():
+            synapse.weight.data.mul_(training.initial_gain)
         torch.manual_seed(seeds[1])
         blocks = {}
         for name, synapse in synapses.items():

@@ -50,6 +50,7 @@ class Training(_Section):
     steps: int = Field(10, ge=1)  # time steps T
     channels: tuple[int, ...] = (16, 32)  # of the convolutions
     hidden: int = Field(64, ge=1)  # units of the hidden linear layer
+    initial_gain: float = Field(1.0, gt=0)  # times PyTorch's default initial weights
 
 
 class Params(_Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ from benchmarks.errors import InputError
 from benchmarks.figures import figure_path
 from benchmarks.profile import Profile
 from benchmarks.records import Host, write_atomic
-from benchmarks.rows import points
 from benchmarks.selection import SUBJECT, Cells, Selection, load
 from benchmarks.statistics import smallest_sign_flip_p
 from benchmarks.tables import all_tables
 from benchmarks.timings import read_timings
+from benchmarks.wording import points
 
 # kind of figure -> its title, and how to read it
 CAPTIONS = {
@@ -37,8 +38,8 @@ CAPTIONS = {
     ),
     "spikes_by_step": (
         "Spikes by layer and time step",
-        "Means over seeds, each layer on its own scale. The first steps are low where the "
-        "membrane starts from zero.",
+        "Means over seeds, each layer on its own scale. Every sample starts from a membrane "
+        "potential of zero, so the first step differs from the others.",
     ),
     "association": (
         "Association coefficients before and after training",
@@ -109,7 +110,7 @@ def write_report(profile: Profile, selection: Selection, settings: dict[str, Any
             differing=_differing(cells, settings),
             counts=_counts(cells),
             summary=_summary(compared),
-            axis=_axis(compared),
+            axes={d: _axis(d, compared) for d in selection.datasets},
             comparisons={d: _lines(d, compared) for d in selection.datasets},
             readings={d: claims.reading(d, compared) for d in selection.datasets},
             chances=_chances(compared, selection),
@@ -184,15 +185,16 @@ def _summary(compared: list[Comparison]) -> list[str]:
 _SIDES = ("ahead", "behind", "not distinguishable", "no interval")
 
 
-def _axis(compared: list[Comparison]) -> float:
-    """Half the width of the axis that all intervals share, in percentage points."""
-    ends = [abs(100 * v) for c in compared if c.found.n > 1 for v in (c.found.low, c.found.high)]
-    reach = max(ends, default=1.0)
-    return next((float(step) for step in (1, 2, 5, 10, 15, 20, 30, 50) if step >= reach), 100.0)
+def _axis(dataset: str, compared: list[Comparison]) -> float:
+    """Half the width of the axis that the intervals of a data set share, in percentage points."""
+    found = [c.found for c in compared if c.dataset == dataset and c.found.n > 1]
+    reach = 100 * max((abs(v) for e in found for v in (e.low, e.high)), default=0.01)
+    step = 1 if reach <= 5 else 5
+    return float(step * math.ceil(reach / step))
 
 
 def _lines(dataset: str, compared: list[Comparison]) -> list[Line]:
-    half = _axis(compared)
+    half = _axis(dataset, compared)
     lines = []
     for c in compared:
         if c.dataset == dataset:

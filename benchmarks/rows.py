@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import pandas as pd
 
+from benchmarks import wording
 from benchmarks.records import Result
 from benchmarks.selection import BASELINE, Cells
 from benchmarks.statistics import (
@@ -18,8 +18,9 @@ from benchmarks.statistics import (
     verdict,
 )
 from benchmarks.timings import PER_ELEMENT, TITLES, Timing
+from benchmarks.wording import NOTHING
 
-NOT_RUN, NOT_MEASURED, NOTHING = "not run", "not measured", "–"
+NOT_RUN, NOT_MEASURED = "not run", "not measured"
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,10 @@ def accuracy(cells: Cells) -> Table:
             {
                 "data set": dataset,
                 "neuron": neuron,
-                "test accuracy, %": percent(test) if test.n else without,
-                "train accuracy, %": _brief(train, 100) if train.n else NOTHING,
-                "failed": _seeds(failed),
-                "not run": _seeds(missing),
+                "test accuracy, %": wording.percent(test) if test.n else without,
+                "train accuracy, %": wording.brief(train, 100) if train.n else NOTHING,
+                "failed": wording.counted(failed),
+                "not run": wording.counted(missing),
             }
         )
     return Table(
@@ -95,7 +96,7 @@ def difference(cells: Cells, baseline: str = BASELINE) -> Table:
             {
                 "data set": dataset,
                 "neuron": neuron,
-                f"minus {baseline}, points": points(found) if found.n else absent,
+                f"minus {baseline}, points": wording.points(found) if found.n else absent,
                 "sign-flip p": f"{p:.2f}" if found.n else NOTHING,
                 "it is": says if found.n else NOTHING,
             }
@@ -141,8 +142,8 @@ def spikes(cells: Cells, baseline: str = BASELINE) -> Table:
         shown.append(
             row
             | {
-                "spikes a sample": f"{count.mean:,.0f}{_spread(count.sd, ',.0f')}",
-                f"ratio to {baseline}": _ratio(ratio) if neuron != baseline else "1",
+                "spikes a sample": f"{count.mean:,.0f}{wording.spread(count.sd, ',.0f')}",
+                f"ratio to {baseline}": wording.ratio(ratio) if neuron != baseline else "1",
                 "firing rate, %": f"{100 * (1 - sparsity.mean):.1f}",
                 "by layer, %": _rates(results),
                 "activation sparsity, %": f"{100 * sparsity.mean:.1f}",
@@ -189,7 +190,7 @@ def parameters(cells: Cells, baseline: str = BASELINE) -> Table:
             | {
                 "in training": f"{counts.training:,}",
                 "at inference": f"{counts.inference:,}",
-                f"more than {baseline}": NOTHING if extra is None else f"{extra:+,}",
+                f"more than {baseline}": NOTHING if extra is None else wording.signed(extra, "+,"),
                 "spikes changed by folding": f"{differ:,} of {total:,}" if folds else "no fold",
                 "predictions changed": f"{changed:,}" if folds else NOTHING,
             }
@@ -259,9 +260,9 @@ def cells_table(cells: Cells) -> Table:
             "neuron": frame["neuron"],
             "seed": frame["seed"].astype(str),
             "status": frame["status"],
-            "best epoch": _texts(frame["best_epoch"], "{:.0f}"),
-            **{f"{k}, %": _texts(frame[k] * 100, "{:.1f}") for k in _SPLITS},
-            "spikes a sample": _texts(frame["spikes"], "{:,.0f}"),
+            "best epoch": wording.column(frame["best_epoch"], "{:.0f}"),
+            **{f"{k}, %": wording.column(frame[k] * 100, "{:.1f}") for k in _SPLITS},
+            "spikes a sample": wording.column(frame["spikes"], "{:,.0f}"),
         }
     )
     caption = "Epochs count from 1; the best one was chosen on the validation split."
@@ -269,49 +270,6 @@ def cells_table(cells: Cells) -> Table:
 
 
 _SPLITS = ("train", "validation", "test")
-
-
-def percent(found: Estimate) -> str:
-    """``84.2 ± 1.3 [81.0, 87.4] (3)`` of fractions; without an interval for one seed."""
-    return f"{_brief(found, 100)}{_interval(found, 100, '.1f')} ({found.n})"
-
-
-def points(found: Estimate) -> str:
-    """As :func:`percent`, with signs."""
-    return (
-        f"{signed(100 * found.mean)}{_spread(100 * found.sd, '.1f')}"
-        f"{_interval(found, 100, '+.1f')} ({found.n})"
-    )
-
-
-def signed(value: float, form: str = "+.1f") -> str:
-    """A number with its sign, none for what rounds to zero."""
-    text = f"{value:{form}}"
-    return text if any(digit in text for digit in "123456789") else text.lstrip("+-")
-
-
-def _brief(found: Estimate, scale: float) -> str:
-    return f"{scale * found.mean:.1f}{_spread(scale * found.sd, '.1f')}"
-
-
-def _spread(sd: float, form: str) -> str:
-    return "" if math.isnan(sd) else f" ± {sd:{form}}"
-
-
-def _interval(found: Estimate, scale: float, form: str) -> str:
-    if math.isnan(found.low):
-        return ""
-    low, high = (
-        signed(scale * v, form) if "+" in form else f"{scale * v:{form}}"
-        for v in (found.low, found.high)
-    )
-    return f" [{low}, {high}]"
-
-
-def _ratio(found: Estimate) -> str:
-    if math.isnan(found.mean):
-        return NOTHING
-    return f"{found.mean:.2f}{_interval(found, 1, '.2f')}"
 
 
 def _timing(timing: Timing | None) -> str:
@@ -344,14 +302,3 @@ def _rates(results: list[Result]) -> str:
     layers = results[0].spikes.firing_rate
     means = [estimate([r.spikes.firing_rate[layer] for r in results]).mean for layer in layers]
     return " / ".join(f"{100 * mean:.1f}" for mean in means)
-
-
-def _seeds(seeds: list[int]) -> str:
-    if not seeds:
-        return "0"
-    word = "seed" if len(seeds) == 1 else "seeds"
-    return f"{len(seeds)} ({word} {', '.join(map(str, seeds))})"
-
-
-def _texts(values: pd.Series, form: str) -> list[str]:
-    return [NOTHING if math.isnan(value) else form.format(value) for value in values.astype(float)]
