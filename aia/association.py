@@ -41,7 +41,8 @@ def on_drive(y: Tensor, a: Tensor) -> Tensor:
 
 def scaled(weight: Tensor, a: Tensor) -> Tensor:
     """W' = W + relu(a) W by output channel; weight ``[C, ...]`` or bias ``[C]``, a ``[C]``."""
-    return weight + F.relu(a).view(-1, *[1] * (weight.dim() - 1)) * weight
+    gain: Tensor = F.relu(a).view(-1, *[1] * (weight.dim() - 1))
+    return weight + gain * weight
 
 
 class _Swap(torch.autograd.Function):
@@ -80,7 +81,8 @@ class _Swap(torch.autograd.Function):
 
 def _effective(weight: Tensor, a: Tensor) -> Tensor:
     """W' with dW'/dW = 1 and dW'/da = [a > 0] W."""
-    return weight + F.relu(a).view(-1, *[1] * (weight.dim() - 1)) * weight.detach()
+    gain: Tensor = F.relu(a).view(-1, *[1] * (weight.dim() - 1))
+    return weight + gain * weight.detach()
 
 
 def through_conv2d(x: Tensor, synapse: nn.Conv2d, a: Tensor) -> Tensor:
@@ -97,9 +99,7 @@ def through_conv2d(x: Tensor, synapse: nn.Conv2d, a: Tensor) -> Tensor:
         synapse.groups,
     )
     bias = None if synapse.bias is None else _effective(synapse.bias, a)
-    out: Tensor = _Swap.apply(  # type: ignore[no-untyped-call]
-        x, _effective(synapse.weight, a), synapse.weight, bias, geometry
-    )
+    out: Tensor = _Swap.apply(x, _effective(synapse.weight, a), synapse.weight, bias, geometry)
     return out
 
 
@@ -120,7 +120,5 @@ class _SwapLinear(torch.autograd.Function):
 
 def through_linear(x: Tensor, synapse: nn.Linear, a: Tensor) -> Tensor:
     """:func:`on_drive` of ``synapse(x)``; x ``[..., D]`` to ``[..., C]``."""
-    y: Tensor = _SwapLinear.apply(  # type: ignore[no-untyped-call]
-        x, _effective(synapse.weight, a), synapse.weight
-    )
+    y: Tensor = _SwapLinear.apply(x, _effective(synapse.weight, a), synapse.weight)
     return y if synapse.bias is None else y + _effective(synapse.bias, a)

@@ -68,7 +68,7 @@ class _Spike(torch.autograd.Function):
 
 def spike(above: Tensor, alpha: float) -> Tensor:
     """1 where ``above`` (membrane potential minus threshold, any shape) >= 0, with surrogate."""
-    out: Tensor = _Spike.apply(above, alpha)  # type: ignore[no-untyped-call]
+    out: Tensor = _Spike.apply(above, alpha)
     return out
 
 

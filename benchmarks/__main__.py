@@ -97,14 +97,15 @@ def run(
     jobs: Annotated[int, typer.Option(help="cells at a time; 0 is one a core", min=0)] = 0,
 ) -> None:
     """Train all stale cells in parallel and hand the results to DVC."""
-    from benchmarks.run import hand_to_dvc, run_cells, stale_cells
+    from benchmarks.run import Outcome, hand_to_dvc, run_cells, stale_cells
 
     profile, params = _opened(context)
     stale = stale_cells(params, profile)
     if not stale:
         _say("every cell is up to date")
         return
-    finished, faults = [], []
+    finished: list[Outcome] = []
+    faults: list[Outcome] = []
     try:
         with _bar(f"{len(stale)} cells", "cells") as report:
             for outcome in run_cells(stale, params, profile, jobs or os.cpu_count() or 1):

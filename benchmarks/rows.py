@@ -23,6 +23,29 @@ from benchmarks.wording import NOTHING
 NOT_RUN, NOT_MEASURED = "not run", "not measured"
 
 
+CAPTIONS = {
+    "accuracy": "Mean ± standard deviation [95 % interval] (number of seeds), at the epoch that "
+    "was best on the validation split; an interval of few seeds may pass 100 %. A train accuracy "
+    "far above the test accuracy is overfitting.",
+    "difference": "Test accuracy minus the baseline's, in percentage points: mean over seeds ± "
+    "standard deviation [95 % interval] (number of pairs). A pair has the same data, initial "
+    "synapse weights and order of samples.",
+    "spikes": "A test sample's means over seeds. The firing rate is spikes per unit and time "
+    "step; the ratio to the baseline is the geometric mean of the seeds' ratios [95 % interval]. "
+    "ACs are accumulates caused by spikes, MACs multiply-accumulates caused by event counts at "
+    "the first synapse.",
+    "parameters": "Trainable values while training and after folding the neuron into the synapses "
+    "before it; the changes are summed over seeds and the whole test split.",
+    "throughput": "Median [quartiles] over rounds. Neuron times are nanoseconds per element and "
+    "time step, lower is faster; samples per second are those of the profile's network, higher is "
+    "faster. The memory bound is what moving each tensor once would take.",
+    "cells": "Epochs count from 1; the best one was chosen on the validation split.",
+}
+_SPLITS = ("train", "validation", "test")
+
+Row = tuple[dict[str, object], dict[str, str]]  # raw numbers, text
+
+
 @dataclass(frozen=True)
 class Table:
     """``raw`` goes to CSV, ``shown`` (all text) to Markdown, LaTeX and the page."""
@@ -34,42 +57,41 @@ class Table:
     shown: pd.DataFrame
 
 
+def _table(name: str, title: str, made: list[Row]) -> Table:
+    raw, shown = (pd.DataFrame([row[side] for row in made]) for side in (0, 1))
+    if not made:
+        shown = pd.DataFrame({"data set": ["nothing to compare"]})
+    return Table(name, title, CAPTIONS[name], raw, shown.fillna(NOTHING))
+
+
 def accuracy(cells: Cells) -> Table:
     """Test accuracy with train accuracy beside it, and how many cells stand behind them."""
-    raw, shown = [], []
-    for dataset, neuron in cells.selection.groups:
-        test, train, validation = (
-            estimate([getattr(result.accuracy, part) for result in cells.results(dataset, neuron)])
-            for part in ("test", "train", "validation")
-        )
-        failed = [record.seed for record in cells.failed(dataset, neuron)]
-        missing = cells.missing(dataset, neuron)
-        raw.append(
-            {"dataset": dataset, "neuron": neuron}
-            | _columns("test", test)
-            | {"train_mean": train.mean, "validation_mean": validation.mean}
-            | {"seeds": test.n, "failed": len(failed), "not_run": len(missing)}
-        )
-        without = NOT_RUN if missing else "failed"
-        shown.append(
-            {
-                "data set": dataset,
-                "neuron": neuron,
-                "test accuracy, %": wording.percent(test) if test.n else without,
-                "train accuracy, %": wording.brief(train, 100) if train.n else NOTHING,
-                "failed": wording.counted(failed),
-                "not run": wording.counted(missing),
-            }
-        )
-    return Table(
-        "accuracy",
-        "Accuracy",
-        "Mean ± standard deviation [95 % interval] (number of seeds), at the epoch that was best "
-        "on the validation split; an interval of few seeds may pass 100 %. A train accuracy far "
-        "above the test accuracy is overfitting.",
-        pd.DataFrame(raw),
-        pd.DataFrame(shown),
+    return _table("accuracy", "Accuracy", [_accuracy(cells, *g) for g in cells.selection.groups])
+
+
+def _accuracy(cells: Cells, dataset: str, neuron: str) -> Row:
+    test, train, validation = (
+        estimate([getattr(result.accuracy, part) for result in cells.results(dataset, neuron)])
+        for part in ("test", "train", "validation")
     )
+    failed = [record.seed for record in cells.failed(dataset, neuron)]
+    missing = cells.missing(dataset, neuron)
+    raw = (
+        {"dataset": dataset, "neuron": neuron}
+        | _columns("test", test)
+        | {"train_mean": train.mean, "validation_mean": validation.mean}
+        | {"seeds": test.n, "failed": len(failed), "not_run": len(missing)}
+    )
+    without = _absence(cells, dataset, neuron)
+    shown = {
+        "data set": dataset,
+        "neuron": neuron,
+        "test accuracy, %": wording.percent(test) if test.n else without,
+        "train accuracy, %": wording.brief(train, 100) if train.n else NOTHING,
+        "failed": wording.counted(failed),
+        "not run": wording.counted(missing),
+    }
+    return raw, shown
 
 
 def difference(cells: Cells, baseline: str = BASELINE) -> Table:
@@ -77,132 +99,103 @@ def difference(cells: Cells, baseline: str = BASELINE) -> Table:
 
     Raises InputError if two records of a pair were not trained under matched conditions.
     """
-    raw, shown = [], []
-    for dataset, neuron in cells.selection.groups:
-        if neuron == baseline:
-            continue
-        pairs = cells.pairs(dataset, neuron, baseline)
-        left = [pair.left.accuracy.test for pair in pairs]
-        right = [pair.right.accuracy.test for pair in pairs]
-        found = paired_difference(left, right)
-        p = sign_flip_p([a - b for a, b in zip(left, right, strict=True)])
-        says, absent = verdict(found), why_no_pair(cells, dataset, neuron, baseline)
-        raw.append(
-            {"dataset": dataset, "neuron": neuron, "baseline": baseline}
-            | _columns("difference", found)
-            | {"pairs": found.n, "sign_flip_p": p, "verdict": says if found.n else absent}
-        )
-        shown.append(
-            {
-                "data set": dataset,
-                "neuron": neuron,
-                f"minus {baseline}, points": wording.points(found) if found.n else absent,
-                "sign-flip p": f"{p:.2f}" if found.n else NOTHING,
-                "it is": says if found.n else NOTHING,
-            }
-        )
-    return Table(
-        "difference",
-        f"Difference to {baseline}",
-        "Test accuracy minus the baseline's, in percentage points: mean over seeds ± standard "
-        "deviation [95 % interval] (number of pairs). A pair has the same data, initial synapse "
-        "weights and order of samples.",
-        pd.DataFrame(raw),
-        pd.DataFrame(shown),
+    groups = [(d, n) for d, n in cells.selection.groups if n != baseline]
+    made = [_difference(cells, d, n, baseline) for d, n in groups]
+    return _table("difference", f"Difference to {baseline}", made)
+
+
+def _difference(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
+    pairs = cells.pairs(dataset, neuron, baseline)
+    left = [pair.left.accuracy.test for pair in pairs]
+    right = [pair.right.accuracy.test for pair in pairs]
+    found = paired_difference(left, right)
+    p = sign_flip_p([a - b for a, b in zip(left, right, strict=True)])
+    says = verdict(found) if found.n else why_no_pair(cells, dataset, neuron, baseline)
+    raw = (
+        {"dataset": dataset, "neuron": neuron, "baseline": baseline}
+        | _columns("difference", found)
+        | {"pairs": found.n, "sign_flip_p": p, "verdict": says}
     )
+    shown = {
+        "data set": dataset,
+        "neuron": neuron,
+        f"minus {baseline}, points": wording.points(found) if found.n else says,
+        "sign-flip p": f"{p:.2f}" if found.n else NOTHING,
+        "it is": says if found.n else NOTHING,
+    }
+    return raw, shown
 
 
 def spikes(cells: Cells, baseline: str = BASELINE) -> Table:
     """Spikes and synaptic operations of a test sample."""
-    raw, shown = [], []
-    for dataset, neuron in cells.selection.groups:
-        results = cells.results(dataset, neuron)
-        count = estimate([r.spikes.per_sample for r in results])
-        sparsity = estimate([r.spikes.activation_sparsity for r in results])
-        acs = estimate([r.synops.effective_acs for r in results])
-        macs = estimate([r.synops.effective_macs for r in results])
-        dense = estimate([r.synops.dense for r in results])
-        pairs = cells.pairs(dataset, neuron, baseline)
-        ratio = paired_ratio(
-            [pair.left.spikes.per_sample for pair in pairs],
-            [pair.right.spikes.per_sample for pair in pairs],
-        )
-        raw.append(
-            {"dataset": dataset, "neuron": neuron}
-            | _columns("spikes", count)
-            | _columns(f"ratio_to_{baseline}", ratio)
-            | {"firing_rate": 1 - sparsity.mean, "activation_sparsity": sparsity.mean}
-            | {"effective_acs": acs.mean, "effective_macs": macs.mean, "dense_macs": dense.mean}
-            | {"seeds": count.n}
-        )
-        row = {"data set": dataset, "neuron": neuron}
-        if not results:
-            shown.append(row | {"spikes a sample": _absence(cells, dataset, neuron)})
-            continue
-        shown.append(
-            row
-            | {
-                "spikes a sample": f"{count.mean:,.0f}{wording.spread(count.sd, ',.0f')}",
-                f"ratio to {baseline}": wording.ratio(ratio) if neuron != baseline else "1",
-                "firing rate, %": f"{100 * (1 - sparsity.mean):.1f}",
-                "by layer, %": _rates(results),
-                "activation sparsity, %": f"{100 * sparsity.mean:.1f}",
-                "effective ACs": f"{acs.mean:,.0f}",
-                "effective MACs": f"{macs.mean:,.0f}",
-            }
-        )
-    return Table(
-        "spikes",
-        "Spikes and synaptic operations",
-        "A test sample's means over seeds. The firing rate is spikes per unit and time step; the "
-        "ratio to the baseline is the geometric mean of the seeds' ratios [95 % interval]. ACs are "
-        "accumulates caused by spikes, MACs multiply-accumulates caused by event counts at the "
-        "first synapse.",
-        pd.DataFrame(raw),
-        pd.DataFrame(shown).fillna(NOTHING),
+    made = [_spikes(cells, d, n, baseline) for d, n in cells.selection.groups]
+    return _table("spikes", "Spikes and synaptic operations", made)
+
+
+def _spikes(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
+    results = cells.results(dataset, neuron)
+    count = estimate([r.spikes.per_sample for r in results])
+    sparsity = estimate([r.spikes.activation_sparsity for r in results]).mean
+    acs, macs, dense = (
+        estimate([getattr(r.synops, part) for r in results]).mean
+        for part in ("effective_acs", "effective_macs", "dense")
     )
+    pairs = cells.pairs(dataset, neuron, baseline)
+    ratio = paired_ratio(
+        [pair.left.spikes.per_sample for pair in pairs],
+        [pair.right.spikes.per_sample for pair in pairs],
+    )
+    raw = (
+        {"dataset": dataset, "neuron": neuron}
+        | _columns("spikes", count)
+        | _columns(f"ratio_to_{baseline}", ratio)
+        | {"firing_rate": 1 - sparsity, "activation_sparsity": sparsity}
+        | {"effective_acs": acs, "effective_macs": macs, "dense_macs": dense, "seeds": count.n}
+    )
+    row = {"data set": dataset, "neuron": neuron}
+    if not results:
+        return raw, row | {"spikes a sample": _absence(cells, dataset, neuron)}
+    shown = {
+        "spikes a sample": f"{count.mean:,.0f}{wording.spread(count.sd, ',.0f')}",
+        f"ratio to {baseline}": wording.ratio(ratio) if neuron != baseline else "1",
+        "firing rate, %": f"{100 * (1 - sparsity):.1f}",
+        "by layer, %": _rates(results),
+        "activation sparsity, %": f"{100 * sparsity:.1f}",
+        "effective ACs": f"{acs:,.0f}",
+        "effective MACs": f"{macs:,.0f}",
+    }
+    return raw, row | shown
 
 
 def parameters(cells: Cells, baseline: str = BASELINE) -> Table:
     """Trainable values in training and at inference, and what folding changes."""
-    raw, shown = [], []
-    for dataset, neuron in cells.selection.groups:
-        row = {"data set": dataset, "neuron": neuron}
-        results = cells.results(dataset, neuron)
-        if not results:
-            raw.append({"dataset": dataset, "neuron": neuron, "seeds": 0})
-            shown.append(row | {"in training": _absence(cells, dataset, neuron)})
-            continue
-        counts, base = results[0].parameters, cells.results(dataset, baseline)
-        extra = counts.inference - base[0].parameters.inference if base else None
-        folds = [r.fold for r in results if r.fold is not None]
-        differ = sum(fold.spikes_differ for fold in folds)
-        total = sum(fold.spikes_before for fold in folds)
-        changed = sum(fold.predictions_differ for fold in folds)
-        raw.append(
-            {"dataset": dataset, "neuron": neuron, "seeds": len(results)}
-            | {"training": counts.training, "inference": counts.inference, "extra": extra}
-            | {"fold_spikes": total, "fold_spikes_differ": differ}
-            | {"fold_predictions_differ": changed, "folds": bool(folds)}
-        )
-        shown.append(
-            row
-            | {
-                "in training": f"{counts.training:,}",
-                "at inference": f"{counts.inference:,}",
-                f"more than {baseline}": NOTHING if extra is None else wording.signed(extra, "+,"),
-                "spikes changed by folding": f"{differ:,} of {total:,}" if folds else "no fold",
-                "predictions changed": f"{changed:,}" if folds else NOTHING,
-            }
-        )
-    return Table(
-        "parameters",
-        "Parameters",
-        "Trainable values while training and after folding the neuron into the synapses before "
-        "it; the changes are summed over seeds and the whole test split.",
-        pd.DataFrame(raw),
-        pd.DataFrame(shown).fillna(NOTHING),
-    )
+    made = [_parameters(cells, d, n, baseline) for d, n in cells.selection.groups]
+    return _table("parameters", "Parameters", made)
+
+
+def _parameters(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
+    raw: dict[str, object] = {"dataset": dataset, "neuron": neuron}
+    row = {"data set": dataset, "neuron": neuron}
+    results, base = cells.results(dataset, neuron), cells.results(dataset, baseline)
+    if not results:
+        return raw | {"seeds": 0}, row | {"in training": _absence(cells, dataset, neuron)}
+    counts = results[0].parameters
+    extra = counts.inference - base[0].parameters.inference if base else None
+    folds = [r.fold for r in results if r.fold is not None]
+    differ = sum(fold.spikes_differ for fold in folds)
+    total = sum(fold.spikes_before for fold in folds)
+    changed = sum(fold.predictions_differ for fold in folds)
+    raw |= {"seeds": len(results), "training": counts.training, "inference": counts.inference}
+    raw |= {"extra": extra, "folds": len(folds), "fold_spikes": total}
+    raw |= {"fold_spikes_differ": differ, "fold_predictions_differ": changed}
+    shown = {
+        "in training": f"{counts.training:,}",
+        "at inference": f"{counts.inference:,}",
+        f"more than {baseline}": NOTHING if extra is None else wording.signed(extra, "+,"),
+        "spikes changed by folding": f"{differ:,} of {total:,}" if folds else "no fold",
+        "predictions changed": f"{changed:,}" if folds else NOTHING,
+    }
+    return raw, row | shown
 
 
 def throughput(cells: Cells, timings: list[Timing]) -> Table:
@@ -222,15 +215,8 @@ def throughput(cells: Cells, timings: list[Timing]) -> Table:
             row = {"device": device, "neuron": "memory bound", "run by": NOTHING}
             texts = {w: f"{bounds[w]:.2f}" if w in bounds else NOTHING for w in TITLES}
             shown.append(row | {TITLES[what]: text for what, text in texts.items()})
-    return Table(
-        "throughput",
-        "Throughput",
-        "Median [quartiles] over rounds. Neuron times are nanoseconds per element and time step, "
-        "lower is faster; samples per second are those of the profile's network, higher is "
-        "faster. The memory bound is what moving each tensor once would take.",
-        pd.DataFrame(chosen, columns=list(Timing.__dataclass_fields__)),
-        pd.DataFrame(shown),
-    )
+    raw = pd.DataFrame(chosen, columns=list(Timing.__dataclass_fields__))
+    return Table("throughput", "Throughput", CAPTIONS["throughput"], raw, pd.DataFrame(shown))
 
 
 def cells_table(cells: Cells) -> Table:
@@ -265,11 +251,7 @@ def cells_table(cells: Cells) -> Table:
             "spikes a sample": wording.column(frame["spikes"], "{:,.0f}"),
         }
     )
-    caption = "Epochs count from 1; the best one was chosen on the validation split."
-    return Table("cells", "Every cell", caption, frame, shown)
-
-
-_SPLITS = ("train", "validation", "test")
+    return Table("cells", "Every cell", CAPTIONS["cells"], frame, shown)
 
 
 def _timing(timing: Timing | None) -> str:
@@ -279,7 +261,7 @@ def _timing(timing: Timing | None) -> str:
     return f"{timing.median:{form}} [{timing.q1:{form}}, {timing.q3:{form}}]"
 
 
-def _columns(stem: str, found: Estimate) -> dict[str, float]:
+def _columns(stem: str, found: Estimate) -> dict[str, object]:
     parts = {"mean": found.mean, "sd": found.sd, "low": found.low, "high": found.high}
     return {f"{stem}_{part}": value for part, value in parts.items()}
 

@@ -38,9 +38,7 @@ def measure_throughput(params: Params, out: Path, quick: bool) -> Path:
             "AIA_BENCH_PARAMS": params.model_dump_json(by_alias=True),
             "AIA_BENCH_ROUNDS": str(QUICK_ROUNDS if quick else FULL_ROUNDS),
         }
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0 or not result.exists():
             lines = [line for line in done.stdout.splitlines() if line.startswith(("E ", "FAILED"))]
             raise InputError(f"throughput: pytest failed: {'; '.join(lines[:3]) or done.stderr}")
