@@ -35,7 +35,7 @@ COEFFICIENT_STD = 0.3971
 
 def on_drive(y: Tensor, a: Tensor) -> Tensor:
     """I = y + relu(a) sg(y); y ``[T, B, C, ...]``, a ``[C]``, returns the shape of y."""
-    gain = F.relu(a).view(-1, *[1] * (y.dim() - 3))
+    gain: Tensor = F.relu(a).view(-1, *[1] * (y.dim() - 3))
     return y + gain * y.detach()
 
 
