@@ -141,7 +141,7 @@ def _refuse_unlike(a: Record, b: Record, parts: dict[str, str], verb: str) -> No
         )
         raise InputError(
             f"{_name(a)} and {_name(b)} cannot be {verb}: they differ in {what}; "
-            "train the older of the two again"
+            "train the stale one again (dvc repro does)"
         )
 
 
