@@ -54,9 +54,10 @@ class _Swap(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.geometry, ctx.has_bias = geometry, bias is not None
-        return torch.ops.aten.convolution(
+        out: Tensor = torch.ops.aten.convolution(
             x, effective, bias, *geometry[:3], False, [0, 0], geometry[3]
         )
+        return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:

@@ -39,9 +39,7 @@ def command(folder: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "benchmarks", "--profile", str(folder), *words]
 
 
-def run_command(
-    folder: Path, *words: str, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def run_command(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """``python -m benchmarks`` on a profile, from the project's root."""
     return subprocess.run(
         command(folder, *words),

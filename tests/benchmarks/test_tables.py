@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from made_records import DATASETS, NEURONS, failed, made, selection, write, write_profile
+
+from benchmarks.errors import InputError
+from benchmarks.rows import accuracy, difference, parameters, spikes, throughput
+from benchmarks.selection import Selection, load
+from benchmarks.tables import escape, write_tables
+from benchmarks.timings import read_timings
+
+PAIR = Selection(("dvs_digits",), ("snntorch_lif", "aia"), (0, 1, 2))
+
+
+def _lif_and_aia(runs: Path) -> None:
+    for seed, (lif, aia) in enumerate([(0.70, 0.72), (0.75, 0.78), (0.80, 0.84)]):
+        write(runs, made(neuron="snntorch_lif", seed=seed, test=lif, spikes=1000))
+        write(runs, made(neuron="aia", seed=seed, test=aia, spikes=500))
+
+
+def _row(frame: pd.DataFrame, neuron: str) -> pd.Series:
+    return frame[frame["neuron"] == neuron].iloc[0]
+
+
+def test_an_accuracy_reads_mean_sd_interval_and_seeds(tmp_path: Path) -> None:
+    _lif_and_aia(tmp_path)
+    table = accuracy(load(tmp_path, PAIR))
+    assert _row(table.shown, "snntorch_lif")["test accuracy, %"] == "75.0 ± 5.0 [62.6, 87.4] (3)"
+    assert _row(table.raw, "snntorch_lif")["test_mean"] == pytest.approx(0.75)
+
+
+def test_differences_are_paired_by_seed(tmp_path: Path) -> None:
+    _lif_and_aia(tmp_path)
+    table = difference(load(tmp_path, PAIR))
+    row = _row(table.shown, "aia")
+    assert row["minus snntorch_lif, points"] == "+3.0 ± 1.0 [+0.5, +5.5] (3)"
+    assert row["it is"] == "ahead"
+    assert row["sign-flip p"] == "0.25"
+
+
+@pytest.mark.parametrize(
+    ("part", "word"),
+    [
+        ("protocol", "training protocol"),
+        ("data", "data"),
+        ("weights", "initial weights"),
+        ("order", "order of samples"),
+    ],
+)
+def test_records_that_were_not_trained_alike_are_not_paired(
+    tmp_path: Path, part: str, word: str
+) -> None:
+    one = Selection(("dvs_digits",), ("snntorch_lif", "aia"), (0,))
+    write(tmp_path, made(neuron="snntorch_lif"), made(neuron="aia", **{part: "other"}))
+    with pytest.raises(InputError, match=rf"aia/0 .*differ in {word} \(other") as caught:
+        write_tables(tmp_path, tmp_path, one, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+
+
+def test_seeds_of_two_versions_of_a_neuron_are_not_averaged(tmp_path: Path) -> None:
+    write(tmp_path, made(seed=0), made(seed=1, neuron="aia").model_copy(update={}))
+    changed = made(seed=2)
+    hashes = changed.hashes.model_copy(update={"neuron": "edited"})
+    write(tmp_path, changed.model_copy(update={"hashes": hashes}))
+    with pytest.raises(InputError, match="cannot be averaged: they differ in neuron"):
+        load(tmp_path, PAIR)
+
+
+def test_a_record_in_another_cells_place_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, made(seed=0))
+    (tmp_path / "dvs_digits/aia/0.json").rename(tmp_path / "dvs_digits/aia/1.json")
+    with pytest.raises(InputError, match="holds the record of dvs_digits/aia/0"):
+        load(tmp_path, PAIR)
+
+
+def test_missing_and_failed_cells_are_printed(tmp_path: Path) -> None:
+    write(tmp_path, made(neuron="snntorch_lif", seed=0, test=0.7))
+    write(tmp_path, failed("dvs_digits", "snntorch_lif", 1))
+    cells = load(tmp_path, PAIR)
+    lif, aia = accuracy(cells).shown.to_dict("records")
+    assert lif["test accuracy, %"] == "70.0 (1)"
+    assert lif["failed"] == "1 (seed 1)"
+    assert lif["not run"] == "1 (seed 2)"
+    assert aia["test accuracy, %"] == "not run"
+    assert aia["not run"] == "3 (seeds 0, 1, 2)"
+    for table in (difference, spikes, parameters):
+        assert "not run" in _row(table(cells).shown, "aia").to_list()
+
+
+def test_a_group_of_failures_alone_says_so(tmp_path: Path) -> None:
+    write(tmp_path, *(failed("dvs_digits", "aia", seed) for seed in PAIR.seeds))
+    row = _row(accuracy(load(tmp_path, PAIR)).shown, "aia")
+    assert row["test accuracy, %"] == "failed"
+    assert row["failed"] == "3 (seeds 0, 1, 2)"
+
+
+def test_a_failed_seed_costs_its_pair_alone(tmp_path: Path) -> None:
+    _lif_and_aia(tmp_path)
+    write(tmp_path, failed("dvs_digits", "aia", 2))
+    row = _row(difference(load(tmp_path, PAIR)).raw, "aia")
+    assert row["pairs"] == 2
+    assert row["difference_mean"] == pytest.approx(0.025)
+
+
+def test_a_neuron_that_is_no_longer_selected_leaves_the_tables(tmp_path: Path) -> None:
+    _lif_and_aia(tmp_path)
+    alone = Selection(("dvs_digits",), ("snntorch_lif",), (0, 1, 2))
+    for path in write_tables(tmp_path, tmp_path, alone, tmp_path / "out"):
+        assert "aia" not in path.read_text().replace("\\label{tab:", "")
+
+
+def test_without_the_baseline_differences_say_why_there_are_none(tmp_path: Path) -> None:
+    _lif_and_aia(tmp_path)
+    table = difference(load(tmp_path, Selection(("dvs_digits",), ("aia",), (0, 1, 2))))
+    assert "snntorch_lif is not selected" in _row(table.shown, "aia").to_list()
+
+
+def test_spikes_are_set_against_those_of_lif(tmp_path: Path) -> None:
+    _lif_and_aia(tmp_path)
+    table = spikes(load(tmp_path, PAIR))
+    assert _row(table.shown, "aia")["ratio to snntorch_lif"] == "0.50 [0.50, 0.50]"
+    assert _row(table.raw, "aia")["ratio_to_snntorch_lif_mean"] == pytest.approx(0.5)
+
+
+def test_folding_leaves_as_many_parameters_as_lif(tmp_path: Path) -> None:
+    _lif_and_aia(tmp_path)
+    row = _row(parameters(load(tmp_path, PAIR)).shown, "aia")
+    assert (row["in training"], row["at inference"]) == ("1,028", "1,000")
+    assert row["more than snntorch_lif"] == "0"
+    assert row["spikes changed by folding"] == "0 of 3,000"
+
+
+def test_throughput_is_shown_per_element_and_per_sample(tmp_path: Path) -> None:
+    profile = write_profile(tmp_path, selection(seeds=1))
+    table = throughput(load(profile.runs, selection(1)), read_timings(profile.throughput))
+    row = _row(table.shown, "aia")
+    assert row["neuron forward, ns per element and step"] == "2.00 [1.90, 2.10]"
+    assert row["training, samples/s"] == "640 [582, 711]"
+    assert row["inference, samples/s"] == "not measured"
+    assert "0.50" in _row(table.shown, "memory bound").to_list()
+
+
+def test_without_a_throughput_file_the_table_says_not_measured(tmp_path: Path) -> None:
+    write(tmp_path, made())
+    table = throughput(load(tmp_path, PAIR), read_timings(tmp_path / "absent"))
+    assert table.raw.empty
+    assert (table.shown["training, samples/s"] == "not measured").all()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"machine_info": {}, "benchmarks": []}'])
+def test_a_broken_throughput_file_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "cpu.json").write_text(text)
+    with pytest.raises(InputError, match=r"cpu\.json: not a throughput file"):
+        read_timings(tmp_path)
+
+
+def test_every_table_is_written_in_three_formats_in_every_group(tmp_path: Path) -> None:
+    profile = write_profile(tmp_path, selection())
+    paths = write_tables(profile.runs, profile.throughput, selection(), profile.tables)
+    stems = ("accuracy", "difference", "spikes", "parameters", "throughput", "cells")
+    assert {p.name for p in paths} == {f"{s}.{x}" for s in stems for x in ("csv", "md", "tex")}
+    frame = pd.read_csv(profile.tables / "accuracy.csv")
+    assert len(frame) == len(DATASETS) * len(NEURONS)
+    assert frame["test_mean"].between(0.7, 0.95).all()
+    tex = (profile.tables / "accuracy.tex").read_text()
+    assert r"\toprule" in tex
+    assert r"snntorch\_lif" in tex
+    assert tex.count(r"\addlinespace") == len(DATASETS) - 1
+    lines = (profile.tables / "accuracy.md").read_text().splitlines()
+    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
+
+
+def test_latex_escapes_what_it_would_read_as_a_command() -> None:
+    assert escape("a_b 5 % ± 1 – {x}") == r"a\_b 5 \% $\pm$ 1 -- \{x\}"
+
+
+def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
+    profile = write_profile(tmp_path, selection(seeds=2))
+    first, second = (
+        {
+            path.name: path.read_bytes()
+            for path in write_tables(
+                profile.runs, profile.throughput, selection(2), tmp_path / name
+            )
+        }
+        for name in ("first", "second")
+    )
+    assert first == second
+
+
+def test_tables_take_less_than_five_seconds_and_no_torch(tmp_path: Path) -> None:
+    profile = write_profile(tmp_path, selection())
+    script = (
+        "import sys; sys.path.insert(0, 'tests/benchmarks')\n"
+        "from pathlib import Path\n"
+        "from made_records import selection\n"
+        "from benchmarks.tables import write_tables\n"
+        f"root = Path({str(tmp_path)!r})\n"
+        "write_tables(root / 'results/runs', root / 'results/throughput', selection(), root / 't')\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert time.monotonic() - start < 5
+    assert profile.runs.exists()
