@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from benchmarks import drawing
+from benchmarks.contact_sheet import samples
+from benchmarks.errors import InputError
+from benchmarks.figures import figure_path, write_figures
+from benchmarks.profile import Profile
+from benchmarks.selection import Selection, load
+from benchmarks.timings import Timing
+from tests.benchmarks.made_records import NEURONS, failed, made, selection, write, write_profile
+
+ONE = Selection(("dvs_digits",), ("snntorch_lif", "aia"), (0, 1))
+
+
+def _draw(profile: Profile, chosen: Selection, out: Path) -> list[Path]:
+    return write_figures(profile.runs, profile.data, profile.throughput, chosen, out)
+
+
+def test_every_kind_of_figure_is_drawn_for_every_data_set(tmp_path: Path) -> None:
+    chosen = Selection(("dvs_digits", "dvs_motion"), NEURONS, (0, 1))
+    profile = write_profile(tmp_path, chosen)
+    names = {path.name for path in _draw(profile, chosen, profile.figures)}
+    kinds = ("accuracy_spikes", "curves", "spikes_by_step", "association", "samples")
+    assert names >= {f"{kind}_{dataset}.png" for kind in kinds for dataset in chosen.datasets}
+    assert "throughput_made-cpu.png" in names
+    assert "accuracy_spikes_dvs_digits.svg" in names
+    for path in profile.figures.glob("*.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_records_give_the_same_bytes_and_no_time_stamp(tmp_path: Path) -> None:
+    profile = write_profile(tmp_path, ONE)
+    first, second = (
+        {p.name: p.read_bytes() for p in _draw(profile, ONE, tmp_path / name)} for name in "ab"
+    )
+    assert first == second
+    assert not any(
+        b"dc:date" in content or b"matplotlib v" in content for content in first.values()
+    )
+
+
+def test_a_neuron_looks_the_same_whatever_else_is_selected() -> None:
+    every, alone = drawing.colours(NEURONS), drawing.colours(("mine", "aia"))
+    assert alone["aia"] == every["aia"]
+    assert len({look.colour for look in every.values()}) == len(NEURONS)
+    assert len({look.marker for look in every.values()}) == len(NEURONS)
+    assert alone["mine"] not in every.values()
+
+
+def test_many_unknown_neurons_still_get_a_look() -> None:
+    names = tuple(f"mine_{k}" for k in range(20))
+    assert set(drawing.colours(names)) == set(names)
+
+
+def test_what_there_is_no_record_of_is_not_drawn_and_loses_its_old_file(tmp_path: Path) -> None:
+    profile = write_profile(tmp_path, ONE)
+    _draw(profile, ONE, profile.figures)
+    old = figure_path(profile.figures, "curves", "dvs_digits")
+    assert old.exists()
+    for seed in ONE.seeds:
+        write(profile.runs, *(failed("dvs_digits", neuron, seed) for neuron in ONE.neurons))
+    _draw(profile, ONE, profile.figures)
+    assert not old.exists()
+
+
+def test_one_seed_and_a_missing_neuron_can_be_drawn(tmp_path: Path) -> None:
+    profile = Profile(tmp_path)
+    write(profile.runs, made(seed=0))
+    names = {path.name for path in _draw(profile, ONE, profile.figures)}
+    assert "accuracy_spikes_dvs_digits.png" in names
+
+
+def test_points_are_where_the_records_say(tmp_path: Path) -> None:
+    write(tmp_path, made(seed=0, test=0.6, spikes=100), made(seed=1, test=0.8, spikes=300))
+    cells = load(tmp_path, ONE)
+    figure = drawing.accuracy_spikes(cells, "dvs_digits", drawing.colours(ONE.neurons))
+    seeds, mean = _lines(figure)
+    assert seeds == [(100, 60), (300, 80)]
+    assert mean == [(200, 70)]
+
+
+def test_coefficients_that_were_not_trained_are_left_out(tmp_path: Path) -> None:
+    chosen = selection(1)
+    profile = write_profile(tmp_path, chosen)
+    cells = load(profile.runs, chosen)
+    figure = drawing.association(cells, "dvs_digits", drawing.colours(NEURONS))
+    assert figure is not None
+    titles = " ".join(axes.get_title() for axes in figure.axes)
+    assert "gain_plain" in titles
+    assert "gain_frozen" not in titles
+
+
+def test_a_far_quartile_does_not_flatten_the_bars() -> None:
+    def timing(neuron: str, q3: float) -> Timing:
+        return Timing("cpu", "neuron_forward", neuron, "made", "[]", 2.0, 1.9, q3, 0.5, 7)
+
+    timings = [timing("snntorch_lif", 2.1), timing("aia", 200.0)]
+    figure = drawing.throughput(timings, ONE.neurons, drawing.colours(ONE.neurons))
+    assert figure is not None
+    assert figure.axes[0].get_xlim()[1] < 3
+
+
+def test_without_samples_there_is_no_contact_sheet(tmp_path: Path) -> None:
+    assert samples(tmp_path / "absent.npz", "absent") is None
+
+
+def test_a_contact_sheet_shows_each_class_over_time(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.npz"
+    frames = np.zeros((3, 4, 2, 8, 8), np.uint8)
+    frames[0, 0, 1, 0, 0] = 1
+    np.savez(path, frames=frames, labels=np.array(["a", "b", "c"]))
+    figure = samples(path, "tiny")
+    assert figure is not None
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b", "c"]
+    image = np.asarray(axes.images[0].get_array())
+    assert image.shape == (3 * 9 - 1, 4 * 9 - 1, 3)
+    assert tuple(image[0, 0]) == (0, 114, 178)
+    assert tuple(image[1, 1]) == (255, 255, 255)
+
+
+def test_a_broken_contact_sheet_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "broken.npz"
+    path.write_bytes(b"not a zip file")
+    with pytest.raises(InputError, match=r"broken\.npz: not a contact sheet"):
+        samples(path, "broken")
+    np.savez(path, frames=np.zeros((2, 3)), labels=np.array(["a"]))
+    with pytest.raises(InputError, match=r"broken\.npz"):
+        samples(path, "broken")
+
+
+def _lines(figure: Figure | None) -> list[list[tuple[float, float]]]:
+    assert figure is not None
+    return [
+        [(round(float(x), 6), round(float(y), 6)) for x, y in line.get_xydata()]
+        for line in figure.axes[0].lines
+    ]
