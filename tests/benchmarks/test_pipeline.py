@@ -1,0 +1,132 @@
+"""The DVC pipeline in a scratch project: what is stale after which edit, and both ways to run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.benchmarks.small import AIA, LIF, ROOT
+
+CELLS = {"cell@dvs_digits-aia-0", "cell@dvs_digits-lif-0"}
+
+
+class Project:
+    """A copy of the packages with a small params.yaml, under DVC without git."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for package in ("aia", "baselines", "benchmarks"):
+            shutil.copytree(
+                ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        shutil.copy(ROOT / "dvc.yaml", folder)
+        if (ROOT / ".cache" / "events").exists():
+            shutil.copytree(ROOT / ".cache" / "events", folder / ".cache" / "events")
+        self.write(
+            root=".",
+            at="",
+            datasets=["dvs_digits"],
+            seeds=[0],
+            neuron={"lif": LIF, "aia": AIA},
+            training={"epochs": 1, "channels": [4], "hidden": 8, "batch": 256},
+        )
+        self.dvc("init", "--no-scm", "--quiet")
+
+    def write(self, **params: Any) -> None:
+        self.params = params
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(params))
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        paths = [str(Path(sys.executable).parent), os.environ["PATH"]]
+        return subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=self.folder,
+            env={**os.environ, "PATH": os.pathsep.join(paths), "PYTHONPATH": str(self.folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def dvc(self, *words: str) -> str:
+        done = self.run("dvc", *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def stale_cells(self) -> set[str]:
+        """Cells that DVC would train now, once the specs are up to date."""
+        self.dvc("repro", "--quiet", "specs")
+        status = json.loads(self.dvc("status", "--json") or "{}")
+        return {stage for stage in status if stage.startswith("cell@")}
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    def records(self) -> dict[str, bytes]:
+        runs = self.folder / "results" / "runs"
+        return {
+            str(path.relative_to(runs)): path.read_bytes()
+            for path in runs.glob("*/*/*.json")
+            if not path.name.endswith(".host.json")
+        }
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = Project(tmp_path_factory.mktemp("project"))
+    done = made.run("benchmarks", "run", "--jobs", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return made
+
+
+def test_parallel_and_serial_runs_leave_the_same_records(project: Project) -> None:
+    parallel = project.records()
+    assert len(parallel) == 2
+    shutil.rmtree(project.folder / "results" / "runs")
+    project.dvc("repro", "--quiet", "cell")
+    assert project.records() == parallel
+    assert project.stale_cells() == set()
+
+
+def test_a_comment_trains_nothing(project: Project) -> None:
+    project.edit("benchmarks/train.py", "import math\n", "# a comment\nimport math\n")
+    assert project.stale_cells() == set()
+
+
+def test_a_new_line_trains_its_cells_alone(project: Project) -> None:
+    klif = {"class": "spikingjelly.activation_based.neuron:KLIFNode", "match": True}
+    before = project.params
+    project.write(**{**before, "neuron": {**before["neuron"], "klif": klif}})
+    assert project.stale_cells() == {"cell@dvs_digits-klif-0"}
+    project.write(**before)
+    assert project.stale_cells() == set()
+
+
+def test_another_learning_rule_retrains_all(project: Project) -> None:
+    before = project.params
+    project.write(**{**before, "training": {**before["training"], "rule": "asf"}})
+    assert project.stale_cells() == CELLS
+    project.write(**before)
+    project.edit("benchmarks/train.py", "optimizer.step()", "optimizer.step(None)")
+    assert project.stale_cells() == CELLS
+    project.edit("benchmarks/train.py", "optimizer.step(None)", "optimizer.step()")
+    assert project.stale_cells() == set()
+
+
+def test_a_change_of_one_neuron_retrains_that_neuron_alone(project: Project) -> None:
+    before = project.params
+    slower = {**LIF, "args": {"decay": 0.75}}
+    project.write(**{**before, "neuron": {**before["neuron"], "lif": slower}})
+    assert project.stale_cells() == {"cell@dvs_digits-lif-0"}
+    project.write(**before)
