@@ -17,6 +17,8 @@ import aia.compiled
 from benchmarks.records import Host
 
 _PACKAGES = ("torch", "snntorch", "spikingjelly", "numpy", "dvc")
+# what the pipeline itself writes does not make a checkout dirty
+_WRITTEN = (":!results", ":!reports", ":!dvc.lock")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
@@ -45,7 +47,7 @@ def describe(device: torch.device, started: datetime, seconds: float, samples: i
     """The host file of a cell that trained on ``samples`` samples in ``seconds``."""
     return Host(
         commit=_git("rev-parse", "HEAD") or "unknown",
-        dirty=bool(_git("status", "--porcelain", "--untracked-files=no")),
+        dirty=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *_WRITTEN)),
         versions={name: _version(name) for name in _PACKAGES},
         python=platform.python_version(),
         platform=platform.platform(),
