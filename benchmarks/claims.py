@@ -17,7 +17,12 @@ PAPER_ACCURACY = {"dvs_cifar10": ("DVS-CIFAR10", 0.839), "n_cars": ("N-CARS", 0.
 
 Kind = Literal["baseline", "control", "other"]
 Status = Literal[
-    "holds here", "holds in part", "does not hold here", "no evidence here", "not tested here"
+    "holds here",
+    "holds in part",
+    "undecided here",
+    "does not hold here",
+    "no evidence here",
+    "not tested here",
 ]
 
 
@@ -164,7 +169,10 @@ def _in_kind(text: str, made: list[Comparison], wanted: str, noun: str) -> Claim
     )
     if hits == len(told):
         return Claim(text, "holds here", evidence)
-    return Claim(text, "holds in part" if hits else "does not hold here", evidence)
+    if hits:
+        return Claim(text, "holds in part", evidence)
+    undecided = all(c.says == "not distinguishable" for c in told)
+    return Claim(text, "undecided here" if undecided else "does not hold here", evidence)
 
 
 def _no_parameter_more(cells: Cells) -> Claim:

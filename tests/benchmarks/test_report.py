@@ -86,6 +86,13 @@ def test_claims_in_kind_follow_the_records(tmp_path: Path) -> None:
     assert "more in 1" in fewer.evidence
 
 
+def test_intervals_on_both_sides_of_none_leave_a_claim_undecided(tmp_path: Path) -> None:
+    for seed, lead in enumerate((-0.05, 0.0, 0.06)):
+        write(tmp_path, made(neuron="snntorch_lif", seed=seed, test=0.80))
+        write(tmp_path, made(neuron="aia", seed=seed, test=0.80 + lead))
+    assert _claim(tmp_path, "Better accuracy").status == "undecided here"
+
+
 def test_a_fold_that_changes_predictions_breaks_its_claim(tmp_path: Path) -> None:
     _write_three(tmp_path, aia=0.05, frozen=0.05)
     record = made(neuron="aia", seed=1)
