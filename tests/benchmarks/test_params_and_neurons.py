@@ -75,11 +75,32 @@ def test_a_fault_in_params_is_named_by_file_key_and_expectation(
     assert "\n" not in str(caught.value)
 
 
-def test_the_profiles_of_the_repository_are_valid() -> None:
-    params = read(ROOT / "params.yaml")
-    assert {"snntorch_lif", "spikingjelly_plif", "spikingjelly_lif", "aia", "gain_frozen"} <= set(
-        params.neuron
-    )
+QUICK = {"snntorch_lif", "spikingjelly_plif", "spikingjelly_lif", "aia", "gain_frozen"}
+ZOO = {"snntorch_lif_defaults", "spikingjelly_lif_defaults", "spikingjelly_plif_defaults"}
+
+
+@pytest.mark.parametrize(("profile", "holds"), [(".", QUICK), ("zoo", ZOO)])
+def test_the_profiles_of_the_repository_are_valid(profile: str, holds: set[str]) -> None:
+    params = read(ROOT / profile / "params.yaml")
+    assert holds <= set(params.neuron)
+    assert (ROOT / profile / params.root).resolve() == ROOT
+    for alias, spec in params.neuron.items():
+        neurons.check_contract(neurons.builder(spec, params.matched), alias, 4)
+
+
+def test_every_profile_has_the_same_pipeline() -> None:
+    assert (ROOT / "zoo/dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
+
+
+def test_a_librarys_defaults_are_another_neuron_than_its_matched_options() -> None:
+    drive = torch.randn(10, 4, 3, generator=torch.Generator().manual_seed(1)).mul(2)
+    params = read(ROOT / "zoo/params.yaml")
+    for alias in ("snntorch_lif", "spikingjelly_lif", "spikingjelly_plif"):
+        matched, defaults = (
+            neurons.builder(params.neuron[name], params.matched)(3)(drive)
+            for name in (alias, f"{alias}_defaults")
+        )
+        assert not torch.equal(matched, defaults), alias
 
 
 @pytest.mark.parametrize(
