@@ -130,3 +130,18 @@ def test_a_change_of_one_neuron_retrains_that_neuron_alone(project: Project) -> 
     project.write(**{**before, "neuron": {**before["neuron"], "lif": slower}})
     assert project.stale_cells() == {"cell@dvs_digits-lif-0"}
     project.write(**before)
+
+
+def test_a_neuron_that_breaks_the_contract_stops_the_run_before_anything_trains(
+    project: Project,
+) -> None:
+    before = project.params
+    bad = {"class": "torch.nn:ReLU6"}
+    project.write(**{**before, "neuron": {**before["neuron"], "bad": bad}})
+    records = project.records()
+    done = project.run("benchmarks", "run", "--jobs", "1")
+    project.write(**before)
+    assert done.returncode == 2
+    assert "bad" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert project.records() == records
