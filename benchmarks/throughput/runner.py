@@ -33,8 +33,10 @@ def measure_throughput(params: Params, out: Path, quick: bool) -> Path:
         command += ["-p", "no:xdist", "-o", "addopts=", "-o", "python_files=bench_*.py"]
         command += ["-o", "python_functions=bench_*"]
         command += [f"--benchmark-json={result}", "--rootdir", str(here)]
+        # a pytest that runs us would tell its child that it is an xdist worker: no timing then
+        outside = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
         environment = {
-            **os.environ,
+            **outside,
             "AIA_BENCH_PARAMS": params.model_dump_json(by_alias=True),
             "AIA_BENCH_ROUNDS": str(QUICK_ROUNDS if quick else FULL_ROUNDS),
         }
