@@ -39,6 +39,15 @@ def on_drive(y: Tensor, a: Tensor) -> Tensor:
     return y + gain * y.detach()
 
 
+def on_drive_by_step(y: Tensor, a: Tensor) -> list[Tensor]:
+    """The T time steps of :func:`on_drive`; a compiler then sums a's gradient over T in registers.
+
+    y ``[T, B, C, D]``, a ``[C]``; T tensors ``[B, C, D]``.
+    """
+    gain = F.relu(a).view(1, -1, 1).expand_as(y[0])
+    return [y_t + gain * y_t.detach() for y_t in y.unbind(0)]
+
+
 def scaled(weight: Tensor, a: Tensor) -> Tensor:
     """W' = W + relu(a) W by output channel; weight ``[C, ...]`` or bias ``[C]``, a ``[C]``."""
     gain: Tensor = F.relu(a).view(-1, *[1] * (weight.dim() - 1))

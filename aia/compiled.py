@@ -33,8 +33,12 @@ def _associated_lif_eager(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
     return dynamics.lif(association.on_drive(drive, a), p)
 
 
+def _associated_lif_by_step(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
+    return dynamics.lif(association.on_drive_by_step(drive, a), p)
+
+
 def _associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
-    out: Tensor = checkpoint(_associated_lif_eager, drive, a, p, use_reentrant=False)
+    out: Tensor = checkpoint(_associated_lif_by_step, drive, a, p, use_reentrant=False)
     return out
 
 
@@ -71,7 +75,7 @@ def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
     shape = drive.shape
     if not _worth_it(*shape[:3]):
         return _associated_lif_eager(drive, a, p)
-    flat = _flattened(drive, (*shape[:3], -1)) if drive.dim() > 3 else drive
+    flat = _flattened(drive, (*shape[:3], -1))
     flat = _any_size(flat, *(i for i in range(1, flat.dim()) if flat.shape[i] > 1))
     return _or_eager(
         lambda: _compiled_associated_lif(flat, a, p).view(shape),

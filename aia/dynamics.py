@@ -19,6 +19,7 @@ With ``detach_reset`` no gradient flows through the s(t) of the reset.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -72,21 +73,23 @@ def spike(above: Tensor, alpha: float) -> Tensor:
     return out
 
 
-def lif(drive: Tensor, p: LIFParameters) -> Tensor:
+def lif(drive: Tensor | Sequence[Tensor], p: LIFParameters) -> Tensor:
     """Spikes of leaky integrate-and-fire units.
 
     Args:
-        drive: ``[T, ...]``, floating point; the input I(t) of each unit at each time step.
+        drive: ``[T, ...]``, floating point, or its T parts; the input I(t) of each unit.
         p: the options of the dynamics.
 
     Returns:
         ``[T, ...]`` of 0 and 1 in the dtype of ``drive``.
     """
-    if drive.shape[0] == 0:
-        return drive.clone()
+    if isinstance(drive, Tensor):
+        if drive.shape[0] == 0:
+            return drive.clone()
+        drive = drive.unbind(0)
     v = torch.zeros_like(drive[0])
     spikes = []
-    for current in drive.unbind(0):
+    for current in drive:
         h = p.decay * v + current
         s = spike(h - p.threshold, p.surrogate_width)
         r = s.detach() if p.detach_reset else s

@@ -77,6 +77,6 @@ def timed(benchmark: Any) -> Callable[..., None]:
             synchronize()
 
         benchmark.extra_info.update(extra)
-        benchmark.pedantic(whole, rounds=ROUNDS, warmup_rounds=2, iterations=1)
+        benchmark.pedantic(whole, rounds=ROUNDS, warmup_rounds=4, iterations=1)
 
     return run
