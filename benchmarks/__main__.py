@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
-import time
-from collections.abc import Callable
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 # before torch is imported anywhere: compiled kernels outlive the process and a reboot
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(".cache", "inductor").absolute()))
 
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+import yaml
 
 from benchmarks.errors import InputError
 from benchmarks.params import Params
 from benchmarks.params import read as read_params
 from benchmarks.profile import Profile
+from benchmarks.progress import Progress, console, say
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,9 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train spiking neurons under matched conditions and compare them.",
 )
-console = Console(highlight=False)
-
 Dataset = Annotated[str, typer.Argument(help="name of a data set, e.g. dvs_digits")]
+Neuron = Annotated[str, typer.Argument(help="alias in params.yaml, e.g. aia")]
 
 
 @app.callback()
@@ -60,7 +52,7 @@ def data(context: typer.Context, dataset: Dataset) -> None:
     made = ensure(dataset, params.training.steps, profile.events)
     write_manifest(made, profile.data)
     counts = [len(split.labels) for split in (made.train, made.validation, made.test)]
-    _say(f"{dataset}: {counts[0]} train, {counts[1]} validation, {counts[2]} test samples")
+    say(f"{dataset}: {counts[0]} train, {counts[1]} validation, {counts[2]} test samples")
 
 
 @app.command()
@@ -71,51 +63,84 @@ def specs(context: typer.Context) -> None:
 
     profile, params = _opened(context)
     write_specs(params, profile)
-    _say(f"{len(params.neuron)} neurons keep the contract")
+    say(f"{len(params.neuron)} neurons keep the contract")
 
 
 @app.command()
 def cell(
     context: typer.Context,
     dataset: Dataset,
-    neuron: Annotated[str, typer.Argument(help="alias in params.yaml, e.g. aia")],
+    neuron: Neuron,
     seed: Annotated[int, typer.Argument(help="seed of the cell", min=0)],
 ) -> None:
     """Train one cell and write its record; goes on where a killed run stopped."""
+    from benchmarks.cells import run_cell
     from benchmarks.run import summary
-    from benchmarks.train import Cell, run_cell
+    from benchmarks.train import Cell
 
     profile, params = _opened(context)
     asked = Cell(dataset, neuron, seed)
-    with _bar(str(asked), "updates") as report:
+    with Progress(str(asked), "updates") as report:
         record = run_cell(asked, params, profile, report)
-    _say(f"{asked}: {summary(record)}")
+    say(f"{asked}: {summary(record)}")
+
+
+@app.command()
+def cells(context: typer.Context, dataset: Dataset, neuron: Neuron) -> None:
+    """Train every seed of a neuron on a data set; seeds with a valid record are left alone."""
+    _train_stage(context, "cell", dataset, neuron)
+
+
+@app.command()
+def tune(context: typer.Context, dataset: Dataset, neuron: Neuron) -> None:
+    """Train a neuron at each learning rate of the grid `tuning` in params.yaml."""
+    _train_stage(context, "tuning", dataset, neuron)
+
+
+def _train_stage(
+    context: typer.Context, kind: Literal["cell", "tuning"], dataset: str, neuron: str
+) -> None:
+    from benchmarks.run import Stage, run_stage
+
+    profile, params = _opened(context)
+    with Progress(f"{dataset}/{neuron}", "updates") as report:
+        run_stage(Stage(kind, dataset, neuron), params, profile, report)
 
 
 @app.command()
 def run(
     context: typer.Context,
     jobs: Annotated[int, typer.Option(help="cells at a time; 0 is one a core", min=0)] = 0,
+    minutes: Annotated[
+        float, typer.Option(help="begin no cell after this time; the next run goes on")
+    ] = math.inf,
 ) -> None:
     """Train all stale cells in parallel and hand the results to DVC."""
-    from benchmarks.run import Outcome, hand_to_dvc, run_cells, stale_cells
+    from benchmarks import run as runner
 
     profile, params = _opened(context)
-    stale = stale_cells(params, profile)
+    stale = runner.stale_jobs(params, profile)
     if not stale:
-        _say("every cell is up to date")
+        say("every cell is up to date")
         return
-    finished: list[Outcome] = []
-    faults: list[Outcome] = []
+    todo = runner.unfinished(stale, params, profile)
+    left = Counter(job.stage for job in todo)
+    faults: list[runner.Outcome] = []
     try:
-        with _bar(f"{len(stale)} cells", "cells") as report:
-            for outcome in run_cells(stale, params, profile, jobs or os.cpu_count() or 1):
-                (faults if outcome.error else finished).append(outcome)
-                report(len(finished) + len(faults), len(stale), f"{outcome.cell} {outcome.says}")
+        with Progress(f"{len(todo)} cells", "cells") as report:
+            workers = jobs or os.cpu_count() or 1
+            outcomes = runner.run_jobs(todo, params, profile, workers, minutes)
+            for done, outcome in enumerate(outcomes, start=1):
+                if outcome.error:
+                    faults.append(outcome)
+                else:
+                    left[outcome.job.stage] -= 1
+                report(done, len(todo), f"{outcome.job} {outcome.says}")
     finally:
-        hand_to_dvc([outcome.cell for outcome in finished], params)
+        whole = {job.stage for job in stale if not left[job.stage]}
+        runner.hand_to_dvc(whole, params, profile)
     for outcome in faults:
-        typer.echo(f"error: {outcome.cell}: {outcome.error}", err=True)
+        typer.echo(f"error: {outcome.job}: {outcome.error}", err=True)
     if faults:
         raise typer.Exit(2)
 
@@ -130,7 +155,7 @@ def throughput(
 
     profile, params = _opened(context)
     path = measure_throughput(params, profile.throughput, quick=quick)
-    _say(f"wrote {path}")
+    say(f"wrote {path}")
 
 
 @app.command()
@@ -138,72 +163,160 @@ def tables(context: typer.Context) -> None:
     """Write results/tables from the records alone."""
     from benchmarks.selection import selection_of
     from benchmarks.tables import write_tables
+    from benchmarks.tuning import tuned_cells
 
     profile, params = _opened(context)
-    paths = write_tables(profile.runs, profile.throughput, selection_of(params), profile.tables)
-    _say(f"wrote {len(paths)} files to {profile.tables}")
+    paths = write_tables(profile, selection_of(params), tuned_cells(profile, params))
+    say(f"wrote {len(paths)} files to {profile.tables}")
 
 
 @app.command()
 def report(context: typer.Context) -> None:
     """Write reports/index.html and its figures from the records alone."""
+    _report(*_opened(context))
+
+
+def _report(profile: Profile, params: Params) -> None:
     from benchmarks.figures import write_figures
     from benchmarks.report import write_report
     from benchmarks.selection import selection_of
+    from benchmarks.tuning import tuned_cells
+
+    chosen, tuned = selection_of(params), tuned_cells(profile, params)
+    write_figures(profile, chosen, tuned)
+    write_report(profile, chosen, params.training.model_dump(mode="json"), tuned)
+    say(f"wrote {profile.page}")
+
+
+@app.command()
+def record(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Option(help="its name below recorded/; the profile's if not given")
+    ] = "",
+) -> None:
+    """Freeze the profile's results as the baselines that new neurons are compared with."""
+    from benchmarks.recorded import FOLDER, freeze
+
+    profile, _ = _opened(context)
+    name = name or _name_of(profile)
+    index = freeze(profile, name)
+    say(
+        f"recorded {index.cells} cells and {index.tuning_cells} of the tuning grid "
+        f"to {FOLDER / name}; {len(index.missing)} cells of params.yaml were not trained"
+    )
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    cells: Annotated[int, typer.Option(help="how many, drawn at random", min=1)] = 3,
+    seed: Annotated[int, typer.Option(help="of the draw")] = 0,
+    cell: Annotated[
+        list[str] | None, typer.Option(help="this one, e.g. dvs_digits/aia/0; may be repeated")
+    ] = None,
+) -> None:
+    """Train recorded cells again and say whether they come out the same."""
+    from benchmarks.recorded import open_recorded
+    from benchmarks.verify import chosen_cells, named_cell
+    from benchmarks.verify import verify as train_again
+
+    recorded = open_recorded(_name_of(context.obj))
+    chosen = (
+        [named_cell(recorded, n) for n in cell] if cell else chosen_cells(recorded, cells, seed)
+    )
+    different = 0
+    with Progress(f"{len(chosen)} cells", "updates") as report:
+        for checked in train_again(recorded, chosen, report):
+            say(f"{checked.cell}: {checked.likeness} ({checked.says})")
+            different += checked.likeness == "different"
+    if different:
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    spec: Annotated[
+        str,
+        typer.Argument(help="alias, package.module:Class or file.py:Class", metavar="SPEC"),
+    ],
+    args: Annotated[
+        list[str] | None, typer.Option(help="key=value for the class; may be repeated")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="recorded profile to compare with")] = "quick",
+    against: Annotated[str, typer.Option(help="all, or aliases with commas between")] = "all",
+    jobs: Annotated[int, typer.Option(help="cells at a time; 0 is one a core", min=0)] = 0,
+) -> None:
+    """Train one new neuron as the recorded ones were, and say how it compares with them."""
+    from benchmarks import compare as comparison
+    from benchmarks import newcomer
+    from benchmarks.recorded import open_recorded
+    from benchmarks.throughput import measure_throughput
+    from benchmarks.timings import read_timings
+
+    home, known = _opened(context)
+    recorded = open_recorded(profile)
+    new = newcomer.newcomer(spec, _values(args or []), known, recorded, home)
+    others = newcomer.against(against, new.alias, recorded)
+    total = len(newcomer.jobs(new))
+    faults = []
+    with Progress(f"{new.alias}, {total} cells", "cells") as report:
+        outcomes = newcomer.train(new, jobs or os.cpu_count() or 1)
+        for done, outcome in enumerate(outcomes, start=1):
+            report(done, total, f"{outcome.job.cell} {outcome.says}")
+            faults += [f"{outcome.job.cell}: {outcome.error}"] if outcome.error else []
+    if faults:
+        raise InputError(faults[0])
+    timed = {n: new.params.neuron[n] for n in (new.alias, *others)}
+    say(f"timing {len(timed)} neurons side by side")
+    throughput = new.profile.throughput
+    measure_throughput(new.params.model_copy(update={"neuron": timed}), throughput, quick=True)
+    made = comparison.compare(
+        newcomer.records(new), recorded.cells, others, read_timings(throughput)
+    )
+    comparison.write_comparison(made, new.profile.folder)
+    console.print(comparison.terminal_table(made))
+    for words in made.words:
+        say(words)
+    say(f"wrote {new.profile.folder}; `python -m benchmarks report` adds it to the page")
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    cell: Annotated[str, typer.Argument(help="e.g. dvs_digits/aia/0", metavar="CELL")],
+    out: Annotated[Path, typer.Option(help="file to write")] = Path("network.nir"),
+) -> None:
+    """Train a cell and write its folded network as a NIR graph."""
+    from benchmarks.export import write_nir
+    from benchmarks.weights import folded_network
 
     profile, params = _opened(context)
-    chosen = selection_of(params)
-    write_figures(profile.runs, profile.data, profile.throughput, chosen, profile.figures)
-    write_report(profile, chosen, params.training.model_dump(mode="json"))
-    _say(f"wrote {profile.page}")
+    with Progress(cell, "updates") as report:
+        network, size = folded_network(cell, params, profile, report)
+    write_nir(network, size, out)
+    say(f"wrote {out}")
+
+
+def _values(pairs: list[str]) -> dict[str, Any]:
+    """``key=value`` with the value read as YAML reads it."""
+    found = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not (sign and key.isidentifier()):
+            raise InputError(f"--args {pair}: expected key=value, e.g. decay=0.9")
+        found[key] = yaml.safe_load(value)
+    return found
+
+
+def _name_of(profile: Profile) -> str:
+    return profile.folder.name or "quick"
 
 
 def _opened(context: typer.Context) -> tuple[Profile, Params]:
     profile: Profile = context.obj
     return profile, read_params(profile.params)
-
-
-def _say(text: str) -> None:
-    console.print(text, markup=False)
-
-
-class _bar:
-    """A progress bar on a terminal, plain lines a few seconds apart elsewhere."""
-
-    def __init__(self, title: str, unit: str) -> None:
-        self.title, self.unit = title, unit
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[say]}"),
-            console=console,
-        )
-
-    def __enter__(self) -> Callable[[int, int, str], None]:
-        self.start = self.last = time.monotonic()
-        if not console.is_terminal:
-            return self._line
-        self.progress.start()
-        self.task = self.progress.add_task(self.title, total=None, rate="", say="")
-        return self._draw
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-
-    def _rate(self, done: int) -> str:
-        return f"{done / max(time.monotonic() - self.start, 1e-9):.3g} {self.unit}/s"
-
-    def _draw(self, done: int, total: int, say: str) -> None:
-        self.progress.update(self.task, completed=done, total=total, rate=self._rate(done), say=say)
-
-    def _line(self, done: int, total: int, say: str) -> None:
-        if self.unit == "cells" or done == total or time.monotonic() - self.last > 5:
-            self.last = time.monotonic()
-            _say(f"{done}/{total} {self._rate(done)} {say}")
 
 
 def main() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from benchmarks.records import Hashes, write_atomic_bytes
+from benchmarks.records import write_atomic_bytes
 
 if TYPE_CHECKING:
     from benchmarks.train import State
@@ -27,22 +27,22 @@ def _tensors(state: State) -> dict[str, Tensor]:
     return {k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}
 
 
-def save(path: Path, state: State, hashes: Hashes) -> None:
-    """Write ``path`` atomically."""
+def save(path: Path, state: State, identity: dict[str, Any]) -> None:
+    """Write ``path`` atomically; ``identity`` is what the cell is, as plain values."""
     plain = {
         "epoch": state.epoch,
         "best_epoch": state.best_epoch,
         "curves": state.curves,
-        "hashes": hashes.model_dump(),
+        "identity": identity,
     }
     metadata = {"state": json.dumps(plain)}
     write_atomic_bytes(path, to_bytes(_tensors(state), metadata))
 
 
-def load(path: Path, state: State, hashes: Hashes) -> int:
+def load(path: Path, state: State, identity: dict[str, Any]) -> int:
     """Bring ``state`` to where ``path`` stopped; returns the epochs that were taken over.
 
-    A file that is not there, cannot be read, or belongs to other hashes (the code, the data or
+    A file that is not there, cannot be read, or is of another identity (the code, the data or
     the parameters have changed since) changes nothing and gives 0.
     """
     try:
@@ -51,7 +51,7 @@ def load(path: Path, state: State, hashes: Hashes) -> int:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):
         return 0
-    if plain["hashes"] != hashes.model_dump():
+    if plain.get("identity") != identity:
         return 0
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}}
     for name, tensor in tensors.items():

@@ -18,7 +18,9 @@ from benchmarks.records import Host
 
 _PACKAGES = ("torch", "snntorch", "spikingjelly", "numpy", "dvc")
 # what the pipeline itself writes does not make a checkout dirty
-_WRITTEN = (":!results", ":!reports", ":!dvc.lock")
+_WRITTEN = tuple(
+    f":(exclude,glob)**/{name}" for name in ("results/**", "reports/**", "recorded/**", "dvc.lock")
+)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 

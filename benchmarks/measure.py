@@ -7,23 +7,68 @@ event counts at the first synapse). They are counted by SpikingJelly's op_counte
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from spikingjelly.activation_based.op_counter import ACCounter, DispatchCounterMode
 from torch import Tensor, nn
 
-from aia import AIA, LIF, fold
+from aia import LIF, fold
+from benchmarks import specificity
 from benchmarks.errors import InputError
 from benchmarks.events import Split
 from benchmarks.networks import Block, Network
-from benchmarks.neurons import check
-from benchmarks.records import Association, Fold, Parameters, Spikes, SynOps
+from benchmarks.neurons import check, is_graded
+from benchmarks.records import (
+    Accuracy,
+    Association,
+    AssociationEffect,
+    Fold,
+    Parameters,
+    Result,
+    Specificity,
+    Spikes,
+    SynOps,
+)
+
+if TYPE_CHECKING:
+    from benchmarks.train import Trained
 
 EVALUATION_BATCH = 128
+
+
+def result_of(trained: Trained) -> Result:
+    """Everything about the best epoch; the only place that reads the test split."""
+    state, data, device = trained.state, trained.data, trained.device
+    network, classes = state.network, len(data.classes)
+    test = activity(network, data.test, device, synops=True)
+    counts = confusion(test, data.test, classes)
+    effect, parameters = fold_effect(network, test, data.test, device)
+    right = sum(row[i] for i, row in enumerate(counts))
+    return Result(
+        best_epoch=state.best_epoch,
+        accuracy=Accuracy(
+            train=accuracy(network, data.train, device),
+            validation=state.curves["validation_accuracy"][state.best_epoch],
+            test=right / len(data.test.labels),
+        ),
+        confusion=counts,
+        spikes=spikes_of(test),
+        synops=synops_of(test),
+        parameters=parameters,
+        fold=effect,
+        association=association_of(state.initial, coefficients(network)),
+        association_effect=association_effect(network, test, data.test, device),
+        specificity=specificity_of(test, data.test, classes),
+        spiking=spiking(network),
+    )
 
 
 def batches(split: Split, size: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
@@ -58,6 +103,7 @@ class Activity:
     spikes: dict[str, Tensor] = field(default_factory=dict)  # layer -> [T]
     units: dict[str, int] = field(default_factory=dict)  # layer -> units
     trains: dict[str, list[Tensor]] = field(default_factory=dict)  # layer -> bool [T, B, ...]
+    last: Tensor | None = None  # what the last block gave, [T, B, ...]
     acs: float = 0.0
     macs: float = 0.0
     dense: float = 0.0
@@ -67,7 +113,8 @@ class Activity:
 def activity(network: Network, split: Split, device: torch.device, synops: bool) -> Activity:
     """One pass over a split with every spike kept; synaptic operations too, if asked for.
 
-    Raises InputError if a neuron gives anything but spikes.
+    Of graded outputs, those that are not zero count. Raises InputError if a spiking neuron gives
+    anything but spikes.
     """
     network.eval()
     seen = Activity(samples=len(split.labels))
@@ -85,7 +132,7 @@ def _watching(network: Network, seen: Activity, synops: bool) -> Iterator[None]:
         block.register_forward_hook(_watcher(name, seen, synops))
         for name, block in network.blocks.items()
     ]
-    readout = network.readout.register_forward_pre_hook(_readout_watcher(network, seen, synops))
+    readout = network.readout.register_forward_pre_hook(_readout_watcher(seen, synops))
     try:
         yield
     finally:
@@ -96,23 +143,23 @@ def _watching(network: Network, seen: Activity, synops: bool) -> Iterator[None]:
 def _watcher(name: str, seen: Activity, synops: bool):  # type: ignore[no-untyped-def]
     def watch(block: nn.Module, inputs: tuple[Tensor], spikes: Tensor) -> None:
         assert isinstance(block, Block)
-        check(spikes, spikes, name)
-        steps = spikes.flatten(1).sum(1, dtype=torch.float64).cpu()
+        check(block.neuron, spikes, spikes, name)
+        steps = (spikes != 0).flatten(1).sum(1, dtype=torch.float64).cpu()
         seen.spikes[name] = seen.spikes.get(name, torch.zeros_like(steps)) + steps
         seen.units[name] = spikes[0, 0].numel()
         seen.trains.setdefault(name, []).append(spikes.bool().cpu())
+        seen.last = spikes
         if synops:
             _add_synops(block.synapse, inputs[0].flatten(0, 1), seen)
 
     return watch
 
 
-def _readout_watcher(network: Network, seen: Activity, synops: bool):  # type: ignore[no-untyped-def]
-    last = list(network.blocks)[-1]
-
+def _readout_watcher(seen: Activity, synops: bool):  # type: ignore[no-untyped-def]
     def watch(readout: nn.Module, _: tuple[Tensor]) -> None:
         if synops:  # the readout averages over time, so on hardware it sees the spikes one by one
-            _add_synops(readout, seen.trains[last][-1].float().flatten(0, 1), seen)
+            assert seen.last is not None
+            _add_synops(readout, seen.last.flatten(0, 1), seen)
 
     return watch
 
@@ -203,11 +250,14 @@ def trainable(network: nn.Module) -> int:
 
 def coefficients(network: Network) -> dict[str, list[float]]:
     """Association coefficients by layer; empty for neurons that have none."""
-    return {
-        name: block.neuron.coefficient.detach().cpu().tolist()
-        for name, block in network.blocks.items()
-        if isinstance(block.neuron, AIA)
+    return {name: a.detach().cpu().tolist() for name, a in _coefficients(network).items()}
+
+
+def _coefficients(network: Network) -> dict[str, Tensor]:
+    found = {
+        name: getattr(block.neuron, "coefficient", None) for name, block in network.blocks.items()
     }
+    return {name: a for name, a in found.items() if isinstance(a, Tensor)}
 
 
 def association_of(
@@ -217,3 +267,77 @@ def association_of(
     if not before:
         return None
     return {k: Association(before=before[k], after=after[k]) for k in before}
+
+
+def association_effect(
+    network: Network, whole: Activity, split: Split, device: torch.device
+) -> AssociationEffect | None:
+    """The same weights with every coefficient at 0, and when coefficients get a gradient.
+
+    ``whole``: the activity with the association as trained, over the same split.
+    """
+    if not _coefficients(network):
+        return None
+    silent = copy.deepcopy(network)
+    for a in _coefficients(silent).values():
+        a.data.zero_()
+    without = activity(silent, split, device, synops=False)
+    right = int((torch.cat(without.predictions).numpy() == split.labels).sum())
+    more, fewer = {}, {}
+    for name in whole.trains:
+        change = _counts(whole, name).sum(0) - _counts(without, name).sum(0)
+        more[name], fewer[name] = float((change > 0).mean()), float((change < 0).mean())
+    frames, labels = next(batches(split, EVALUATION_BATCH, device))
+    return AssociationEffect(
+        accuracy_without=right / len(split.labels),
+        spikes_per_sample_without=spikes_of(without).per_sample,
+        potentiated=more,
+        depressed=fewer,
+        gradient_without_drive=_coefficient_gradient(network, torch.zeros_like(frames), labels),
+        gradient_with_drive=_coefficient_gradient(network, frames, labels),
+    )
+
+
+def _coefficient_gradient(network: Network, frames: Tensor, labels: Tensor) -> float | None:
+    """2-norm of the loss's gradient at the coefficients; None if they are not trained."""
+    trained = [a for a in _coefficients(network).values() if a.requires_grad]
+    if not trained:
+        return None
+    loss = F.cross_entropy(network(frames), labels)
+    gradients = torch.autograd.grad(loss, trained, allow_unused=True)
+    return float(torch.nn.utils.get_total_norm([g for g in gradients if g is not None]))
+
+
+def _counts(seen: Activity, layer: str) -> NDArray[np.float64]:
+    """Spikes of each sample and channel or unit over time and space, ``[N, C]``."""
+    parts = [
+        train.transpose(0, 1).transpose(1, 2).flatten(2).sum(2) for train in seen.trains[layer]
+    ]
+    counts: NDArray[np.float64] = torch.cat(parts).double().numpy()
+    return counts
+
+
+def specificity_of(seen: Activity, split: Split, classes: int) -> dict[str, Specificity]:
+    """How specific to the classes each layer's spikes are, means over what fires at all."""
+    found = {}
+    for layer in seen.trains:
+        counts = _counts(seen, layer)
+        fires = counts.any(0)
+        values = [
+            measure(counts[:, fires], split.labels, classes)
+            for measure in (specificity.selectivity, specificity.information)
+        ]
+        selectivity, information = (float(v.mean()) if v.size else 0.0 for v in values)
+        found[layer] = Specificity(
+            selectivity=selectivity,
+            information=information,
+            silent=1 - float(fires.mean()),
+        )
+    return found
+
+
+def spiking(network: Network) -> bool:
+    """Whether every block gives spikes."""
+    return not any(
+        isinstance(block, Block) and is_graded(block.neuron) for block in network.blocks.values()
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import json
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -30,25 +32,42 @@ _LIBRARIES = {
 
 
 def resolve(path: str) -> type:
-    """The class at ``module:Class``.
+    """The class at ``module:Class`` or ``file.py:Class``.
 
     Raises InputError if the module does not import or has no such class.
     """
-    module_name, _, class_name = path.partition(":")
-    sys.path.insert(0, str(Path.cwd()))  # a user's own package in the working directory
+    module_name, _, class_name = path.rpartition(":")
+    file = Path(module_name) if module_name.endswith(".py") else None
+    # a user's own package in the working directory, or what lies beside the file
+    beside = str(file.parent.absolute() if file else Path.cwd())
+    sys.path.insert(0, beside)
     try:
-        module = importlib.import_module(module_name)
+        module = _module_of(file) if file else importlib.import_module(module_name)
     except Exception as error:
         raise InputError(
             f"neuron class {path!r}: importing {module_name} failed: {error}"
         ) from error
     finally:
-        sys.path.remove(str(Path.cwd()))
+        sys.path.remove(beside)
     found = getattr(module, class_name, None)
     if not inspect.isclass(found):
         classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
         raise unknown(f"class of {module_name}", class_name, classes)
     return found
+
+
+def _module_of(file: Path) -> ModuleType:
+    """The module in ``file``, under a name that cannot hide an installed one."""
+    if not file.exists():
+        raise FileNotFoundError("no such file")
+    name = f"_neuron_file_{digest(str(file.absolute()))}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _library(cls: type) -> str | None:
@@ -118,19 +137,30 @@ def source_hash(params: NeuronParams, matched: Matched) -> str:
     return digest(source, options, matched.model_dump_json() if params.match else "")
 
 
-def check(spikes: Tensor, drive: Tensor, name: str) -> None:
-    """Raise InputError unless ``spikes`` has the shape of ``drive`` and holds 0 and 1 alone."""
-    if not isinstance(spikes, Tensor) or spikes.shape != drive.shape:
-        found = tuple(spikes.shape) if isinstance(spikes, Tensor) else type(spikes).__name__
+def is_graded(neuron: nn.Module) -> bool:
+    """Whether the neuron says that its outputs are graded, as those of a non-spiking reference."""
+    return bool(getattr(neuron, "graded", False))
+
+
+def check(neuron: nn.Module, out: Tensor, drive: Tensor, name: str) -> None:
+    """Raise InputError unless ``out`` has the shape of ``drive`` and holds 0 and 1 alone.
+
+    Outputs of a graded neuron need only be finite.
+    """
+    if not isinstance(out, Tensor) or out.shape != drive.shape:
+        found = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
         raise InputError(
             f"neuron {name!r} must return the shape of its drive "
             f"{tuple(drive.shape)} ([T, B, C, ...]), not {found}"
         )
-    if torch.isnan(spikes).any():
+    if torch.isnan(out).any():
         raise InputError(f"neuron {name!r} returned NaN; spikes must be 0 or 1")
-    if not ((spikes == 0) | (spikes == 1)).all():
-        worst = spikes[(spikes != 0) & (spikes != 1)][0].item()
-        raise InputError(f"neuron {name!r} returned {worst:.4g}; spikes must be 0 or 1")
+    if not is_graded(neuron) and not ((out == 0) | (out == 1)).all():
+        worst = out[(out != 0) & (out != 1)][0].item()
+        raise InputError(
+            f"neuron {name!r} returned {worst:.4g}; spikes must be 0 or 1 "
+            "(a non-spiking reference sets `graded = True`)"
+        )
 
 
 def check_contract(build: Build, name: str, steps: int) -> None:
@@ -143,7 +173,8 @@ def check_contract(build: Build, name: str, steps: int) -> None:
         drive = torch.randn(shape, generator=generator) * 2
         try:
             with torch.no_grad(), torch.random.fork_rng():
-                spikes = build(3)(drive)
+                neuron = build(3)
+                out = neuron(drive)
         except InputError:
             raise
         except Exception as error:
@@ -151,4 +182,4 @@ def check_contract(build: Build, name: str, steps: int) -> None:
             raise InputError(
                 f"neuron {name!r} failed on a drive of shape {tuple(shape)}: {reason}"
             ) from error
-        check(spikes, drive, name)
+        check(neuron, out, drive, name)

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from benchmarks.errors import InputError, unknown
 
@@ -19,9 +28,11 @@ class _Section(BaseModel):
 
 
 class NeuronParams(_Section):
-    """One row of the tables: an import path ``module:Class`` and the arguments it gets."""
+    """One row of the tables: ``module:Class`` or ``file.py:Class`` and the arguments it gets."""
 
-    class_: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] = Field(alias="class")
+    class_: Annotated[str, StringConstraints(pattern=r"^([\w.]+|.+\.py):\w+$")] = Field(
+        alias="class"
+    )
     args: dict[str, Any] = {}
     match: StrictBool = False  # give it the options of the section `matched`
 
@@ -53,6 +64,14 @@ class Training(_Section):
     initial_gain: float = Field(1.0, gt=0)  # times PyTorch's default initial weights
 
 
+class Tuning(_Section):
+    """Learning rates that each named neuron gets beside the shared one: equal budgets."""
+
+    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    neurons: tuple[Alias, ...] = ()
+
+
 class Params(_Section):
     """The whole of params.yaml."""
 
@@ -63,6 +82,32 @@ class Params(_Section):
     neuron: dict[Alias, NeuronParams] = Field(min_length=1)
     matched: Matched = Matched()
     training: Training = Training()
+    tuning: Tuning = Tuning()
+
+    @model_validator(mode="after")
+    def _known(self) -> Params:
+        wanted = {"neuron": set(self.tuning.neurons) - set(self.neuron)}
+        wanted["seeds"] = set(map(str, set(self.tuning.seeds) - set(self.seeds)))
+        for key, missing in wanted.items():
+            if missing:
+                names = {"names": ", ".join(sorted(missing)), "key": key}
+                text = "tuning names {names}, which {key} does not have"
+                raise PydanticCustomError("unknown", text, names)
+        return self
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The grid of the tuned table: the shared learning rate and those of `tuning`."""
+        return tuple(sorted({self.training.learning_rate, *self.tuning.learning_rates}))
+
+    def at_rate(self, rate: float) -> Params:
+        """The same with another learning rate."""
+        training = self.training.model_copy(update={"learning_rate": rate})
+        return self.model_copy(update={"training": training})
+
+    def with_neuron(self, alias: str, neuron: NeuronParams) -> Params:
+        """The same with one neuron more."""
+        return self.model_copy(update={"neuron": {**self.neuron, alias: neuron}})
 
     def neuron_named(self, alias: str) -> NeuronParams:
         """Raises InputError with the nearest alias for one that is not there."""
@@ -104,6 +149,7 @@ def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
         "neuron": NeuronParams,
         "matched": Matched,
         "training": Training,
+        "tuning": Tuning,
     }
     section = sections[str(place[0])] if len(place) > 1 else Params
     return [field.alias or name for name, field in section.model_fields.items()]

@@ -21,6 +21,21 @@ class Profile:
         return self.folder / "results" / "runs"
 
     @property
+    def tuning(self) -> Path:
+        """One folder a learning rate, each with runs and hosts of its own."""
+        return self.folder / "results" / "tuning"
+
+    @property
+    def tuned(self) -> Path:
+        """One file a (data set, neuron): which learning rate was chosen, from what."""
+        return self.folder / "results" / "tuned"
+
+    @property
+    def compared(self) -> Path:
+        """One folder a neuron that was compared with the recorded ones."""
+        return self.folder / "results" / "compared"
+
+    @property
     def data(self) -> Path:
         return self.folder / "results" / "data"
 

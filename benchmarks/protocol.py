@@ -17,7 +17,7 @@ from benchmarks.params import Training
 from benchmarks.source import digest, digest_of_files
 
 # What a cell does follows from these files and the training section alone.
-_FILES = ("protocol", "networks", "train", "asf", "measure")
+_FILES = ("protocol", "networks", "train", "asf", "measure", "specificity")
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,13 @@ def weights_hash(network: Network) -> str:
 
 
 def protocol_hash(training: Training) -> str:
-    """Digest of the source and the settings of everything but neuron, data and seed."""
+    """Digest of the source and the settings of everything but neuron, data, seed and rate.
+
+    The learning rate is left out: records at different rates may be paired in the tuned table.
+    """
     here = Path(__file__).parent
     source = digest_of_files(here / f"{name}.py" for name in _FILES)
-    return digest(source, training.model_dump_json())
+    return digest(source, training.model_dump_json(exclude={"learning_rate"}))
 
 
 def make_optimizer(network: Network, training: Training) -> torch.optim.Optimizer:

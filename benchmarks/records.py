@@ -4,8 +4,11 @@ A cell is one (data set, neuron, seed). It leaves two files:
 
 - ``results/runs/<data set>/<neuron>/<seed>.json`` (:class:`Record`): everything that follows
   from code, parameters and seed alone. The same cell twice on a CPU gives the same bytes.
-- ``results/runs/<data set>/<neuron>/<seed>.host.json`` (:class:`Host`): everything that depends
+- ``results/hosts/<data set>/<neuron>/<seed>.json`` (:class:`Host`): everything that depends
   on the clock or the machine (seconds, samples/s, versions, hardware).
+
+Cells trained at another learning rate than the profile's, for the tuned table, lie likewise in
+``results/tuning/<rate>/results/{runs,hosts}``.
 
 This module does not import torch, so tables and reports read records without it.
 """
@@ -23,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmarks.errors import InputError
 
-SCHEMA = 1
+SCHEMA = 2
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -37,7 +40,7 @@ class _Strict(BaseModel):
 class Hashes(_Strict):
     """SHA-256 digests (first 16 hex digits) of what must match before two records are paired."""
 
-    protocol: str  # source text and settings of everything but the neuron
+    protocol: str  # source text and settings of everything but the neuron and the learning rate
     data: str  # frames, labels and splits
     weights: str  # initial synapse weights
     order: str  # order of the training samples over all epochs
@@ -100,6 +103,32 @@ class Association(_Strict):
     after: list[float]
 
 
+class Specificity(_Strict):
+    """How specific to the classes the spikes of one layer's channels or units are, test set.
+
+    Both are means over the channels or units that fire at all, of a sample's spike count summed
+    over time and space.
+    """
+
+    selectivity: float  # class selectivity index (Morcos et al., ICLR 2018), 0..1
+    information: float  # mutual information of spike count and class, bits, bias corrected
+    silent: float  # fraction of channels or units that never fire, left out of the means
+
+
+class AssociationEffect(_Strict):
+    """What the trained association does: the test set with and without it, weights as trained.
+
+    Without means every coefficient set to 0, in all layers at once.
+    """
+
+    accuracy_without: float
+    spikes_per_sample_without: float
+    potentiated: dict[str, float]  # layer -> fraction of channels or units that fire more with it
+    depressed: dict[str, float]  # layer -> fraction that fire less with it
+    gradient_without_drive: float | None  # 2-norm at the coefficients, event-free frames
+    gradient_with_drive: float | None  # 2-norm at the coefficients, test frames; None: not trained
+
+
 class Failure(_Strict):
     """Why a cell has no result."""
 
@@ -118,6 +147,9 @@ class Result(_Strict):
     parameters: Parameters
     fold: Fold | None  # None: the neuron cannot fold itself
     association: dict[str, Association] | None  # layer -> coefficients; None: it has none
+    association_effect: AssociationEffect | None  # None: it has no coefficients
+    specificity: dict[str, Specificity]  # layer -> how specific to the classes its spikes are
+    spiking: bool  # False: outputs are graded, and `spikes` counts those that are not zero
 
 
 class Record(_Strict):
@@ -194,7 +226,9 @@ def record_path(runs: Path, dataset: str, neuron: str, seed: int) -> Path:
 
 
 def host_path(record: Path) -> Path:
-    return record.with_suffix(".host.json")
+    """Beside ``runs``, so that what the clock changes leaves the folder of the records alone."""
+    dataset, neuron, name = record.parts[-3:]
+    return record.parents[3] / "hosts" / dataset / neuron / name
 
 
 def read_record(path: Path) -> Record:
@@ -215,8 +249,7 @@ def read_host(record: Path) -> Host | None:
 def read_runs(runs: Path) -> Iterator[tuple[Path, Record]]:
     """Every record below ``runs``, in the order of their paths."""
     for path in sorted(runs.glob("*/*/*.json")):
-        if not path.name.endswith(".host.json"):
-            yield path, read_record(path)
+        yield path, read_record(path)
 
 
 def _read(path: Path, model: type[Model]) -> Model:

@@ -5,80 +5,165 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import joblib
 
+from benchmarks.cells import finished, run_cell
 from benchmarks.errors import InputError
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records import Record
-from benchmarks.train import Cell, run_cell
+from benchmarks.train import Cell, Progress
+from benchmarks.tuning import profile_at, write_choice
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of dvc.yaml: all seeds of a (data set, neuron), at the shared rate or at others."""
+
+    kind: Literal["cell", "tuning"]
+    dataset: str
+    neuron: str
+
+    def name(self, params: Params) -> str:
+        """What DVC calls it."""
+        file = f"{params.at}dvc.yaml:" if params.at else ""
+        return f"{file}{self.kind}@{self.dataset}-{self.neuron}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One seed of a stage at one learning rate."""
+
+    stage: Stage
+    seed: int
+    rate: float
+
+    @property
+    def cell(self) -> Cell:
+        return Cell(self.stage.dataset, self.stage.neuron, self.seed)
+
+    def __str__(self) -> str:
+        return f"{self.cell} at {self.rate:g}"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one cell ended; ``error`` is None for one that left a record."""
+    """How one job ended; ``error`` is None for one that left a record."""
 
-    cell: Cell
+    job: Job
     says: str
     error: str | None
 
 
-def cells_of(params: Params) -> list[Cell]:
-    """All cells of a profile, data set by data set."""
-    return [
-        Cell(dataset, neuron, seed)
+def jobs_of(params: Params) -> list[Job]:
+    """All jobs of a profile, seed by seed, so that a run cut short has few seeds of all neurons.
+
+    The shared learning rate comes first, then the grid of the tuned table.
+    """
+    tuning = params.tuning
+    shared = [
+        Job(Stage("cell", dataset, neuron), seed, params.training.learning_rate)
+        for seed in params.seeds
         for dataset in params.datasets
         for neuron in params.neuron
-        for seed in params.seeds
     ]
+    others = [
+        Job(Stage("tuning", dataset, neuron), seed, rate)
+        for seed in tuning.seeds
+        for rate in tuning.learning_rates
+        for dataset in params.datasets
+        for neuron in tuning.neurons
+    ]
+    return shared + others
 
 
-def stage_of(cell: Cell, params: Params) -> str:
-    """The cell's name in DVC."""
-    file = f"{params.at}dvc.yaml:" if params.at else ""
-    return f"{file}cell@{cell.dataset}-{cell.neuron}-{cell.seed}"
-
-
-def stale_cells(params: Params, profile: Profile) -> list[Cell]:
-    """Cells whose record is missing or does not fit code, data and parameters any more.
+def stale_jobs(params: Params, profile: Profile) -> list[Job]:
+    """Jobs whose record is missing or does not fit code, data and parameters any more.
 
     Brings the data and the specs up to date first. Raises InputError if DVC refuses.
     """
-    target = [f"{params.at}dvc.yaml"]
-    stages = [f"{params.at}dvc.yaml:{name}" for name in ("specs", "data")]
-    _dvc("repro", "--quiet", *stages)
-    status = json.loads(_dvc("status", "--json", *target) or "{}")
-    return [cell for cell in cells_of(params) if stage_of(cell, params) in status]
+    target = f"{params.at}dvc.yaml"
+    _dvc("repro", "--quiet", *(f"{target}:{name}" for name in ("specs", "data")))
+    status = json.loads(_dvc("status", "--json", target) or "{}")
+    return [job for job in jobs_of(params) if job.stage.name(params) in status]
 
 
-def run_cells(cells: list[Cell], params: Params, profile: Profile, jobs: int) -> Iterator[Outcome]:
-    """Train cells in ``jobs`` processes; yields each one's outcome as it ends."""
-    pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-    yield from pool(joblib.delayed(_run_one)(cell, params, profile) for cell in cells)
+def unfinished(jobs: list[Job], params: Params, profile: Profile) -> list[Job]:
+    """The jobs without a valid record; DVC knows whole stages alone, which hold several."""
+    return [job for job in jobs if finished(job.cell, *_at(job, params, profile)) is None]
 
 
-def hand_to_dvc(cells: list[Cell], params: Params) -> None:
-    """Let DVC record the results of ``cells`` as its own."""
-    if cells:
-        _dvc("commit", "--force", "--quiet", *(stage_of(cell, params) for cell in cells))
+def run_jobs(
+    jobs: list[Job], params: Params, profile: Profile, workers: int, minutes: float
+) -> Iterator[Outcome]:
+    """Train in ``workers`` processes; yields each outcome as it ends.
+
+    After ``minutes`` no further job is begun.
+    """
+    end = time.monotonic() + 60 * minutes
+    pool = joblib.Parallel(
+        n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch=workers
+    )
+    in_time = itertools.takewhile(lambda _: time.monotonic() < end, jobs)
+    yield from pool(joblib.delayed(_run_one)(job, params, profile) for job in in_time)
 
 
-def _run_one(cell: Cell, params: Params, profile: Profile) -> Outcome:
+def hand_to_dvc(stages: Iterable[Stage], params: Params, profile: Profile) -> None:
+    """Let DVC record the results of whole stages as its own."""
+    done = sorted(stages, key=lambda stage: stage.name(params))
+    names = [stage.name(params) for stage in done if _concluded(stage, params, profile)]
+    if names:
+        _dvc("commit", "--force", "--quiet", *names)
+
+
+def _concluded(stage: Stage, params: Params, profile: Profile) -> bool:
+    """Write a tuning stage's choice; False where the shared rate's cells are not there yet."""
+    if stage.kind == "cell":
+        return True
+    return write_choice(profile, params, stage.dataset, stage.neuron)
+
+
+def run_stage(stage: Stage, params: Params, profile: Profile, progress: Progress) -> None:
+    """Train a stage's seeds one after the other, those with a valid record left out.
+
+    Raises InputError, once the other seeds are trained, for what was wrong with one.
+    """
+    params.neuron_named(stage.neuron)
+    faults = []
+    for job in unfinished([j for j in jobs_of(params) if j.stage == stage], params, profile):
+        try:
+            run_cell(job.cell, *_at(job, params, profile), progress)
+        except InputError as error:
+            faults.append(f"{job}: {error}")
+    if faults:
+        raise InputError("; ".join(faults))
+    _concluded(stage, params, profile)
+
+
+def _at(job: Job, params: Params, profile: Profile) -> tuple[Params, Profile]:
+    """Parameters and folder of a job's learning rate; frames are shared by all rates."""
+    return params.at_rate(job.rate), profile_at(profile, params, job.rate)
+
+
+def _run_one(job: Job, params: Params, profile: Profile) -> Outcome:
     try:
-        record = run_cell(cell, params, profile, _silent)
+        record = run_cell(job.cell, *_at(job, params, profile), _silent)
     except InputError as error:
-        return Outcome(cell, "refused", str(error))
+        return Outcome(job, "refused", str(error))
     except Exception as error:  # one cell's fault must not cost the others their results
-        return Outcome(cell, "failed", f"{type(error).__name__}: {error}")
-    return Outcome(cell, summary(record), None)
+        return Outcome(job, "failed", f"{type(error).__name__}: {error}")
+    return Outcome(job, summary(record), None)
 
 
 def summary(record: Record) -> str:

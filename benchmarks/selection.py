@@ -119,7 +119,19 @@ def load(runs: Path, selection: Selection) -> Cells:
         group = cells.of(dataset, neuron)
         for record in group[1:]:
             _refuse_unlike(group[0], record, _AVERAGED, "averaged")
+    _refuse_other_rates(list(records.values()))
     return cells
+
+
+def _refuse_other_rates(records: list[Record]) -> None:
+    """Hashes leave the learning rate out, so that tuned records pair; one folder has one rate."""
+    for record in records[1:]:
+        rates = [r.settings.get("learning_rate") for r in (records[0], record)]
+        if rates[0] != rates[1]:
+            raise InputError(
+                f"{_name(records[0])} and {_name(record)} were trained at learning rates "
+                f"{rates[0]} and {rates[1]}; train the stale one again (dvc repro does)"
+            )
 
 
 def _read_in_place(path: Path, dataset: str, neuron: str, seed: int) -> Record:

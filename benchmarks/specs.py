@@ -10,7 +10,9 @@ from benchmarks.records import as_json, write_atomic
 
 
 def write_specs(params: Params, profile: Profile) -> None:
-    """One file for the protocol and one a neuron; files of neurons that are gone are removed.
+    """One file for the protocol, one for the tuning grid and one a neuron.
+
+    Files of neurons that are gone are removed.
 
     Raises InputError, before anything is trained, for a neuron that breaks the contract.
     """
@@ -23,5 +25,9 @@ def write_specs(params: Params, profile: Profile) -> None:
     for file in neurons.glob("*.json"):
         if file.stem not in params.neuron:
             file.unlink()
-    protocol = {"hash": protocol_hash(params.training)}
+    protocol = {
+        "hash": protocol_hash(params.training),
+        "learning_rate": params.training.learning_rate,
+    }
     write_atomic(profile.specs / "protocol.json", as_json(protocol))
+    write_atomic(profile.tuned / "grid.json", as_json(params.tuning))

@@ -32,6 +32,7 @@ class Timing:
     q3: float
     bound: float | None  # ns per element and step that moving the tensors alone takes
     rounds: int
+    kept_bytes: float | None  # kept for the backward pass, bytes per element and step
 
 
 def read_timings(folder: Path) -> list[Timing]:
@@ -73,6 +74,7 @@ def _timing(device: str, entry: dict[str, Any]) -> Timing:
         q3=q3,
         bound=about["bound_ns"],
         rounds=int(stats.get("rounds", 0)),
+        kept_bytes=about.get("kept_bytes"),
     )
 
 

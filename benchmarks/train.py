@@ -1,49 +1,24 @@
-"""One cell: (data set, neuron, seed) -> a record. Reads like the protocol: build, loop, record."""
+"""The training of one cell: (data set, neuron, seed). Reads like the protocol: build, loop."""
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from filelock import FileLock
 from torch import Tensor
 
 from benchmarks import asf, checkpoints, host, measure, neurons, protocol
 from benchmarks.events import EventSet, Split, ensure
 from benchmarks.networks import Network, build_network, prepare_synapses
 from benchmarks.params import Params, Training
-from benchmarks.profile import Profile
-from benchmarks.records import (
-    Accuracy,
-    Curves,
-    Failure,
-    Hashes,
-    Record,
-    Result,
-    as_json,
-    host_path,
-    record_path,
-    write_atomic,
-)
+from benchmarks.records import Curves, Failure, Hashes
 
 Progress = Callable[[int, int, str], None]  # update, updates in all, what to say
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What is trained: one data set, one neuron's alias, one seed."""
-
-    dataset: str
-    neuron: str
-    seed: int
-
-    def __str__(self) -> str:
-        return f"{self.dataset}/{self.neuron}/{self.seed}"
 
 
 @dataclass
@@ -66,48 +41,55 @@ class DivergedError(ArithmeticError):
     """Loss or gradient is no number any more."""
 
 
-def run_cell(cell: Cell, params: Params, profile: Profile, progress: Progress) -> Record:
-    """Train one cell, or take up where a killed run of it stopped, and write its two files.
+@dataclass(frozen=True)
+class Cell:
+    """What is trained: one data set, one neuron's alias, one seed."""
+
+    dataset: str
+    neuron: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.dataset}/{self.neuron}/{self.seed}"
+
+
+@dataclass
+class Trained:
+    """A cell at the end of its training, with the weights of its best epoch."""
+
+    state: State
+    hashes: Hashes
+    data: EventSet
+    device: torch.device
+    failure: Failure | None
+    updated: int  # samples that this process trained on
+
+
+def train_cell(
+    cell: Cell, params: Params, events: Path, checkpoint: Path, progress: Progress
+) -> Trained:
+    """All epochs of a cell, from ``checkpoint`` if it is there; ``events`` caches frames.
 
     Raises InputError for what is wrong with the parameters or the neuron.
     """
-    spec = params.neuron_named(cell.neuron)
-    build = neurons.builder(spec, params.matched)
+    build = neurons.builder(params.neuron_named(cell.neuron), params.matched)
     neurons.check_contract(build, cell.neuron, params.training.steps)
     device = host.settle()
-    data = ensure(cell.dataset, params.training.steps, profile.events)
-    path = record_path(profile.runs, cell.dataset, cell.neuron, cell.seed)
-    kept = profile.checkpoints / f"{cell.dataset}-{cell.neuron}-{cell.seed}"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{kept}.lock"):
-        started, clock = host.now(), time.perf_counter()
-        seeds = protocol.seeds_of(cell.dataset, cell.seed)
-        state, hashes = _start(cell, params, data, seeds, build, device)
-        checkpoint = kept.with_suffix(".safetensors")
-        resumed = checkpoints.load(checkpoint, state, hashes)
-        failure = _train(state, params.training, data, seeds, device, progress, checkpoint, hashes)
-        seconds = time.perf_counter() - clock
-        record = Record(
-            dataset=cell.dataset,
-            neuron=cell.neuron,
-            seed=cell.seed,
-            neuron_class=spec.class_,
-            neuron_args=spec.args,
-            classes=list(data.classes),
-            hashes=hashes,
-            settings=params.training.model_dump(mode="json"),
-            curves=Curves(**state.curves),
-            result=None if failure else _measure(state, data, device),
-            failure=failure,
-        )
-        samples = (state.epoch - resumed) * len(data.train.labels)
-        write_atomic(host_path(path), as_json(host.describe(device, started, seconds, samples)))
-        write_atomic(path, as_json(record))
-        checkpoint.unlink(missing_ok=True)
-    return record
+    data = ensure(cell.dataset, params.training.steps, events)
+    seeds = protocol.seeds_of(cell.dataset, cell.seed)
+    state, hashes = start(cell, params, data, seeds, build, device)
+    # hashes do not hold the learning rate, the settings do
+    settings = params.training.model_dump(mode="json")
+    identity = {"hashes": hashes.model_dump(), "settings": settings}
+    resumed = checkpoints.load(checkpoint, state, identity)
+    failure = _train(state, params.training, data, seeds, device, progress, checkpoint, identity)
+    if failure is None:
+        state.network.load_state_dict(state.best)
+    updated = (state.epoch - resumed) * len(data.train.labels)
+    return Trained(state, hashes, data, device, failure, updated)
 
 
-def _start(
+def start(
     cell: Cell,
     params: Params,
     data: EventSet,
@@ -142,7 +124,7 @@ def _train(
     device: torch.device,
     progress: Progress,
     checkpoint: Path,
-    hashes: Hashes,
+    identity: dict[str, Any],
 ) -> Failure | None:
     """All epochs that are left; the best one is chosen on validation."""
     while state.epoch < training.epochs:
@@ -156,7 +138,7 @@ def _train(
             state.best_epoch = state.epoch
             state.best = {k: v.clone() for k, v in state.network.state_dict().items()}
         state.epoch += 1
-        checkpoints.save(checkpoint, state, hashes)
+        checkpoints.save(checkpoint, state, identity)
     return None
 
 
@@ -211,27 +193,3 @@ def _update(
         raise DivergedError(f"the gradient's norm became {norm}")
     state.optimizer.step()
     return value, logits.detach(), norm
-
-
-def _measure(state: State, data: EventSet, device: torch.device) -> Result:
-    """Everything about the best epoch; the only place that reads the test split, once."""
-    network = state.network
-    network.load_state_dict(state.best)
-    test = measure.activity(network, data.test, device, synops=True)
-    counts = measure.confusion(test, data.test, len(data.classes))
-    fold, parameters = measure.fold_effect(network, test, data.test, device)
-    right = sum(row[i] for i, row in enumerate(counts))
-    return Result(
-        best_epoch=state.best_epoch,
-        accuracy=Accuracy(
-            train=measure.accuracy(network, data.train, device),
-            validation=state.curves["validation_accuracy"][state.best_epoch],
-            test=right / len(data.test.labels),
-        ),
-        confusion=counts,
-        spikes=measure.spikes_of(test),
-        synops=measure.synops_of(test),
-        parameters=parameters,
-        fold=fold,
-        association=measure.association_of(state.initial, measure.coefficients(network)),
-    )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.neurons import builder
-from benchmarks.throughput.conftest import DEVICE, PARAMS, copy_bandwidth
+from benchmarks.throughput.conftest import DEVICE, PARAMS, copy_bandwidth, kept_bytes
 
 SHAPE = (10, 16, 32, 32, 32)
 # bytes an element and step that any implementation must move: drive in, spikes out;
@@ -53,4 +53,5 @@ def bench_forward_backward(alias: str, timed: Callable[..., None]) -> None:
         drive.grad = None
         neuron(drive).backward(gradient)
 
-    timed(both, what="neuron_forward_backward", **_about(alias, BOTH_BYTES))
+    kept = kept_bytes(lambda: neuron(drive)) / drive.numel()
+    timed(both, what="neuron_forward_backward", kept_bytes=kept, **_about(alias, BOTH_BYTES))

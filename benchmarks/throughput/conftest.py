@@ -67,6 +67,21 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def kept_bytes(forward: Callable[[], object]) -> int:
+    """Bytes of the tensors that ``forward`` keeps for its backward pass, each storage once."""
+    storages: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = forward()
+    del out  # until here no storage was freed, so no address can have been used twice
+    return sum(storages.values())
+
+
 @pytest.fixture
 def timed(benchmark: Any) -> Callable[..., None]:
     """``timed(work, **extra_info)``: warm up, then time rounds that end synchronised."""

@@ -12,6 +12,7 @@ from benchmarks.profile import Profile
 from benchmarks.records import (
     Accuracy,
     Association,
+    AssociationEffect,
     Curves,
     Failure,
     Fold,
@@ -20,6 +21,7 @@ from benchmarks.records import (
     Parameters,
     Record,
     Result,
+    Specificity,
     Spikes,
     SynOps,
     as_json,
@@ -179,6 +181,12 @@ def _result(neuron: str, seed: int, test: float, spikes: float) -> Result:
         if associates
         else None,
         association=_association(seed, neuron != "gain_frozen") if associates else None,
+        association_effect=_effect(neuron, test, spikes) if associates else None,
+        specificity={
+            layer: Specificity(selectivity=0.3 + 0.01 * seed, information=0.2, silent=0.0)
+            for layer in LAYERS
+        },
+        spiking=neuron != "relu",
     )
 
 
@@ -190,6 +198,18 @@ def _association(seed: int, trained: bool) -> dict[str, Association]:
         after = np.where(before > 0, before + 0.2, before) if trained else before
         found[layer] = Association(before=before.tolist(), after=after.tolist())
     return found
+
+
+def _effect(neuron: str, test: float, spikes: float) -> AssociationEffect:
+    trained = neuron != "gain_frozen"
+    return AssociationEffect(
+        accuracy_without=test - 0.2,
+        spikes_per_sample_without=0.6 * spikes,
+        potentiated=dict.fromkeys(LAYERS, 0.7),
+        depressed=dict.fromkeys(LAYERS, 0.2),
+        gradient_without_drive=0.0 if trained else None,
+        gradient_with_drive=0.5 if trained else None,
+    )
 
 
 def _host() -> Host:

@@ -15,7 +15,8 @@ import yaml
 
 from tests.benchmarks.small import AIA, LIF, ROOT
 
-CELLS = {"cell@dvs_digits-aia-0", "cell@dvs_digits-lif-0"}
+CELLS = {"cell@dvs_digits-aia", "cell@dvs_digits-lif"}
+TUNING = "tuning@dvs_digits-aia"
 
 
 class Project:
@@ -34,9 +35,10 @@ class Project:
             root=".",
             at="",
             datasets=["dvs_digits"],
-            seeds=[0],
+            seeds=[0, 1],
             neuron={"lif": LIF, "aia": AIA},
             training={"epochs": 1, "channels": [4], "hidden": 8, "batch": 256},
+            tuning={"learning_rates": [0.01], "seeds": [0], "neurons": ["aia"]},
         )
         self.dvc("init", "--no-scm", "--quiet")
 
@@ -75,11 +77,7 @@ class Project:
 
     def records(self) -> dict[str, bytes]:
         runs = self.folder / "results" / "runs"
-        return {
-            str(path.relative_to(runs)): path.read_bytes()
-            for path in runs.glob("*/*/*.json")
-            if not path.name.endswith(".host.json")
-        }
+        return {str(path.relative_to(runs)): path.read_bytes() for path in runs.glob("*/*/*.json")}
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +90,43 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_parallel_and_serial_runs_leave_the_same_records(project: Project) -> None:
     parallel = project.records()
-    assert len(parallel) == 2
-    shutil.rmtree(project.folder / "results" / "runs")
-    project.dvc("repro", "--quiet", "cell")
+    assert len(parallel) == 4
+    choice = project.folder / "results" / "tuned" / "dvs_digits" / "aia.json"
+    chosen = choice.read_bytes()
+    for folder in ("runs", "tuned", "tuning"):
+        shutil.rmtree(project.folder / "results" / folder)
+    project.dvc("repro", "--quiet", "cell", "tuning")
     assert project.records() == parallel
+    assert choice.read_bytes() == chosen
     assert project.stale_cells() == set()
+
+
+def test_one_seed_more_trains_that_seed_alone(project: Project) -> None:
+    before, kept = project.params, project.records()
+    times = {path: path.stat().st_mtime_ns for path in project.folder.glob("results/runs/*/*/*")}
+    project.write(**{**before, "seeds": [0, 1, 2]})
+    assert project.stale_cells() == CELLS
+    done = project.run("benchmarks", "run", "--jobs", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2/2" in done.stdout
+    assert project.records().items() > kept.items()
+    assert all(path.stat().st_mtime_ns == time for path, time in times.items())
+    assert project.stale_cells() == set()
+    for path in project.folder.glob("results/*/*/*/2.json"):
+        path.unlink()
+    project.write(**before)
+    project.dvc("commit", "--force", "--quiet", *CELLS, TUNING)
+
+
+def test_a_run_out_of_time_begins_nothing_and_the_next_goes_on(project: Project) -> None:
+    record = project.folder / "results" / "runs" / "dvs_digits" / "lif" / "1.json"
+    content = record.read_bytes()
+    record.unlink()
+    assert project.run("benchmarks", "run", "--minutes", "0").returncode == 0
+    assert not record.exists()
+    done = project.run("benchmarks", "run", "--jobs", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert record.read_bytes() == content
 
 
 def test_a_comment_trains_nothing(project: Project) -> None:
@@ -108,7 +138,7 @@ def test_a_new_line_trains_its_cells_alone(project: Project) -> None:
     klif = {"class": "spikingjelly.activation_based.neuron:KLIFNode", "match": True}
     before = project.params
     project.write(**{**before, "neuron": {**before["neuron"], "klif": klif}})
-    assert project.stale_cells() == {"cell@dvs_digits-klif-0"}
+    assert project.stale_cells() == {"cell@dvs_digits-klif"}
     project.write(**before)
     assert project.stale_cells() == set()
 
@@ -128,7 +158,7 @@ def test_a_change_of_one_neuron_retrains_that_neuron_alone(project: Project) -> 
     before = project.params
     slower = {**LIF, "args": {"decay": 0.75}}
     project.write(**{**before, "neuron": {**before["neuron"], "lif": slower}})
-    assert project.stale_cells() == {"cell@dvs_digits-lif-0"}
+    assert project.stale_cells() == {"cell@dvs_digits-lif"}
     project.write(**before)
 
 

@@ -13,9 +13,10 @@ import torch
 from torch import nn
 
 from benchmarks import checkpoints
+from benchmarks.cells import finished, run_cell
 from benchmarks.errors import InputError
 from benchmarks.records import read_host, read_record, record_path
-from benchmarks.train import Cell, run_cell
+from benchmarks.train import Cell
 from tests.benchmarks.small import AIA, LIF, ROOT, command, run_command, small_profile
 
 
@@ -113,6 +114,48 @@ def test_lif_of_two_libraries_counts_the_same_and_the_fold_changes_nothing(tmp_p
         assert sum(map(sum, result.confusion)) == 359
 
 
+def test_a_record_is_finished_until_anything_that_made_it_changes(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path, epochs=1)
+    cell = Cell("dvs_digits", "aia", 0)
+    assert finished(cell, params, profile) is None
+    record = run_cell(cell, params, profile, quiet)
+    assert finished(cell, params, profile) == record
+    assert finished(cell, params.at_rate(0.001), profile) is None
+    longer = params.model_copy(
+        update={"training": params.training.model_copy(update={"epochs": 2})}
+    )
+    assert finished(cell, longer, profile) is None
+    other = params.with_neuron(
+        "aia", params.neuron["aia"].model_copy(update={"args": {"std": 0.1}})
+    )
+    assert finished(cell, other, profile) is None
+
+
+def test_the_association_is_measured_by_leaving_it_out(tmp_path: Path) -> None:
+    neurons = {"aia": AIA, "frozen": {"class": "baselines.controls:GainFrozen", "match": True}}
+    params, profile = small_profile(tmp_path, {**neurons, "lif": LIF})
+    results = {
+        alias: run_cell(Cell("dvs_digits", alias, 0), params, profile, quiet).result
+        for alias in params.neuron
+    }
+    aia, frozen, lif = results["aia"], results["frozen"], results["lif"]
+    assert aia is not None
+    assert frozen is not None
+    assert lif is not None
+    assert lif.association_effect is None
+    effect = aia.association_effect
+    assert effect is not None
+    assert effect.gradient_without_drive == 0
+    assert effect.gradient_with_drive is not None
+    assert effect.gradient_with_drive > 0
+    # a gain of at least 1 on the same drive can only add spikes: true of the first layer alone
+    assert effect.potentiated["conv1"] > 0
+    assert effect.depressed["conv1"] == 0
+    assert effect.spikes_per_sample_without < aia.spikes.per_sample
+    assert frozen.association_effect is not None
+    assert frozen.association_effect.gradient_with_drive is None
+
+
 def test_a_diverged_cell_is_recorded_with_its_epoch_and_reason(tmp_path: Path) -> None:
     neurons = {"bad": {"class": "tests.benchmarks.test_train:Overflows"}}
     params, profile = small_profile(tmp_path, neurons)
@@ -152,7 +195,8 @@ def test_a_checkpoint_of_other_code_or_parameters_is_not_resumed(tmp_path: Path)
     checkpoint.write_bytes(b"not a checkpoint")
     again = run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet)
     assert len(again.curves.train_loss) == 1
-    assert checkpoints.load(checkpoint, None, again.hashes) == 0  # type: ignore[arg-type]
+    identity = {"hashes": again.hashes.model_dump()}
+    assert checkpoints.load(checkpoint, None, identity) == 0  # type: ignore[arg-type]
 
 
 def test_unknown_names_are_refused_with_the_nearest_one(tmp_path: Path) -> None:

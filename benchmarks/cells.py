@@ -1,0 +1,72 @@
+"""Cells and their files: what is trained is written down, what is written is not trained again."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+
+from benchmarks import host, measure, neurons, protocol
+from benchmarks.events import ensure
+from benchmarks.params import Params
+from benchmarks.profile import Profile
+from benchmarks.records import (
+    Curves,
+    Record,
+    as_json,
+    host_path,
+    read_record,
+    record_path,
+    write_atomic,
+)
+from benchmarks.train import Cell, Progress, start, train_cell
+
+
+def run_cell(cell: Cell, params: Params, profile: Profile, progress: Progress) -> Record:
+    """Train one cell, or take up where a killed run of it stopped, and write its two files.
+
+    Raises InputError for what is wrong with the parameters or the neuron.
+    """
+    spec = params.neuron_named(cell.neuron)
+    path = record_path(profile.runs, cell.dataset, cell.neuron, cell.seed)
+    kept = profile.checkpoints / f"{cell.dataset}-{cell.neuron}-{cell.seed}"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint = Path(f"{kept}.safetensors")
+    with FileLock(f"{kept}.lock"):  # a child of a killed run may still be at it
+        started, clock = host.now(), time.perf_counter()
+        trained = train_cell(cell, params, profile.events, checkpoint, progress)
+        seconds = time.perf_counter() - clock
+        record = Record(
+            dataset=cell.dataset,
+            neuron=cell.neuron,
+            seed=cell.seed,
+            neuron_class=spec.class_,
+            neuron_args=spec.args,
+            classes=list(trained.data.classes),
+            hashes=trained.hashes,
+            settings=params.training.model_dump(mode="json"),
+            curves=Curves(**trained.state.curves),
+            result=None if trained.failure else measure.result_of(trained),
+            failure=trained.failure,
+        )
+        ran = host.describe(trained.device, started, seconds, trained.updated)
+        write_atomic(host_path(path), as_json(ran))
+        write_atomic(path, as_json(record))
+        checkpoint.unlink(missing_ok=True)
+    return record
+
+
+def finished(cell: Cell, params: Params, profile: Profile) -> Record | None:
+    """The cell's record, if it is what training the cell now would give again."""
+    path = record_path(profile.runs, cell.dataset, cell.neuron, cell.seed)
+    if not path.exists():
+        return None
+    record = read_record(path)
+    build = neurons.builder(params.neuron_named(cell.neuron), params.matched)
+    data = ensure(cell.dataset, params.training.steps, profile.events)
+    seeds = protocol.seeds_of(cell.dataset, cell.seed)
+    _, hashes = start(cell, params, data, seeds, build, torch.device("cpu"))
+    same = record.hashes == hashes and record.settings == params.training.model_dump(mode="json")
+    return record if same else None

@@ -1,0 +1,86 @@
+"""Train recorded cells again and say whether they come out the same."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.cells import run_cell
+from benchmarks.errors import InputError
+from benchmarks.profile import Profile
+from benchmarks.recorded import Recorded
+from benchmarks.records import Record, as_json, record_path
+from benchmarks.train import Cell, Progress
+
+# Another platform rounds differently, and a spike that falls on the other side of the threshold
+# sends training another way: so first epochs must agree closely, final accuracies loosely.
+FIRST_LOSS_TOLERANCE = 0.02  # relative, train loss of the first epoch
+ACCURACY_TOLERANCE = 0.06  # absolute, test accuracy
+
+Likeness = Literal["bit-identical", "equal within tolerance", "different"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A recorded cell and the same cell trained now."""
+
+    cell: Cell
+    likeness: Likeness
+    says: str
+
+
+def chosen_cells(recorded: Recorded, count: int, seed: int) -> list[Cell]:
+    """``count`` recorded cells drawn by ``seed``; all of them if there are fewer."""
+    keys = sorted(recorded.cells.records)
+    return [Cell(*key) for key in random.Random(seed).sample(keys, min(count, len(keys)))]
+
+
+def named_cell(recorded: Recorded, name: str) -> Cell:
+    """The recorded cell ``<data set>/<neuron>/<seed>``.
+
+    Raises InputError if there is none of that name.
+    """
+    keys = {"/".join(map(str, key)): key for key in recorded.cells.records}
+    if name not in keys:
+        raise InputError(f"{name!r} is not recorded in {recorded.name}; e.g. {next(iter(keys))}")
+    return Cell(*keys[name])
+
+
+def verify(recorded: Recorded, cells: list[Cell], progress: Progress) -> Iterator[Checked]:
+    """Train each cell in a folder of its own and compare it with the record."""
+    for cell in cells:
+        old = recorded.cells.records[cell.dataset, cell.neuron, cell.seed]
+        with tempfile.TemporaryDirectory() as folder:
+            scratch = Profile(Path(folder))
+            new = run_cell(cell, recorded.params, scratch, progress)
+            path = record_path(scratch.runs, cell.dataset, cell.neuron, cell.seed)
+            same = path.read_bytes() == as_json(old).encode("utf-8")
+        yield Checked(
+            cell, *(("bit-identical", "every byte of the record") if same else _part(old, new))
+        )
+
+
+def _part(old: Record, new: Record) -> tuple[Likeness, str]:
+    """How far two records that are not the same are apart, and where they part."""
+    changed = [
+        k for k in type(old.hashes).model_fields if getattr(old.hashes, k) != getattr(new.hashes, k)
+    ]
+    if changed:
+        return "different", f"not the same cell any more: {', '.join(changed)} changed since"
+    if old.result is None or new.result is None:
+        return "different", "one of the two did not train to its end"
+    pairs = zip(old.curves.train_loss, new.curves.train_loss, strict=False)
+    parted = next((epoch for epoch, (a, b) in enumerate(pairs, start=1) if a != b), None)
+    where = f"losses part in epoch {parted}" if parted else "losses agree, measures do not"
+    first = abs(new.curves.train_loss[0] / old.curves.train_loss[0] - 1)
+    apart = abs(new.result.accuracy.test - old.result.accuracy.test)
+    says = (
+        f"{where}; first epoch's loss {first:.2g} apart (relative), "
+        f"test accuracy {100 * apart:.1f} points apart"
+    )
+    within = first <= FIRST_LOSS_TOLERANCE and apart <= ACCURACY_TOLERANCE
+    return ("equal within tolerance" if within else "different"), says

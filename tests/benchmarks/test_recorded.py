@@ -1,0 +1,153 @@
+"""Frozen baselines: what is taken, what is refused by name, and what trains to the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmarks import recorded, verify
+from benchmarks.cells import run_cell
+from benchmarks.errors import InputError
+from benchmarks.profile import Profile
+from benchmarks.records import as_json, host_path, read_host, record_path, write_atomic
+from benchmarks.train import Cell
+from tests.benchmarks import made_records
+from tests.benchmarks.made_records import failed, made, write, write_profile
+from tests.benchmarks.small import ROOT, small_profile
+
+
+def quiet(done: int, total: int, say: str) -> None: ...
+
+
+@pytest.fixture
+def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
+    """A whole made profile in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    chosen = made_records.selection()
+    written = {
+        "datasets": list(chosen.datasets),
+        "seeds": list(chosen.seeds),
+        "neuron": {n: {"class": "aia.neuron:LIF"} for n in chosen.neurons},
+    }
+    made_profile = write_profile(tmp_path / "here", chosen)
+    made_profile.params.write_text(yaml.safe_dump(written))
+    return made_profile
+
+
+def test_what_is_frozen_opens_with_every_record_and_where_it_came_from(profile: Profile) -> None:
+    index = recorded.freeze(profile, "made")
+    opened = recorded.open_recorded("made")
+    assert index.cells == len(opened.cells.records) == 63
+    assert index.missing == []
+    assert index.commits == ["0123456789abcdef0123456789abcdef01234567"]
+    assert opened.cells.records["dvs_digits", "aia", 0].neuron == "aia"
+    path = record_path(opened.profile.runs, "dvs_digits", "aia", 0)
+    assert path.read_bytes() == record_path(profile.runs, "dvs_digits", "aia", 0).read_bytes()
+    assert read_host(path) is not None
+
+
+def test_cells_that_were_not_trained_are_listed(profile: Profile) -> None:
+    record_path(profile.runs, "dvs_motion", "gain_plain", 2).unlink()
+    assert recorded.freeze(profile, "made").missing == ["dvs_motion/gain_plain/2"]
+
+
+def test_a_failed_cell_and_a_dirty_checkout_are_refused_and_nothing_is_written(
+    profile: Profile,
+) -> None:
+    write(profile.runs, failed("dvs_digits", "aia", 1))
+    with pytest.raises(InputError, match=r"aia/1.json: the cell failed"):
+        recorded.freeze(profile, "made")
+    write(profile.runs, made("dvs_digits", "aia", 1))
+    path = record_path(profile.runs, "dvs_digits", "snntorch_lif", 0)
+    host = read_host(path)
+    assert host is not None
+    write_atomic(host_path(path), as_json(host.model_copy(update={"dirty": True})))
+    with pytest.raises(InputError, match=r"snntorch_lif/0.json: .*uncommitted changes"):
+        recorded.freeze(profile, "made")
+    assert not recorded.FOLDER.exists()
+
+
+@pytest.mark.parametrize("damage", ["edit", "truncate", "lose"])
+def test_a_damaged_record_is_refused_by_name(profile: Profile, damage: str) -> None:
+    recorded.freeze(profile, "made")
+    path = record_path(Profile(recorded.FOLDER / "made").runs, "dvs_vehicles", "aia", 2)
+    text = path.read_text()
+    if damage == "edit":
+        path.write_text(text.replace('"train": 0.99', '"train": 0.98'))
+    elif damage == "truncate":
+        path.write_text(text[: len(text) // 2])
+    else:
+        path.unlink()
+    with pytest.raises(InputError, match=r"dvs_vehicles/aia/2.json"):
+        recorded.open_recorded("made")
+
+
+def test_records_of_two_protocols_are_not_frozen_together(profile: Profile) -> None:
+    write(profile.runs, made("dvs_digits", "aia", 0, protocol="q"))
+    with pytest.raises(InputError, match=r"different training protocols \(p, q\)"):
+        recorded.freeze(profile, "made")
+
+
+def test_an_older_protocol_is_kept_beside_and_readable(profile: Profile) -> None:
+    recorded.freeze(profile, "made")
+    for dataset, neuron in made_records.selection().groups:
+        for seed in range(3):
+            write(profile.runs, made(dataset, neuron, seed, protocol="q"))
+    assert recorded.freeze(profile, "made").protocol == "q"
+    assert recorded.open_recorded("made-p").index.protocol == "p"
+    assert recorded.open_recorded("made").index.protocol == "q"
+
+
+def test_an_unknown_profile_is_named_with_the_nearest(profile: Profile) -> None:
+    recorded.freeze(profile, "made")
+    with pytest.raises(InputError, match=r"mode.*made"):
+        recorded.open_recorded("mode")
+
+
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> recorded.Recorded:
+    """One really trained cell, recorded."""
+    (ROOT / ".cache" / "events").mkdir(parents=True, exist_ok=True)
+    (tmp_path / ".cache").symlink_to(ROOT / ".cache")
+    monkeypatch.chdir(tmp_path)
+    params, profile = small_profile(tmp_path / "here", epochs=2)
+    run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet)
+    path = record_path(profile.runs, "dvs_digits", "aia", 0)
+    host = read_host(path)
+    assert host is not None
+    write_atomic(host_path(path), as_json(host.model_copy(update={"dirty": False})))
+    recorded.freeze(profile, "small")
+    return recorded.open_recorded("small")
+
+
+def test_a_recorded_cell_trains_to_the_same_bytes(trained: recorded.Recorded) -> None:
+    cells = verify.chosen_cells(trained, 5, seed=0)
+    assert cells == [Cell("dvs_digits", "aia", 0)]
+    (checked,) = verify.verify(trained, cells, quiet)
+    assert checked.likeness == "bit-identical"
+
+
+def test_a_cell_that_trains_otherwise_is_told_with_the_epoch_where_it_parts(
+    trained: recorded.Recorded,
+) -> None:
+    key = ("dvs_digits", "aia", 0)
+    record = trained.cells.records[key]
+    losses = list(record.curves.train_loss)
+    losses[1] *= 1 + 1e-6
+    curves = record.curves.model_copy(update={"train_loss": losses})
+    trained.cells.records[key] = record.model_copy(update={"curves": curves})
+    (checked,) = verify.verify(trained, [Cell(*key)], quiet)
+    assert checked.likeness == "equal within tolerance"
+    assert "part in epoch 2" in checked.says
+    losses[0] *= 1.5
+    trained.cells.records[key] = record.model_copy(update={"curves": curves})
+    (checked,) = verify.verify(trained, [Cell(*key)], quiet)
+    assert checked.likeness == "different"
+    assert "part in epoch 1" in checked.says
+
+
+def test_a_cell_that_is_not_recorded_is_refused(trained: recorded.Recorded) -> None:
+    with pytest.raises(InputError, match=r"dvs_digits/aia/9.*dvs_digits/aia/0"):
+        verify.named_cell(trained, "dvs_digits/aia/9")
