@@ -67,25 +67,23 @@ class Outcome:
 
 
 def jobs_of(params: Params) -> list[Job]:
-    """All jobs of a profile, seed by seed, so that a run cut short has few seeds of all neurons.
-
-    The shared learning rate comes first, then the grid of the tuned table.
-    """
-    tuning = params.tuning
-    shared = [
-        Job(Stage("cell", dataset, neuron), seed, params.training.learning_rate)
+    """All jobs of a profile, seed by seed, so that a run cut short has few seeds of all neurons."""
+    shared, tuning = params.training.learning_rate, params.tuning
+    jobs = [
+        Job(Stage("cell", dataset, neuron), seed, shared)
         for seed in params.seeds
         for dataset in params.datasets
         for neuron in params.neuron
     ]
-    others = [
+    jobs += [
         Job(Stage("tuning", dataset, neuron), seed, rate)
         for seed in tuning.seeds
         for rate in tuning.learning_rates
         for dataset in params.datasets
         for neuron in tuning.neurons
     ]
-    return shared + others
+    order = {seed: place for place, seed in enumerate(params.seeds)}
+    return sorted(jobs, key=lambda job: order[job.seed])
 
 
 def stale_jobs(params: Params, profile: Profile) -> list[Job]:

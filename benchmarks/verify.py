@@ -12,14 +12,9 @@ from typing import Literal
 from benchmarks.cells import run_cell
 from benchmarks.errors import InputError
 from benchmarks.profile import Profile
-from benchmarks.recorded import Recorded
+from benchmarks.recorded import Index, Recorded
 from benchmarks.records import Record, as_json, record_path
 from benchmarks.train import Cell, Progress
-
-# Another platform rounds differently, and a spike that falls on the other side of the threshold
-# sends training another way: so first epochs must agree closely, final accuracies loosely.
-FIRST_LOSS_TOLERANCE = 0.02  # relative, train loss of the first epoch
-ACCURACY_TOLERANCE = 0.06  # absolute, test accuracy
 
 Likeness = Literal["bit-identical", "equal within tolerance", "different"]
 
@@ -59,12 +54,11 @@ def verify(recorded: Recorded, cells: list[Cell], progress: Progress) -> Iterato
             new = run_cell(cell, recorded.params, scratch, progress)
             path = record_path(scratch.runs, cell.dataset, cell.neuron, cell.seed)
             same = path.read_bytes() == as_json(old).encode("utf-8")
-        yield Checked(
-            cell, *(("bit-identical", "every byte of the record") if same else _part(old, new))
-        )
+        found = _part(old, new, recorded.index)
+        yield Checked(cell, "bit-identical", "every byte") if same else Checked(cell, *found)
 
 
-def _part(old: Record, new: Record) -> tuple[Likeness, str]:
+def _part(old: Record, new: Record, index: Index) -> tuple[Likeness, str]:
     """How far two records that are not the same are apart, and where they part."""
     changed = [
         k for k in type(old.hashes).model_fields if getattr(old.hashes, k) != getattr(new.hashes, k)
@@ -82,5 +76,5 @@ def _part(old: Record, new: Record) -> tuple[Likeness, str]:
         f"{where}; first epoch's loss {first:.2g} apart (relative), "
         f"test accuracy {100 * apart:.1f} points apart"
     )
-    within = first <= FIRST_LOSS_TOLERANCE and apart <= ACCURACY_TOLERANCE
+    within = first <= index.first_loss_tolerance and apart <= index.accuracy_tolerance
     return ("equal within tolerance" if within else "different"), says
