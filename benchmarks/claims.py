@@ -1,6 +1,7 @@
 """What the records say: the neuron under test against every other, and the paper's claims.
 
-The paper is arXiv 2207.11670 (ICASSP 2023); its accuracies are those of its abstract.
+The claims stand in claims.yaml. Those that compare are judged in claim_tests.py; two are exact
+(a gradient of 0, a count of parameters), and every network must agree.
 """
 
 from __future__ import annotations
@@ -9,21 +10,50 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+import pandas as pd
+
+from benchmarks.claim_specs import (
+    BothWays,
+    ClaimSpec,
+    Differs,
+    NoParameterMore,
+    OnlyStimulated,
+    Reaches,
+    Status,
+    read_claims,
+)
+from benchmarks.claim_tests import (
+    Evidence,
+    Found,
+    add_beside,
+    counted,
+    difference_tests,
+    gaps_of,
+    judge_family,
+    reach_test,
+    sentence,
+    share_tests,
+)
 from benchmarks.rows import why_no_pair
 from benchmarks.selection import CONTROLS, LIBRARY_BASELINES, SUBJECT, Cells
-from benchmarks.statistics import Estimate, estimate, paired_difference, paired_ratio, verdict
+from benchmarks.statistics import Estimate, paired_difference, verdict
 
-PAPER_ACCURACY = {"dvs_cifar10": ("DVS-CIFAR10", 0.839), "n_cars": ("N-CARS", 0.9564)}
+__all__ = [
+    "ClaimSpec",
+    "Comparison",
+    "Evidence",
+    "Status",
+    "Verdict",
+    "comparisons",
+    "kind_of",
+    "read_claims",
+    "reading",
+    "tally",
+    "verdict_table",
+    "verdicts",
+]
 
 Kind = Literal["baseline", "control", "other"]
-Status = Literal[
-    "holds here",
-    "holds in part",
-    "undecided here",
-    "does not hold here",
-    "no evidence here",
-    "not tested here",
-]
 
 
 @dataclass(frozen=True)
@@ -35,15 +65,6 @@ class Comparison:
     kind: Kind
     found: Estimate
     says: str  # ahead, behind, not distinguishable; why there is none where ``found.n`` is 0
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim of the paper and what these records have to say about it."""
-
-    claim: str
-    status: Status
-    evidence: str
 
 
 def kind_of(neuron: str) -> Kind:
@@ -70,26 +91,6 @@ def comparisons(cells: Cells) -> list[Comparison]:
         )
         says = verdict(found) if found.n else why_no_pair(cells, dataset, SUBJECT, other)
         made.append(Comparison(dataset, other, kind_of(other), found, says))
-    return made
-
-
-def spike_ratios(cells: Cells) -> list[Comparison]:
-    """As :func:`comparisons`, for the ratio of spikes a sample to those of each baseline."""
-    if SUBJECT not in cells.selection.neurons:
-        return []
-    made = []
-    for dataset, other in cells.selection.groups:
-        if kind_of(other) != "baseline":
-            continue
-        pairs = cells.pairs(dataset, SUBJECT, other)
-        found = paired_ratio(
-            [pair.left.spikes.per_sample for pair in pairs],
-            [pair.right.spikes.per_sample for pair in pairs],
-        )
-        words = {"ahead": "more", "behind": "fewer"}
-        side = verdict(found, neutral=1.0)
-        says = words.get(side, side) if found.n else why_no_pair(cells, dataset, SUBJECT, other)
-        made.append(Comparison(dataset, other, "baseline", found, says))
     return made
 
 
@@ -122,77 +123,134 @@ def tally(verdicts: list[str]) -> str:
     return ", ".join(parts)
 
 
-def claims(cells: Cells) -> list[Claim]:
-    """Every claim of the abstract that can be put as a predicate over records."""
-    return [
-        *(_accuracy_claim(cells, dataset) for dataset in PAPER_ACCURACY),
-        _in_kind(
-            "Better accuracy than LIF and PLIF neurons",
-            [c for c in comparisons(cells) if c.kind == "baseline"],
-            "ahead",
-            "paired differences in test accuracy",
-        ),
-        _in_kind(
-            "Fewer spikes than LIF and PLIF neurons",
-            spike_ratios(cells),
-            "fewer",
-            "paired ratios of spikes a sample",
-        ),
-        _no_parameter_more(cells),
-    ]
+@dataclass(frozen=True)
+class Verdict:
+    """A claim and what the records say of it."""
+
+    id: str
+    claim: str
+    source: str
+    status: Status
+    says: str
+    evidence: tuple[Evidence, ...]
+    seeds_needed: int | None  # more than there are, where undecided; None: cannot be said
+    command: str | None  # would test it, where it is open
 
 
-def _accuracy_claim(cells: Cells, dataset: str) -> Claim:
-    name, promised = PAPER_ACCURACY[dataset]
-    text = f"{name}: {100 * promised:.4g} % test accuracy"
-    results = cells.results(dataset, SUBJECT) if dataset in cells.selection.datasets else []
-    if not results:
-        return Claim(text, "not tested here", f"It needs the recorded data set {name}.")
-    found = estimate([result.accuracy.test for result in results])
-    says = f"{100 * found.mean:.1f} % over {found.n} seeds"
-    if verdict(found) == "no interval":
-        return Claim(text, "no evidence here", f"{says}; one seed gives no interval.")
-    says += f" [{100 * found.low:.1f}, {100 * found.high:.1f}]"
-    holds = found.high >= promised
-    return Claim(text, "holds here" if holds else "does not hold here", f"{says}.")
+def verdicts(specs: list[ClaimSpec], cells: Cells) -> list[Verdict]:
+    """Every claim held against the selected records.
+
+    Raises InputError if two records of a pair were not trained under matched conditions.
+    """
+    return [_verdict(spec, cells) for spec in specs]
 
 
-def _in_kind(text: str, made: list[Comparison], wanted: str, noun: str) -> Claim:
-    """Holds where every comparison with an interval falls on the wanted side."""
-    told = [c for c in made if c.found.n > 1]
-    if not told:
-        return Claim(text, "no evidence here", "No pair of finished cells with two seeds or more.")
-    hits = sum(c.says == wanted for c in told)
-    counts = Counter(c.says for c in told)
-    evidence = (
-        f"Of {len(told)} {noun}: {', '.join(f'{v} in {n}' for v, n in sorted(counts.items()))}."
+def _verdict(spec: ClaimSpec, cells: Cells) -> Verdict:
+    match spec.predicate:
+        case Differs() as differs:
+            found = judge_family(difference_tests(differs, cells))
+        case Reaches() as reaches:
+            found = judge_family([reach_test(reaches, cells)])
+        case BothWays() as both:
+            found = add_beside(judge_family(share_tests(both, cells)), both, cells)
+        case OnlyStimulated() as only:
+            found = _only_stimulated(only, cells)
+        case NoParameterMore() as none:
+            found = _no_parameter_more(none, cells)
+    follows = spec.follows.get(found.status)
+    return Verdict(
+        id=spec.id,
+        claim=spec.claim,
+        source=spec.source,
+        status=found.status,
+        says=f"{found.says} {follows}" if follows else found.says,
+        evidence=found.evidence,
+        seeds_needed=found.seeds_needed,
+        command=spec.command if found.status in ("undecided", "not tested here") else None,
     )
-    if hits == len(told):
-        return Claim(text, "holds here", evidence)
-    if hits:
-        return Claim(text, "holds in part", evidence)
-    undecided = all(c.says == "not distinguishable" for c in told)
-    return Claim(text, "undecided here" if undecided else "does not hold here", evidence)
 
 
-def _no_parameter_more(cells: Cells) -> Claim:
-    """The folded subject has as many parameters as a LIF, and predicts as before the fold."""
-    text = "No parameter more at inference"
-    baselines = ("snntorch_lif", "spikingjelly_lif")
-    datasets = cells.selection.datasets
-    pairs = [p for d in datasets for b in baselines for p in cells.pairs(d, SUBJECT, b)]
-    subjects = [r for d in datasets for r in cells.results(d, SUBJECT)]
-    folds = [result.fold for result in subjects if result.fold is not None]
-    if not folds or not pairs:
-        return Claim(text, "no evidence here", "It takes a folded cell and a LIF beside it.")
-    extra = max(p.left.parameters.inference - p.right.parameters.inference for p in pairs)
-    changed = sum(fold.predictions_differ for fold in folds)
-    spikes = sum(fold.spikes_differ for fold in folds)
-    total = sum(fold.spikes_before for fold in folds)
-    more = f"{extra:,} more parameters than" if extra else "as many parameters as"
-    evidence = (
-        f"Folded into its synapses, {SUBJECT} has {more} LIF; over {len(folds)} cells, folding "
-        f"changed {spikes:,} of {total:,} spikes and {changed:,} predictions."
+def verdict_table(shared: list[Verdict], tuned: list[Verdict] | None) -> pd.DataFrame:
+    """Columns claim, at the shared learning rate, at each neuron's own best rate, says.
+
+    ``says`` is about the shared rate; what the own rates say is added where the status differs.
+    """
+    own = {v.id: v for v in tuned or []}
+    rows = []
+    for v in shared:
+        other = own.get(v.id)
+        differs = other is not None and other.status not in (v.status, "not tested here")
+        says = f"{v.says} At own rates: {other.says}" if other and differs else v.says
+        rows.append((v.claim, v.status, other.status if other else "not tuned", says))
+    at = ["at the shared learning rate", "at each neuron's own best rate"]
+    return pd.DataFrame(rows, columns=["claim", *at, "says"])
+
+
+def _only_stimulated(claim: OnlyStimulated, cells: Cells) -> Found:
+    evidence, agree, gaps = [], [], list[str]()
+    for dataset in claim.datasets:
+        norms = _gradients(cells, dataset)
+        missing = gaps_of(cells, dataset, SUBJECT)
+        if not norms:
+            gaps += missing or (f"{SUBJECT} on {dataset} has no trained coefficients",)
+            continue
+        gaps += missing
+        agree += [without == 0 and moved > 0 for without, moved in norms]
+        says = (
+            f"{counted(len(norms), 'network')} on {dataset}: 2-norm of the gradient at most "
+            f"{max(without for without, _ in norms):.2g} for event-free frames, "
+            f"{min(moved for _, moved in norms):.2g} to {max(moved for _, moved in norms):.2g} "
+            "for test frames"
+        )
+        evidence.append(Evidence(dataset, SUBJECT, None, says))
+    says = (
+        f"In {sum(agree)} of {counted(len(agree), 'network')} the loss has a gradient of exactly "
+        "0 at the coefficients for event-free frames, and one above 0 for test frames."
     )
-    holds = extra <= 0 and changed == 0
-    return Claim(text, "holds here" if holds else "does not hold here", evidence)
+    return _exact(says, evidence, agree, gaps)
+
+
+def _gradients(cells: Cells, dataset: str) -> list[tuple[float, float]]:
+    """2-norms at the subject's coefficients for event-free and for test frames."""
+    effects = [result.association_effect for result in cells.results(dataset, SUBJECT)]
+    norms = [(e.gradient_without_drive, e.gradient_with_drive) for e in effects if e is not None]
+    return [(a, b) for a, b in norms if a is not None and b is not None]
+
+
+def _no_parameter_more(claim: NoParameterMore, cells: Cells) -> Found:
+    evidence, agree, gaps, extras = [], [], list[str](), list[int]()
+    for dataset in claim.datasets:
+        for other in claim.against:
+            gaps += gaps_of(cells, dataset, SUBJECT, other)
+            pairs = cells.pairs(dataset, SUBJECT, other)
+            more = [p.left.parameters.inference - p.right.parameters.inference for p in pairs]
+            if more:
+                extras += more
+                agree += [extra <= 0 for extra in more]
+                says = f"{dataset}: {_parameters(max(more))} {other} once folded"
+                evidence.append(Evidence(dataset, SUBJECT, other, says))
+    found = [result.fold for d in claim.datasets for result in cells.results(d, SUBJECT)]
+    folds = [fold for fold in found if fold is not None]
+    agree += [fold.predictions_differ == 0 for fold in folds] if extras else []
+    says = (
+        f"{sentence(f'{_parameters(max(extras, default=0))} LIF')} Folding "
+        f"{counted(len(folds), 'network')} changed {sum(f.spikes_differ for f in folds):,} of "
+        f"{sum(f.spikes_before for f in folds):,} spikes and "
+        f"{sum(f.predictions_differ for f in folds):,} predictions."
+    )
+    return _exact(says, evidence, agree, gaps)
+
+
+def _parameters(extra: int) -> str:
+    return f"{counted(extra, 'parameter') if extra > 0 else 'no parameter'} more than"
+
+
+def _exact(says: str, evidence: list[Evidence], agree: list[bool], gaps: list[str]) -> Found:
+    """Reproduced if every network agrees and none is missing; one that does not refutes."""
+    missing = f"Not there: {'; '.join(dict.fromkeys(gaps))}."
+    if not agree:
+        return Found("not tested here", missing, ())
+    status: Status = "undecided" if gaps else "reproduced"
+    if not all(agree):
+        status = "not reproduced"
+    return Found(status, f"{says} {missing}" if gaps else says, tuple(evidence))
