@@ -289,7 +289,12 @@ def export(
     out: Annotated[Path, typer.Option(help="file to write")] = Path("network.nir"),
 ) -> None:
     """Train a cell and write its folded network as a NIR graph."""
-    from benchmarks.export import write_nir
+    try:
+        from benchmarks.export import write_nir
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"export needs the package nir: pip install 'aia-bench[nir]' ({error})"
+        ) from None
     from benchmarks.weights import folded_network
 
     profile, params = _opened(context)

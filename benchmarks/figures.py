@@ -15,9 +15,11 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from benchmarks import contact_sheet, drawing
+from benchmarks.profile import Profile
 from benchmarks.records import write_atomic_bytes
 from benchmarks.selection import Selection, load
 from benchmarks.timings import read_timings
+from benchmarks.tuning import Tuned
 
 DPI = 140
 STYLE: Any = {
@@ -41,26 +43,70 @@ PER_DATASET: dict[str, Callable[..., Figure | None]] = {
     "spikes_by_step": drawing.spikes_by_step,
     "association": drawing.association,
 }
+# kind of figure -> its title, and how to read it
+CAPTIONS = {
+    "accuracy_spikes": (
+        "Accuracy against spikes",
+        "Up is more accurate, left is fewer spikes. A small mark is one seed, a large mark the "
+        "mean over seeds. Marks that overlap are neurons that these seeds do not tell apart. A "
+        "network with graded outputs has no spikes and is a dotted line at its accuracy.",
+    ),
+    "curves": (
+        "Learning curves",
+        "Lines are means over seeds; where there are few neurons, bands reach from the least to "
+        "the greatest seed. A neuron "
+        "that is only faster leads early and is caught up later; a curve that still rises at the "
+        "last epoch was cut off by the budget.",
+    ),
+    "spikes_by_step": (
+        "Spikes by layer and time step",
+        "Means over seeds, each layer on its own scale. Every sample starts from a membrane "
+        "potential of zero, so the first step differs from the others.",
+    ),
+    "tuned": (
+        "Accuracy by learning rate",
+        "Validation accuracy at the best epoch, means over seeds; all neurons got the same rates. "
+        "A ring marks the rate that a neuron was given in the tuned tables: its best. A ring at "
+        "an end of the axis means that a better rate may lie beyond.",
+    ),
+    "association": (
+        "Association coefficients before and after training",
+        "One count a channel or unit, all seeds together. Left of the dotted line a coefficient "
+        "is switched off by the rectifier, gets no gradient and stays where it was drawn. Neurons "
+        "whose coefficients are not trained are left out.",
+    ),
+    "samples": (
+        "What the data look like",
+        "One test sample of each class, one row a class, one column a time step. Blue pixels "
+        "brightened, orange ones darkened, dark ones did both; white saw no event.",
+    ),
+    "throughput": (
+        "Speed",
+        "Medians over rounds, the thin line spans the quartiles; an arrow means that the upper "
+        "one lies beyond the axis. Elements are those of the drive, all time steps counted.",
+    ),
+}
 SMALL_AS_SVG = ("accuracy_spikes",)
+RATES = "learning rates"  # what the one figure of the tuned neurons is about
 
 
-def write_figures(
-    runs: Path, data: Path, throughput: Path, selection: Selection, out: Path
-) -> list[Path]:
-    """Draw everything there are records for into ``out``; returns the paths.
+def write_figures(profile: Profile, selection: Selection, tuned: Tuned | None) -> list[Path]:
+    """Draw everything there are records for; returns the paths.
 
     Raises InputError for records or throughput files that are not valid.
     """
-    cells = load(runs, selection)
+    cells, out = load(profile.runs, selection), profile.figures
     colours = drawing.colours(selection.neurons)
     written: list[Path] = []
     with matplotlib.rc_context(STYLE):
         for dataset in selection.datasets:
             for kind, draw in PER_DATASET.items():
                 written += _save(draw(cells, dataset, colours), out, kind, dataset)
-            samples = contact_sheet.samples(data / f"{dataset}.npz", dataset)
+            samples = contact_sheet.samples(profile.data / f"{dataset}.npz", dataset)
             written += _save(samples, out, "samples", dataset)
-        timings = [t for t in read_timings(throughput) if t.neuron in selection.neurons]
+        rates = drawing.tuned(tuned, colours) if tuned else None
+        written += _save(rates, out, "tuned", RATES)
+        timings = [t for t in read_timings(profile.throughput) if t.neuron in selection.neurons]
         for device in dict.fromkeys(t.device for t in timings):
             here = [t for t in timings if t.device == device]
             figure = drawing.throughput(here, selection.neurons, colours)
@@ -69,7 +115,7 @@ def write_figures(
 
 
 def figure_path(out: Path, kind: str, about: str) -> Path:
-    """Where the figure ``kind`` of a data set or a device is put."""
+    """Where the figure ``kind`` of a data set, a device or all learning rates is put."""
     return out / f"{kind}_{re.sub(r'[^a-z0-9_]+', '-', about.lower()).strip('-')}.png"
 
 

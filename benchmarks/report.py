@@ -5,67 +5,96 @@ from __future__ import annotations
 import base64
 import json
 import math
+import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jinja2
+from markupsafe import Markup, escape
 
 from benchmarks import claims
-from benchmarks.claims import Comparison
+from benchmarks.claims import Comparison, Verdict
 from benchmarks.errors import InputError
-from benchmarks.figures import figure_path
+from benchmarks.figures import CAPTIONS, RATES, figure_path
 from benchmarks.profile import Profile
-from benchmarks.records import Host, write_atomic
+from benchmarks.records import Host, record_path, write_atomic
+from benchmarks.rows import NOT_MEASURED, NOT_RUN, Table
 from benchmarks.selection import SUBJECT, Cells, Selection, load
 from benchmarks.statistics import smallest_sign_flip_p
-from benchmarks.tables import all_tables
+from benchmarks.tables import Judged, all_tables, judge
 from benchmarks.timings import read_timings
-from benchmarks.wording import points
+from benchmarks.tuning import Tuned, at_rate
+from benchmarks.wording import NOTHING, points
 
-# kind of figure -> its title, and how to read it
-CAPTIONS = {
-    "accuracy_spikes": (
-        "Accuracy against spikes",
-        "Up is more accurate, left is fewer spikes. A small mark is one seed, a large mark the "
-        "mean over seeds. Marks that overlap are neurons that these seeds do not tell apart.",
-    ),
-    "curves": (
-        "Learning curves",
-        "Lines are means over seeds, bands reach from the least to the greatest seed. A neuron "
-        "that is only faster leads early and is caught up later; a curve that still rises at the "
-        "last epoch was cut off by the budget.",
-    ),
-    "spikes_by_step": (
-        "Spikes by layer and time step",
-        "Means over seeds, each layer on its own scale. Every sample starts from a membrane "
-        "potential of zero, so the first step differs from the others.",
-    ),
-    "association": (
-        "Association coefficients before and after training",
-        "One count a channel or unit, all seeds together. Left of the dotted line a coefficient "
-        "is switched off by the rectifier, gets no gradient and stays where it was drawn. Neurons "
-        "whose coefficients are not trained are left out.",
-    ),
-    "samples": (
-        "What the data look like",
-        "One test sample of each class, one row a class, one column a time step. Blue pixels "
-        "brightened, orange ones darkened, dark ones did both; white saw no event.",
-    ),
-    "throughput": (
-        "Speed",
-        "Medians over rounds, the thin line spans the quartiles; an arrow means that the upper "
-        "one lies beyond the axis. Elements are those of the drive, all time steps counted.",
-    ),
-}
+# the figures of one data set in the order of the page
 _ORDER = ("accuracy_spikes", "spikes_by_step", "curves", "association")
+# which table of cells the rows of a table lead to; `cells` where it is not named
+_BEHIND = {"tuned": "tuned_cells", "tuned_difference": "tuned_cells"}
+_BEHIND |= {"cells": "", "tuned_cells": ""}
+
+Cell = tuple[str, str, int]  # (data set, neuron, seed)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A file beside the page."""
+
+    text: str  # path from the profile's folder
+    href: str  # path from the page
+
+
+@dataclass(frozen=True)
+class GridCell:
+    """One place of a table on the page."""
+
+    column: str
+    text: str
+    value: float | None  # to sort by
+    absent: bool  # says why there is nothing
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """A row of a table on the page; an empty name where the row is not about one."""
+
+    dataset: str
+    neuron: str
+    seed: str
+    cells: list[GridCell]
+    record: Link | None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table on the page."""
+
+    name: str
+    title: str
+    caption: str
+    columns: list[tuple[str, str]]  # title, and its name in the address of a sorted view
+    rows: list[GridRow]
+    behind: str  # the table of cells that its rows lead to; "" for these tables themselves
+    files: list[Link]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim with its verdict at the shared and at each neuron's own best learning rate."""
+
+    shared: Verdict
+    tuned: Verdict | None
+    source: Markup
+    command: str | None
 
 
 @dataclass(frozen=True)
 class Picture:
     """A figure to embed."""
 
-    about: str  # data set or device
+    about: str  # data set, device, or the learning rates
     uri: str
 
 
@@ -89,7 +118,9 @@ class Line:
     says: str
 
 
-def write_report(profile: Profile, selection: Selection, settings: dict[str, Any]) -> Path:
+def write_report(
+    profile: Profile, selection: Selection, settings: dict[str, Any], tuned: Tuned | None
+) -> Path:
     """Write the profile's page; ``settings`` is the training section of params.yaml.
 
     Figures are those that :func:`benchmarks.figures.write_figures` left; absent ones are left out.
@@ -98,8 +129,13 @@ def write_report(profile: Profile, selection: Selection, settings: dict[str, Any
     cells = load(profile.runs, selection)
     timings = read_timings(profile.throughput)
     compared = claims.comparisons(cells)
-    devices = dict.fromkeys(t.device for t in timings)
-    tables = {table.name: table for table in all_tables(cells, timings)}
+    devices = tuple(dict.fromkeys(t.device for t in timings))
+    judged = judge(cells, tuned)
+    links = _records(profile, cells, tuned, settings)
+    grids = [
+        _grid(profile, table, links.get(table.name, {}))
+        for table in all_tables(cells, timings, tuned, judged)
+    ]
     page = (
         _environment()
         .get_template("report.html.j2")
@@ -109,26 +145,127 @@ def write_report(profile: Profile, selection: Selection, settings: dict[str, Any
             settings=settings,
             differing=_differing(cells, settings),
             counts=_counts(cells),
+            tuned=tuned,
+            untuned=_untuned(selection, tuned),
+            claims=_claims(judged),
+            tallies=_tallies(judged),
             summary=_summary(compared),
+            tuned_summary=_summary(claims.comparisons(tuned.cells)) if tuned else [],
             axes={d: _axis(d, compared) for d in selection.datasets},
             comparisons={d: _lines(d, compared) for d in selection.datasets},
             readings={d: claims.reading(d, compared) for d in selection.datasets},
             chances=_chances(compared, selection),
-            claims=claims.claims(cells),
-            tables=tables,
+            sections=_sections(profile.compared),
+            grids={grid.name: grid for grid in grids},
             figures={
                 kind: _pictures(profile.figures, kind, selection.datasets)
                 for kind in (*_ORDER, "samples")
             },
-            throughput=_pictures(profile.figures, "throughput", tuple(devices)),
+            tuned_figure=_pictures(profile.figures, "tuned", (RATES,)),
+            throughput=_pictures(profile.figures, "throughput", devices),
+            timed=[_link(profile, path) for path in sorted(profile.throughput.glob("*.json"))],
             order=_ORDER,
             captions=CAPTIONS,
             host=_host(cells.hosts),
             manifests=_manifests(profile.data, selection),
+            manifest_links={
+                d: _link(profile, profile.data / f"{d}.json") for d in selection.datasets
+            },
         )
     )
     write_atomic(profile.page, page)
     return profile.page
+
+
+def _link(profile: Profile, path: Path) -> Link:
+    text = Path(os.path.relpath(path, profile.folder)).as_posix()
+    return Link(text, Path(os.path.relpath(path, profile.page.parent)).as_posix())
+
+
+def _records(
+    profile: Profile, cells: Cells, tuned: Tuned | None, settings: Mapping[str, Any]
+) -> dict[str, dict[Cell, Link]]:
+    """Table of cells -> where the record of each of its rows lies."""
+    found = {
+        "cells": {key: _link(profile, record_path(profile.runs, *key)) for key in cells.records}
+    }
+    if tuned is not None:
+        found["tuned_cells"] = {}
+        for dataset, neuron, seed in tuned.cells.records:
+            rate = tuned.rates[dataset, neuron]
+            where = profile if rate == settings["learning_rate"] else at_rate(profile, rate)
+            path = record_path(where.runs, dataset, neuron, seed)
+            found["tuned_cells"][dataset, neuron, seed] = _link(profile, path)
+    return found
+
+
+def _grid(profile: Profile, table: Table, records: Mapping[Cell, Link]) -> Grid:
+    columns = [str(column) for column in table.shown.columns]
+    numeric = table.values.notna().any().tolist()
+    rows = []
+    for texts, values in zip(
+        table.shown.to_numpy().tolist(), table.values.to_numpy().tolist(), strict=True
+    ):
+        about = dict(zip(columns, texts, strict=True))
+        dataset, neuron, seed = (about.get(k, "") for k in ("data set", "neuron", "seed"))
+        shown = [_cell(*of) for of in zip(columns, texts, values, numeric, strict=True)]
+        record = records.get((dataset, neuron, int(seed))) if seed else None
+        rows.append(GridRow(dataset, neuron, seed, shown, record))
+    return Grid(
+        name=table.name,
+        title=table.title,
+        caption=table.caption,
+        columns=[(column, _slug(column)) for column in columns],
+        rows=[] if table.raw.empty and table.name != "throughput" else rows,
+        behind=_BEHIND.get(table.name, "cells"),
+        files=[_link(profile, profile.tables / f"{table.name}.{x}") for x in ("csv", "md", "tex")],
+    )
+
+
+def _cell(column: str, text: str, value: float, in_numbers: bool) -> GridCell:
+    nothing = text in (NOTHING, NOT_RUN, NOT_MEASURED)
+    if math.isnan(value):
+        return GridCell(column, text, None, nothing or in_numbers)
+    return GridCell(column, text, value, nothing)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-")
+
+
+def _claims(judged: Judged) -> list[Row]:
+    own = {verdict.id: verdict for verdict in judged.tuned or []}
+    rows = []
+    for shared in judged.shared:
+        tuned = own.get(shared.id)
+        command = shared.command or (tuned.command if tuned else None)
+        rows.append(Row(shared, tuned, _with_links(shared.source), command))
+    return rows
+
+
+def _with_links(text: str) -> Markup:
+    return Markup(re.sub(r"https://[\w./-]*\w", r'<a href="\g<0>">\g<0></a>', str(escape(text))))
+
+
+def _tallies(judged: Judged) -> dict[str, dict[str, int]]:
+    """At which learning rate -> how many claims have which status."""
+    sides = {"at the shared learning rate": judged.shared}
+    if judged.tuned is not None:
+        sides["at each neuron's own best rate"] = judged.tuned
+    return {
+        name: {status: sum(v.status == status for v in found) for status in get_args(claims.Status)}
+        for name, found in sides.items()
+    }
+
+
+def _untuned(selection: Selection, tuned: Tuned | None) -> list[str]:
+    return [n for n in selection.neurons if tuned and n not in tuned.cells.selection.neurons]
+
+
+def _sections(compared: Path) -> list[Markup]:
+    """What `compare` wrote about each neuron; our own HTML."""
+    paths = sorted(compared.glob("*/section.html"))
+    return [Markup(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def _environment() -> jinja2.Environment:
@@ -190,7 +327,7 @@ def _axis(dataset: str, compared: list[Comparison]) -> float:
     found = [c.found for c in compared if c.dataset == dataset and c.found.n > 1]
     reach = 100 * max((abs(v) for e in found for v in (e.low, e.high)), default=0.01)
     step = 1 if reach <= 5 else 5
-    return float(step * math.ceil(reach / step))
+    return float(step * max(math.ceil(reach / step), 1))
 
 
 def _lines(dataset: str, compared: list[Comparison]) -> list[Line]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from benchmarks import wording
-from benchmarks.records import Result
+from benchmarks.records import AssociationEffect, Record, Result
 from benchmarks.selection import BASELINE, Cells
 from benchmarks.statistics import (
     Estimate,
@@ -18,55 +22,107 @@ from benchmarks.statistics import (
     verdict,
 )
 from benchmarks.timings import PER_ELEMENT, TITLES, Timing
+from benchmarks.tuning import Tuned
 from benchmarks.wording import NOTHING
 
 NOT_RUN, NOT_MEASURED = "not run", "not measured"
+GRADED = "graded outputs, not spikes"
 
 
 CAPTIONS = {
+    "claims": "Each claim put to the records at the shared learning rate and, where neurons were "
+    "tuned, at each neuron's own best rate. Undecided means that the intervals allow both; the "
+    "seeds needed are those of a paired t test with 80 % power, were the differences seen the "
+    "true ones.",
     "accuracy": "Mean ± standard deviation [95 % interval] (number of seeds), at the epoch that "
     "was best on the validation split; an interval of few seeds may pass 100 %. A train accuracy "
     "far above the test accuracy is overfitting.",
     "difference": "Test accuracy minus the baseline's, in percentage points: mean over seeds ± "
     "standard deviation [95 % interval] (number of pairs). A pair has the same data, initial "
     "synapse weights and order of samples.",
+    "tuned": "Each neuron at the learning rate of one grid, the same for all, that gave it the "
+    "best mean validation accuracy; the test split played no part in the choice. (end) marks a "
+    "rate at an end of the grid: a better one may lie beyond. What tuning gained is the test "
+    "accuracy minus that of the same seeds at the shared rate.",
+    "tuned_difference": "Test accuracy minus the baseline's, both at their own best learning "
+    "rate, in percentage points: mean over seeds ± standard deviation [95 % interval] (number of "
+    "pairs).",
     "spikes": "A test sample's means over seeds. The firing rate is spikes per unit and time "
-    "step; the ratio to the baseline is the geometric mean of the seeds' ratios [95 % interval]. "
+    "step; ratios to the baseline are geometric means of the seeds' ratios [95 % interval]. "
     "ACs are accumulates caused by spikes, MACs multiply-accumulates caused by event counts at "
-    "the first synapse.",
+    "the first synapse, SynOps both together. A network with graded outputs has no spikes: its "
+    "columns count outputs that are not zero, and it has no ratios.",
+    "specificity": "How specific to the classes the spikes of a channel or unit are, means over "
+    "layers: mean over seeds [95 % interval] (number of seeds). The class "
+    "selectivity index (Morcos et al., ICLR 2018) is (m − r) / (m + r), m the mean spike count of "
+    "the class that excites most and r that of the others; 0 is blind to the class, 1 fires for "
+    "one alone. Mutual information is that of spike count and class, in bits, corrected for the "
+    "bias of few samples. Silent channels are left out of both.",
+    "association": "The trained networks with every association coefficient set to zero, weights "
+    "left as they are. Lost is the test accuracy with minus without; spikes are with over without "
+    "[95 % interval]. Potentiated (depressed) is the share of channels and units that fire more "
+    "(less) with the association. The last two columns are the 2-norm of the gradient at the "
+    "coefficients for frames without events and for test frames.",
     "parameters": "Trainable values while training and after folding the neuron into the synapses "
     "before it; the changes are summed over seeds and the whole test split.",
     "throughput": "Median [quartiles] over rounds. Neuron times are nanoseconds per element and "
     "time step, lower is faster; samples per second are those of the profile's network, higher is "
-    "faster. The memory bound is what moving each tensor once would take.",
+    "faster. The memory bound is what moving each tensor once would take. Kept for backward is "
+    "what the neuron's forward pass keeps for its backward pass, bytes per element and time step.",
     "cells": "Epochs count from 1; the best one was chosen on the validation split.",
+    "tuned_cells": "The cells behind the tuned table, each at its neuron's own best learning rate.",
 }
 _SPLITS = ("train", "validation", "test")
 
-Row = tuple[dict[str, object], dict[str, str]]  # raw numbers, text
+
+class Number(NamedTuple):
+    """A number as a reader sees it, and itself to sort by."""
+
+    text: str
+    value: float
+
+
+Shown = dict[str, str | Number]
+Row = tuple[dict[str, object], Shown]  # raw numbers, what is read
 
 
 @dataclass(frozen=True)
 class Table:
-    """``raw`` goes to CSV, ``shown`` (all text) to Markdown, LaTeX and the page."""
+    """``raw`` goes to CSV, ``shown`` (all text) to Markdown, LaTeX and the page.
+
+    ``values`` has the shape of ``shown`` and holds the number to sort by, nan where there is none.
+    """
 
     name: str  # stem of its files
     title: str
     caption: str
     raw: pd.DataFrame
     shown: pd.DataFrame
+    values: pd.DataFrame
 
 
-def _table(name: str, title: str, made: list[Row]) -> Table:
-    raw, shown = (pd.DataFrame([row[side] for row in made]) for side in (0, 1))
-    if not made:
-        shown = pd.DataFrame({"data set": ["nothing to compare"]})
-    return Table(name, title, CAPTIONS[name], raw, shown.fillna(NOTHING))
+def make_table(name: str, title: str, made: Iterable[Row], empty: str = "") -> Table:
+    """A table of its rows; ``empty`` is all there is to read where there are none."""
+    both = list(made)
+    shown = [row for _, row in both] or [Shown({"data set": empty or "nothing to compare"})]
+    text = [{k: v.text if isinstance(v, Number) else v for k, v in row.items()} for row in shown]
+    value = [
+        {k: v.value if isinstance(v, Number) else math.nan for k, v in row.items()} for row in shown
+    ]
+    return Table(
+        name,
+        title,
+        CAPTIONS[name],
+        pd.DataFrame([raw for raw, _ in both]),
+        pd.DataFrame(text).fillna(NOTHING),
+        pd.DataFrame(value),
+    )
 
 
 def accuracy(cells: Cells) -> Table:
     """Test accuracy with train accuracy beside it, and how many cells stand behind them."""
-    return _table("accuracy", "Accuracy", [_accuracy(cells, *g) for g in cells.selection.groups])
+    made = [_accuracy(cells, *group) for group in cells.selection.groups]
+    return make_table("accuracy", "Accuracy", made)
 
 
 def _accuracy(cells: Cells, dataset: str, neuron: str) -> Row:
@@ -83,15 +139,14 @@ def _accuracy(cells: Cells, dataset: str, neuron: str) -> Row:
         | {"seeds": test.n, "failed": len(failed), "not_run": len(missing)}
     )
     without = _absence(cells, dataset, neuron)
-    shown = {
+    return raw, {
         "data set": dataset,
         "neuron": neuron,
-        "test accuracy, %": wording.percent(test) if test.n else without,
-        "train accuracy, %": wording.brief(train, 100) if train.n else NOTHING,
-        "failed": wording.counted(failed),
-        "not run": wording.counted(missing),
+        "test accuracy, %": Number(wording.percent(test), test.mean) if test.n else without,
+        "train accuracy, %": Number(wording.brief(train, 100), train.mean) if train.n else NOTHING,
+        "failed": Number(wording.counted(failed), len(failed)),
+        "not run": Number(wording.counted(missing), len(missing)),
     }
-    return raw, shown
 
 
 def difference(cells: Cells, baseline: str = BASELINE) -> Table:
@@ -99,9 +154,24 @@ def difference(cells: Cells, baseline: str = BASELINE) -> Table:
 
     Raises InputError if two records of a pair were not trained under matched conditions.
     """
+    made = _differences(cells, baseline)
+    return make_table("difference", f"Difference to {baseline}", made)
+
+
+def tuned_difference(tuned: Tuned | None, baseline: str = BASELINE) -> Table:
+    """As :func:`difference`, both neurons at their own best learning rate."""
+    made = _differences(tuned.cells, baseline) if tuned else []
+    return make_table(
+        "tuned_difference", f"Difference to {baseline}, each at its own best rate", made, NOT_TUNED
+    )
+
+
+NOT_TUNED = "no neuron was tuned"
+
+
+def _differences(cells: Cells, baseline: str) -> list[Row]:
     groups = [(d, n) for d, n in cells.selection.groups if n != baseline]
-    made = [_difference(cells, d, n, baseline) for d, n in groups]
-    return _table("difference", f"Difference to {baseline}", made)
+    return [_difference(cells, d, n, baseline) for d, n in groups]
 
 
 def _difference(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
@@ -116,66 +186,209 @@ def _difference(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
         | _columns("difference", found)
         | {"pairs": found.n, "sign_flip_p": p, "verdict": says}
     )
-    shown = {
+    return raw, {
         "data set": dataset,
         "neuron": neuron,
-        f"minus {baseline}, points": wording.points(found) if found.n else says,
-        "sign-flip p": f"{p:.2f}" if found.n else NOTHING,
+        f"minus {baseline}, points": Number(wording.points(found), found.mean) if found.n else says,
+        "sign-flip p": Number(f"{p:.2g}", p) if found.n else NOTHING,
         "it is": says if found.n else NOTHING,
     }
-    return raw, shown
+
+
+def tuned_accuracy(tuned: Tuned | None, shared: Cells, baseline: str = BASELINE) -> Table:
+    """Test accuracy at each neuron's own best learning rate, and which rate that is."""
+    groups = tuned.cells.selection.groups if tuned else ()
+    made = [_tuned(tuned, shared, d, n, baseline) for d, n in groups] if tuned else []
+    return make_table("tuned", "Each neuron at its own best learning rate", made, NOT_TUNED)
+
+
+def _tuned(tuned: Tuned, shared: Cells, dataset: str, neuron: str, baseline: str) -> Row:
+    test = estimate([r.accuracy.test for r in tuned.cells.results(dataset, neuron)])
+    rate = tuned.rates[dataset, neuron]
+    at_end = rate in (tuned.grid[0], tuned.grid[-1])
+    pairs = tuned.cells.pairs(dataset, neuron, baseline)
+    lead = paired_difference(
+        [pair.left.accuracy.test for pair in pairs], [pair.right.accuracy.test for pair in pairs]
+    )
+    before = {r.seed: r.result.accuracy.test for r in shared.of(dataset, neuron) if r.result}
+    after = {r.seed: r.result.accuracy.test for r in tuned.cells.of(dataset, neuron) if r.result}
+    both = [seed for seed in after if seed in before]
+    gained = paired_difference([after[s] for s in both], [before[s] for s in both])
+    unchanged = bool(both) and all(after[s] == before[s] for s in both)
+    raw = (
+        {"dataset": dataset, "neuron": neuron, "rate": rate, "at_end_of_grid": at_end}
+        | _columns("test", test)
+        | {"seeds": test.n, "baseline": baseline}
+        | _columns("difference", lead)
+        | _columns("gained", gained)
+    )
+    return raw, {
+        "data set": dataset,
+        "neuron": neuron,
+        "test accuracy, %": Number(wording.percent(test), test.mean) if test.n else "failed",
+        "learning rate": Number(f"{rate:g} (end)" if at_end else f"{rate:g}", rate),
+        f"minus {baseline}, points": _points(lead) if neuron != baseline else NOTHING,
+        "gained by tuning, points": Number("0", 0.0) if unchanged else _points(gained),
+    }
 
 
 def spikes(cells: Cells, baseline: str = BASELINE) -> Table:
     """Spikes and synaptic operations of a test sample."""
     made = [_spikes(cells, d, n, baseline) for d, n in cells.selection.groups]
-    return _table("spikes", "Spikes and synaptic operations", made)
+    return make_table("spikes", "Spikes and synaptic operations", made)
 
 
 def _spikes(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
     results = cells.results(dataset, neuron)
+    graded = any(not result.spiking for result in results)
     count = estimate([r.spikes.per_sample for r in results])
     sparsity = estimate([r.spikes.activation_sparsity for r in results]).mean
     acs, macs, dense = (
         estimate([getattr(r.synops, part) for r in results]).mean
         for part in ("effective_acs", "effective_macs", "dense")
     )
-    pairs = cells.pairs(dataset, neuron, baseline)
-    ratio = paired_ratio(
-        [pair.left.spikes.per_sample for pair in pairs],
-        [pair.right.spikes.per_sample for pair in pairs],
-    )
+    ratio = _ratio(cells, dataset, neuron, baseline, lambda r: r.spikes.per_sample)
+    operations = _ratio(cells, dataset, neuron, baseline, synops)
     raw = (
-        {"dataset": dataset, "neuron": neuron}
+        {"dataset": dataset, "neuron": neuron, "spiking": not graded}
         | _columns("spikes", count)
         | _columns(f"ratio_to_{baseline}", ratio)
+        | _columns(f"synops_ratio_to_{baseline}", operations)
         | {"firing_rate": 1 - sparsity, "activation_sparsity": sparsity}
         | {"effective_acs": acs, "effective_macs": macs, "dense_macs": dense, "seeds": count.n}
     )
-    row = {"data set": dataset, "neuron": neuron}
+    row: Shown = {"data set": dataset, "neuron": neuron}
     if not results:
         return raw, row | {"spikes a sample": _absence(cells, dataset, neuron)}
-    shown = {
-        "spikes a sample": f"{count.mean:,.0f}{wording.spread(count.sd, ',.0f')}",
-        f"ratio to {baseline}": wording.ratio(ratio) if neuron != baseline else "1",
-        "firing rate, %": f"{100 * (1 - sparsity):.1f}",
+    return raw, row | {
+        "spikes a sample": Number(
+            f"{count.mean:,.0f}{wording.spread(count.sd, ',.0f')}", count.mean
+        ),
+        f"ratio to {baseline}": GRADED if graded else _share(ratio, neuron == baseline),
+        "firing rate, %": Number(f"{100 * (1 - sparsity):.1f}", 1 - sparsity),
         "by layer, %": _rates(results),
-        "activation sparsity, %": f"{100 * sparsity:.1f}",
-        "effective ACs": f"{acs:,.0f}",
-        "effective MACs": f"{macs:,.0f}",
+        "effective ACs": Number(f"{acs:,.0f}", acs),
+        "effective MACs": Number(f"{macs:,.0f}", macs),
+        f"SynOps to {baseline}": NOTHING if graded else _share(operations, neuron == baseline),
     }
-    return raw, row | shown
+
+
+def synops(result: Result) -> float:
+    """Effective synaptic operations of a test sample, accumulates and multiply-accumulates."""
+    return result.synops.effective_acs + result.synops.effective_macs
+
+
+def _ratio(
+    cells: Cells, dataset: str, neuron: str, baseline: str, of: Callable[[Result], float]
+) -> Estimate:
+    """Paired ratio to the baseline; nan throughout where one of the two has graded outputs."""
+    pairs = cells.pairs(dataset, neuron, baseline)
+    pairs = [pair for pair in pairs if pair.left.spiking and pair.right.spiking]
+    return paired_ratio([of(pair.left) for pair in pairs], [of(pair.right) for pair in pairs])
+
+
+def _share(ratio: Estimate, is_baseline: bool) -> Number:
+    return Number("1" if is_baseline else wording.ratio(ratio), ratio.mean)
+
+
+def specificity(cells: Cells, baseline: str = BASELINE) -> Table:
+    """Class selectivity and mutual information of spike counts, means over layers."""
+    made = [_specificity(cells, d, n, baseline) for d, n in cells.selection.groups]
+    return make_table("specificity", "Specificity of the spikes", made)
+
+
+def _specificity(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
+    results = cells.results(dataset, neuron)
+    pairs = cells.pairs(dataset, neuron, baseline)
+    raw: dict[str, object] = {"dataset": dataset, "neuron": neuron}
+    row: Shown = {"data set": dataset, "neuron": neuron}
+    titles = {"selectivity": "selectivity index", "information": "information, bits"}
+    for measure, title in titles.items():
+        found = estimate([_over_layers(result, measure) for result in results])
+        lead = paired_difference(
+            [_over_layers(pair.left, measure) for pair in pairs],
+            [_over_layers(pair.right, measure) for pair in pairs],
+        )
+        raw |= _columns(measure, found) | _columns(f"{measure}_minus_{baseline}", lead)
+        more = wording.signed(lead.mean, "+.3f") + wording.interval(lead, 1, "+.3f")
+        text = f"{found.mean:.3f}{wording.interval(found, 1, '.3f')} ({found.n})"
+        row[title] = Number(text, found.mean) if found.n else NOTHING
+        of_others = bool(lead.n) and neuron != baseline
+        row[f"{measure} minus {baseline}"] = Number(more, lead.mean) if of_others else NOTHING
+    silent = estimate([_over_layers(result, "silent") for result in results]).mean
+    raw |= {"silent": silent, "seeds": len(results)}
+    if not results:
+        return raw, row | {"selectivity index": _absence(cells, dataset, neuron)}
+    return raw, row | {"silent, %": Number(f"{100 * silent:.1f}", silent)}
+
+
+def _over_layers(result: Result, measure: str) -> float:
+    return float(np.mean([getattr(layer, measure) for layer in result.specificity.values()]))
+
+
+def association(cells: Cells) -> Table:
+    """What the trained networks do without their association; neurons that have none left out."""
+    made = [
+        _association(dataset, neuron, with_effect)
+        for dataset, neuron in cells.selection.groups
+        if (with_effect := _with_effect(cells.results(dataset, neuron)))
+    ]
+    title = "What the association does"
+    return make_table("association", title, made, "no neuron has an association")
+
+
+def _with_effect(results: list[Result]) -> list[tuple[Result, AssociationEffect]]:
+    return [(r, r.association_effect) for r in results if r.association_effect is not None]
+
+
+def _association(dataset: str, neuron: str, found: list[tuple[Result, AssociationEffect]]) -> Row:
+    test, without = [r.accuracy.test for r, _ in found], [e.accuracy_without for _, e in found]
+    lost = paired_difference(test, without)
+    ratio = paired_ratio(
+        [r.spikes.per_sample for r, _ in found], [e.spikes_per_sample_without for _, e in found]
+    )
+    more, less = (
+        estimate([np.mean(list(getattr(e, side).values())) for _, e in found]).mean
+        for side in ("potentiated", "depressed")
+    )
+    idle, driven = (
+        estimate([v for _, e in found if (v := getattr(e, name)) is not None])
+        for name in ("gradient_without_drive", "gradient_with_drive")
+    )
+    raw: dict[str, object] = {"dataset": dataset, "neuron": neuron, "seeds": len(found)}
+    raw |= {"test_mean": estimate(test).mean, "without_mean": estimate(without).mean}
+    raw |= _columns("lost", lost) | _columns("spike_ratio", ratio)
+    raw |= {"potentiated": more, "depressed": less}
+    raw |= {"gradient_without_drive": idle.mean, "gradient_with_drive": driven.mean}
+    return raw, {
+        "data set": dataset,
+        "neuron": neuron,
+        "with it, %": Number(wording.brief(estimate(test), 100), estimate(test).mean),
+        "without, %": Number(wording.brief(estimate(without), 100), estimate(without).mean),
+        "lost, points": Number(
+            wording.signed(100 * lost.mean) + wording.interval(lost, 100, "+.1f"), lost.mean
+        ),
+        "spikes, with / without": Number(wording.ratio(ratio), ratio.mean),
+        "potentiated, %": Number(f"{100 * more:.1f}", more),
+        "depressed, %": Number(f"{100 * less:.1f}", less),
+        "gradient, no events": _gradient(idle),
+        "gradient, events": _gradient(driven),
+    }
+
+
+def _gradient(found: Estimate) -> str | Number:
+    return Number(f"{found.mean:.2g}", found.mean) if found.n else "not trained"
 
 
 def parameters(cells: Cells, baseline: str = BASELINE) -> Table:
     """Trainable values in training and at inference, and what folding changes."""
     made = [_parameters(cells, d, n, baseline) for d, n in cells.selection.groups]
-    return _table("parameters", "Parameters", made)
+    return make_table("parameters", "Parameters", made)
 
 
 def _parameters(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
     raw: dict[str, object] = {"dataset": dataset, "neuron": neuron}
-    row = {"data set": dataset, "neuron": neuron}
+    row: Shown = {"data set": dataset, "neuron": neuron}
     results, base = cells.results(dataset, neuron), cells.results(dataset, baseline)
     if not results:
         return raw | {"seeds": 0}, row | {"in training": _absence(cells, dataset, neuron)}
@@ -188,14 +401,16 @@ def _parameters(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
     raw |= {"seeds": len(results), "training": counts.training, "inference": counts.inference}
     raw |= {"extra": extra, "folds": len(folds), "fold_spikes": total}
     raw |= {"fold_spikes_differ": differ, "fold_predictions_differ": changed}
-    shown = {
-        "in training": f"{counts.training:,}",
-        "at inference": f"{counts.inference:,}",
-        f"more than {baseline}": NOTHING if extra is None else wording.signed(extra, "+,"),
-        "spikes changed by folding": f"{differ:,} of {total:,}" if folds else "no fold",
-        "predictions changed": f"{changed:,}" if folds else NOTHING,
+    more = NOTHING if extra is None else Number(wording.signed(extra, "+,"), extra)
+    return raw, row | {
+        "in training": Number(f"{counts.training:,}", counts.training),
+        "at inference": Number(f"{counts.inference:,}", counts.inference),
+        f"more than {baseline}": more,
+        "spikes changed by folding": Number(f"{differ:,} of {total:,}", differ)
+        if folds
+        else "no fold",
+        "predictions changed": Number(f"{changed:,}", changed) if folds else NOTHING,
     }
-    return raw, row | shown
 
 
 def throughput(cells: Cells, timings: list[Timing]) -> Table:
@@ -203,62 +418,77 @@ def throughput(cells: Cells, timings: list[Timing]) -> Table:
     chosen = [t for t in timings if t.neuron in cells.selection.neurons]
     known = {(t.device, t.neuron, t.what): t for t in chosen}
     devices = list(dict.fromkeys(t.device for t in timings)) or [NOT_MEASURED]
-    shown = []
+    shown: list[Shown] = []
     for device in devices:
         for neuron in cells.selection.neurons:
             here = {what: known.get((device, neuron, what)) for what in TITLES}
             backend = next((t.backend for t in here.values() if t), NOTHING)
-            row = {"device": device, "neuron": neuron, "run by": backend}
-            shown.append(row | {TITLES[what]: _timing(t) for what, t in here.items()})
+            row: Shown = {"device": device, "neuron": neuron, "run by": backend}
+            row |= {TITLES[what]: _timing(t) for what, t in here.items()}
+            shown.append(row | {"kept for backward, bytes": _kept(here.values())})
         bounds = {t.what: t.bound for t in timings if t.device == device and t.bound is not None}
         if bounds:
-            row = {"device": device, "neuron": "memory bound", "run by": NOTHING}
-            texts = {w: f"{bounds[w]:.2f}" if w in bounds else NOTHING for w in TITLES}
-            shown.append(row | {TITLES[what]: text for what, text in texts.items()})
+            row = {"device": device, "neuron": "memory bound"}
+            shown.append(row | {TITLES[w]: Number(f"{b:.2f}", b) for w, b in bounds.items()})
+    table = make_table("throughput", "Throughput", [({}, row) for row in shown])
     raw = pd.DataFrame(chosen, columns=list(Timing.__dataclass_fields__))
-    return Table("throughput", "Throughput", CAPTIONS["throughput"], raw, pd.DataFrame(shown))
+    return replace(table, raw=raw)
 
 
 def cells_table(cells: Cells) -> Table:
     """Every selected cell on its own row, the failed and the missing ones too."""
-    raw = []
-    for dataset, neuron in cells.selection.groups:
-        for seed in cells.selection.seeds:
-            row: dict[str, object] = {"dataset": dataset, "neuron": neuron, "seed": seed}
-            record = cells.records.get((dataset, neuron, seed))
-            if record is None:
-                row |= {"status": NOT_RUN}
-            elif record.failure is not None:
-                row |= {
-                    "status": f"failed in epoch {record.failure.epoch + 1}: {record.failure.reason}"
-                }
-            elif record.result is not None:
-                row |= {"status": "ok", "best_epoch": record.result.best_epoch + 1}
-                row |= {k: getattr(record.result.accuracy, k) for k in _SPLITS}
-                row |= {"spikes": record.result.spikes.per_sample}
-            raw.append(row)
-    frame = pd.DataFrame(
-        raw, columns=["dataset", "neuron", "seed", "status", "best_epoch", *_SPLITS, "spikes"]
-    )
-    shown = pd.DataFrame(
-        {
-            "data set": frame["dataset"],
-            "neuron": frame["neuron"],
-            "seed": frame["seed"].astype(str),
-            "status": frame["status"],
-            "best epoch": wording.column(frame["best_epoch"], "{:.0f}"),
-            **{f"{k}, %": wording.column(frame[k] * 100, "{:.1f}") for k in _SPLITS},
-            "spikes a sample": wording.column(frame["spikes"], "{:,.0f}"),
-        }
-    )
-    return Table("cells", "Every cell", CAPTIONS["cells"], frame, shown)
+    keys = [(*group, seed) for group in cells.selection.groups for seed in cells.selection.seeds]
+    return make_table("cells", "Every cell", [_cell(*k, cells.records.get(k)) for k in keys])
 
 
-def _timing(timing: Timing | None) -> str:
+def tuned_cells_table(tuned: Tuned | None) -> Table:
+    """The cells at their neuron's own best learning rate."""
+    made = []
+    if tuned is not None:
+        for (dataset, neuron, seed), record in tuned.cells.records.items():
+            rate = tuned.rates[dataset, neuron]
+            raw, shown = _cell(dataset, neuron, seed, record)
+            shown |= {"learning rate": Number(f"{rate:g}", rate)}
+            made.append((raw | {"rate": rate}, shown))
+    title = "Every cell at its neuron's own best learning rate"
+    return make_table("tuned_cells", title, made, NOT_TUNED)
+
+
+def _cell(dataset: str, neuron: str, seed: int, record: Record | None) -> Row:
+    raw: dict[str, object] = {"dataset": dataset, "neuron": neuron, "seed": seed}
+    row: Shown = {"data set": dataset, "neuron": neuron, "seed": Number(str(seed), seed)}
+    if record is None:
+        return raw | {"status": NOT_RUN}, row | {"status": NOT_RUN}
+    if record.result is None:
+        says = "failed"
+        if record.failure is not None:
+            says = f"failed in epoch {record.failure.epoch + 1}: {record.failure.reason}"
+        return raw | {"status": says}, row | {"status": says}
+    epoch, count = record.result.best_epoch + 1, record.result.spikes.per_sample
+    parts = {part: getattr(record.result.accuracy, part) for part in _SPLITS}
+    raw |= {"status": "ok", "best_epoch": epoch} | parts | {"spikes": count}
+    row |= {"status": "ok", "best epoch": Number(str(epoch), epoch)}
+    row |= {f"{part}, %": Number(f"{100 * v:.1f}", v) for part, v in parts.items()}
+    return raw, row | {"spikes a sample": Number(f"{count:,.0f}", count)}
+
+
+def _timing(timing: Timing | None) -> str | Number:
     if timing is None:
         return NOT_MEASURED
     form = ".2f" if timing.what in PER_ELEMENT else ",.0f"
-    return f"{timing.median:{form}} [{timing.q1:{form}}, {timing.q3:{form}}]"
+    text = f"{timing.median:{form}} [{timing.q1:{form}}, {timing.q3:{form}}]"
+    return Number(text, timing.median)
+
+
+def _kept(timings: Iterable[Timing | None]) -> str | Number:
+    for timing in timings:
+        if timing is not None and timing.kept_bytes is not None:
+            return Number(f"{timing.kept_bytes:.1f}", timing.kept_bytes)
+    return NOT_MEASURED
+
+
+def _points(found: Estimate) -> str | Number:
+    return Number(wording.points(found), found.mean) if found.n else NOTHING
 
 
 def _columns(stem: str, found: Estimate) -> dict[str, object]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import pandas as pd
-
 from benchmarks.statistics import Estimate
 
 NOTHING = "–"
@@ -59,7 +57,3 @@ def counted(seeds: list[int]) -> str:
         return "0"
     word = "seed" if len(seeds) == 1 else "seeds"
     return f"{len(seeds)} ({word} {', '.join(map(str, seeds))})"
-
-
-def column(values: pd.Series, form: str) -> list[str]:
-    return [NOTHING if math.isnan(value) else form.format(value) for value in values.astype(float)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,26 +10,27 @@ from matplotlib.figure import Figure
 from benchmarks import drawing
 from benchmarks.contact_sheet import samples
 from benchmarks.errors import InputError
-from benchmarks.figures import figure_path, write_figures
+from benchmarks.figures import RATES, figure_path, write_figures
 from benchmarks.profile import Profile
 from benchmarks.selection import Selection, load
 from benchmarks.timings import Timing
 from tests.benchmarks.made_records import NEURONS, failed, made, selection, write, write_profile
+from tests.benchmarks.test_tables import write_grid
 
 ONE = Selection(("dvs_digits",), ("snntorch_lif", "aia"), (0, 1))
 
 
-def _draw(profile: Profile, chosen: Selection, out: Path) -> list[Path]:
-    return write_figures(profile.runs, profile.data, profile.throughput, chosen, out)
+MANY = (*NEURONS, "snntorch_lif_defaults", "spikingjelly_lif_defaults", *"abcdefgh")
 
 
 def test_every_kind_of_figure_is_drawn_for_every_data_set(tmp_path: Path) -> None:
     chosen = Selection(("dvs_digits", "dvs_motion"), NEURONS, (0, 1))
     profile = write_profile(tmp_path, chosen)
-    names = {path.name for path in _draw(profile, chosen, profile.figures)}
+    tuned = write_grid(profile, chosen, {"aia": 0.01})
+    names = {path.name for path in write_figures(profile, chosen, tuned)}
     kinds = ("accuracy_spikes", "curves", "spikes_by_step", "association", "samples")
     assert names >= {f"{kind}_{dataset}.png" for kind in kinds for dataset in chosen.datasets}
-    assert "throughput_made-cpu.png" in names
+    assert {"throughput_made-cpu.png", "tuned_learning-rates.png"} <= names
     assert "accuracy_spikes_dvs_digits.svg" in names
     for path in profile.figures.glob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -36,8 +38,9 @@ def test_every_kind_of_figure_is_drawn_for_every_data_set(tmp_path: Path) -> Non
 
 def test_the_same_records_give_the_same_bytes_and_no_time_stamp(tmp_path: Path) -> None:
     profile = write_profile(tmp_path, ONE)
+    tuned = write_grid(profile, ONE, {})
     first, second = (
-        {p.name: p.read_bytes() for p in _draw(profile, ONE, tmp_path / name)} for name in "ab"
+        {p.name: p.read_bytes() for p in write_figures(profile, ONE, tuned)} for _ in range(2)
     )
     assert first == second
     assert not any(
@@ -53,26 +56,37 @@ def test_a_neuron_looks_the_same_whatever_else_is_selected() -> None:
     assert alone["mine"] not in every.values()
 
 
-def test_many_unknown_neurons_still_get_a_look() -> None:
-    names = tuple(f"mine_{k}" for k in range(20))
-    assert set(drawing.colours(names)) == set(names)
+def test_no_two_of_many_neurons_look_alike() -> None:
+    looks = drawing.colours((*MANY, *(f"mine_{k}" for k in range(20))))
+    assert len({(look.colour, look.marker, look.hollow) for look in looks.values()}) == len(looks)
+
+
+def test_a_librarys_defaults_are_drawn_as_their_matched_twin_hollow() -> None:
+    looks = drawing.colours(MANY)
+    matched, defaults = looks["snntorch_lif"], looks["snntorch_lif_defaults"]
+    assert (matched.colour, matched.marker) == (defaults.colour, defaults.marker)
+    assert (matched.hollow, defaults.hollow) == (False, True)
+    assert not drawing.colours(("snntorch_lif_defaults",))["snntorch_lif_defaults"].hollow
 
 
 def test_what_there_is_no_record_of_is_not_drawn_and_loses_its_old_file(tmp_path: Path) -> None:
     profile = write_profile(tmp_path, ONE)
-    _draw(profile, ONE, profile.figures)
+    write_figures(profile, ONE, write_grid(profile, ONE, {}))
     old = figure_path(profile.figures, "curves", "dvs_digits")
+    rates = figure_path(profile.figures, "tuned", RATES)
     assert old.exists()
+    assert rates.exists()
     for seed in ONE.seeds:
         write(profile.runs, *(failed("dvs_digits", neuron, seed) for neuron in ONE.neurons))
-    _draw(profile, ONE, profile.figures)
+    write_figures(profile, ONE, None)
     assert not old.exists()
+    assert not rates.exists()
 
 
 def test_one_seed_and_a_missing_neuron_can_be_drawn(tmp_path: Path) -> None:
     profile = Profile(tmp_path)
     write(profile.runs, made(seed=0))
-    names = {path.name for path in _draw(profile, ONE, profile.figures)}
+    names = {path.name for path in write_figures(profile, ONE, None)}
     assert "accuracy_spikes_dvs_digits.png" in names
 
 
@@ -96,9 +110,63 @@ def test_coefficients_that_were_not_trained_are_left_out(tmp_path: Path) -> None
     assert "gain_frozen" not in titles
 
 
+def _texts(figure: Figure | None) -> list[tuple[str, float]]:
+    """Text in the panels and how high it stands, from the lowest."""
+    assert figure is not None
+    found = [(t.get_text(), float(t.get_position()[1])) for a in figure.axes for t in a.texts]
+    return sorted((text for text in found if text[0]), key=lambda text: text[1])
+
+
+def test_many_neurons_are_named_where_their_lines_end(tmp_path: Path) -> None:
+    chosen = Selection(("dvs_digits",), MANY, (0, 1))
+    for rank, neuron in enumerate(MANY):
+        for seed in chosen.seeds:
+            write(tmp_path, made(neuron=neuron, seed=seed, test=0.5 + 0.001 * rank))
+    figure = drawing.curves(load(tmp_path, chosen), "dvs_digits", drawing.colours(MANY))
+    texts = _texts(figure)
+    assert [name for name, _ in texts] == list(MANY)
+    heights = [height for _, height in texts]
+    assert figure is not None
+    panel = figure.axes[1].get_position().height * figure.get_figheight()
+    gaps = [panel * (b - a) for a, b in pairwise(heights)]
+    assert min(gaps) > 8 / 72  # inches: the height of the letters
+    assert 0 <= heights[0] < heights[-1] <= 1
+
+
+def test_few_neurons_are_named_in_a_legend(tmp_path: Path) -> None:
+    write(tmp_path, *(made(neuron=n, seed=s) for n in ONE.neurons for s in ONE.seeds))
+    figure = drawing.curves(load(tmp_path, ONE), "dvs_digits", drawing.colours(ONE.neurons))
+    assert figure is not None
+    assert _texts(figure) == []
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == list(ONE.neurons)
+
+
+def test_graded_outputs_are_not_drawn_as_spikes(tmp_path: Path) -> None:
+    chosen = Selection(("dvs_digits",), ("snntorch_lif", "relu"), (0,))
+    write(tmp_path, made(neuron="snntorch_lif"), made(neuron="relu", test=0.6, spikes=5000))
+    cells, looks = load(tmp_path, chosen), drawing.colours(chosen.neurons)
+    scatter = drawing.accuracy_spikes(cells, "dvs_digits", looks)
+    *points, level = _lines(scatter)
+    assert all(x == 1000 for line in points for x, _ in line)
+    assert {y for _, y in level} == {60}
+    steps = drawing.spikes_by_step(cells, "dvs_digits", looks)
+    assert steps is not None
+    assert [t.get_text() for t in steps.legends[0].get_texts()] == ["snntorch_lif"]
+
+
+def test_accuracy_by_rate_is_drawn_with_a_ring_at_the_chosen_one(tmp_path: Path) -> None:
+    tuned = write_grid(Profile(tmp_path), ONE, {"aia": 0.01, "snntorch_lif": 0.001})
+    lif_line, lif_ring, aia_line, aia_ring = _lines(
+        drawing.tuned(tuned, drawing.colours(ONE.neurons))
+    )
+    assert lif_line == [(0.001, 90.5), (0.005, 50), (0.01, 50), (0.1, 50)]
+    assert aia_line == [(0.001, 50), (0.005, 50), (0.01, 90.5), (0.1, 50)]
+    assert (lif_ring, aia_ring) == ([(0.001, 90.5)], [(0.01, 90.5)])
+
+
 def test_a_far_quartile_does_not_flatten_the_bars() -> None:
     def timing(neuron: str, q3: float) -> Timing:
-        return Timing("cpu", "neuron_forward", neuron, "made", "[]", 2.0, 1.9, q3, 0.5, 7)
+        return Timing("cpu", "neuron_forward", neuron, "made", "[]", 2.0, 1.9, q3, 0.5, 7, None)
 
     timings = [timing("snntorch_lif", 2.1), timing("aia", 200.0)]
     figure = drawing.throughput(timings, ONE.neurons, drawing.colours(ONE.neurons))

@@ -33,8 +33,11 @@ def test_a_comment_does_not_change_a_files_digest_and_code_does(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("change", [{"epochs": 9}, {"rule": "asf"}, {"hidden": 32}])
-def test_every_setting_but_the_learning_rate_is_in_the_protocols_hash(change: dict[str, object]) -> None:
-    assert protocol_hash(Training(**change)) != protocol_hash(Training())  # type: ignore[arg-type]
+def test_every_setting_but_the_learning_rate_is_in_the_protocols_hash(
+    change: dict[str, object],
+) -> None:
+    changed = Training(**change)  # type: ignore[arg-type]
+    assert protocol_hash(changed) != protocol_hash(Training())
     assert protocol_hash(Training(learning_rate=0.1)) == protocol_hash(Training())
 
 

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import sys
 import time
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
-from benchmarks import claims
+from benchmarks.claims import read_claims, verdicts
 from benchmarks.errors import InputError
 from benchmarks.figures import write_figures
 from benchmarks.profile import Profile
 from benchmarks.report import write_report
 from benchmarks.selection import Selection, load
+from benchmarks.tables import write_tables
+from benchmarks.tuning import Tuned, at_rate, tuned_cells
 from tests.benchmarks.made_records import (
     SETTINGS,
     failed,
@@ -23,6 +27,7 @@ from tests.benchmarks.made_records import (
     write,
     write_profile,
 )
+from tests.benchmarks.test_tables import grid_params, write_grid
 
 NEURONS = ("snntorch_lif", "aia", "gain_frozen")
 CHOSEN = Selection(("dvs_digits",), NEURONS, (0, 1, 2))
@@ -37,18 +42,13 @@ def _write_three(runs: Path, aia: float, frozen: float, spikes: float = 900.0) -
         write(runs, made(neuron="gain_frozen", seed=seed, test=base + frozen - jitter))
 
 
-def _page(profile: Profile, chosen: Selection) -> str:
-    return write_report(profile, chosen, SETTINGS).read_text(encoding="utf-8")
+def _page(profile: Profile, chosen: Selection, tuned: Tuned | None = None) -> str:
+    return write_report(profile, chosen, SETTINGS, tuned).read_text(encoding="utf-8")
 
 
 def _words(page: str) -> str:
-    body = re.sub(r"<style>.*?</style>", "", page, flags=re.S)
+    body = re.sub(r"<(style|script)>.*?</\1>", "", page, flags=re.S)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
-
-
-def _claim(cells_of: Path, text: str, chosen: Selection = CHOSEN) -> claims.Claim:
-    found = claims.claims(load(cells_of, chosen))
-    return next(claim for claim in found if claim.claim.startswith(text))
 
 
 def test_a_lead_over_lif_alone_is_not_credited_to_association(tmp_path: Path) -> None:
@@ -59,84 +59,32 @@ def test_a_lead_over_lif_alone_is_not_credited_to_association(tmp_path: Path) ->
     assert "cannot be credited to learning the association" in words
 
 
-def test_a_lead_over_lif_and_controls_is_said_to_be_one(tmp_path: Path) -> None:
-    _write_three(tmp_path, aia=0.05, frozen=0.01)
-    compared = claims.comparisons(load(tmp_path, CHOSEN))
-    assert [c.says for c in compared] == ["ahead", "ahead"]
-    assert "one over every control too" in claims.reading("dvs_digits", compared)
-
-
 def test_falling_behind_is_printed_as_plainly(tmp_path: Path) -> None:
     profile = Profile(tmp_path)
     _write_three(profile.runs, aia=-0.05, frozen=0.0)
     page = _page(profile, CHOSEN)
     assert "Against the LIF and PLIF baselines, 1 comparison: behind in 1." in _words(page)
     assert '<td class="behind">behind</td>' in page
-    assert _claim(profile.runs, "Better accuracy").status == "does not hold here"
 
 
-def test_claims_in_kind_follow_the_records(tmp_path: Path) -> None:
-    _write_three(tmp_path, aia=0.05, frozen=0.05, spikes=900)
-    assert _claim(tmp_path, "Better accuracy").status == "holds here"
-    assert _claim(tmp_path, "Fewer spikes").status == "holds here"
-    assert _claim(tmp_path, "No parameter more").status == "holds here"
-    _write_three(tmp_path, aia=0.0, frozen=0.05, spikes=1100)
-    fewer = _claim(tmp_path, "Fewer spikes")
-    assert fewer.status == "does not hold here"
-    assert "more in 1" in fewer.evidence
-
-
-def test_intervals_on_both_sides_of_none_leave_a_claim_undecided(tmp_path: Path) -> None:
-    for seed, lead in enumerate((-0.05, 0.0, 0.06)):
-        write(tmp_path, made(neuron="snntorch_lif", seed=seed, test=0.80))
-        write(tmp_path, made(neuron="aia", seed=seed, test=0.80 + lead))
-    assert _claim(tmp_path, "Better accuracy").status == "undecided here"
-
-
-def test_a_fold_that_changes_predictions_breaks_its_claim(tmp_path: Path) -> None:
-    _write_three(tmp_path, aia=0.05, frozen=0.05)
-    record = made(neuron="aia", seed=1)
-    assert record.result is not None
-    assert record.result.fold is not None
-    fold = record.result.fold.model_copy(update={"predictions_differ": 2})
-    result = record.result.model_copy(update={"fold": fold})
-    write(tmp_path, record.model_copy(update={"result": result}))
-    claim = _claim(tmp_path, "No parameter more")
-    assert claim.status == "does not hold here"
-    assert "2 predictions" in claim.evidence
-
-
-def test_the_papers_accuracies_are_not_tested_without_its_data(tmp_path: Path) -> None:
-    profile = Profile(tmp_path)
-    _write_three(profile.runs, aia=0.05, frozen=0.05)
-    words = _words(_page(profile, CHOSEN))
-    assert "DVS-CIFAR10: 83.9 % test accuracy not tested here" in words
-    assert "N-CARS: 95.64 % test accuracy not tested here" in words
-
-
-def test_on_the_papers_data_its_accuracy_is_held_against_the_interval(tmp_path: Path) -> None:
-    chosen = Selection(("dvs_cifar10",), ("snntorch_lif", "aia"), (0, 1, 2))
-    for seed in chosen.seeds:
-        write(tmp_path, made("dvs_cifar10", "aia", seed, test=0.70 + 0.001 * seed))
-    assert _claim(tmp_path, "DVS-CIFAR10", chosen).status == "does not hold here"
-    for seed in chosen.seeds:
-        write(tmp_path, made("dvs_cifar10", "aia", seed, test=0.83 + 0.01 * seed))
-    assert _claim(tmp_path, "DVS-CIFAR10", chosen).status == "holds here"
-
-
-def test_one_seed_gives_no_verdict(tmp_path: Path) -> None:
+def test_one_seed_gives_no_interval(tmp_path: Path) -> None:
     profile = Profile(tmp_path)
     _write_three(profile.runs, aia=0.05, frozen=0.05)
     one = Selection(CHOSEN.datasets, CHOSEN.neurons, (0,))
-    words = _words(_page(profile, one))
-    assert "no interval in 1" in words
-    assert _claim(profile.runs, "Better accuracy", one).status == "no evidence here"
+    assert "no interval in 1" in _words(_page(profile, one))
 
 
 def test_the_bound_that_three_seeds_set_is_said(tmp_path: Path) -> None:
     profile = Profile(tmp_path)
     _write_three(profile.runs, aia=0.05, frozen=0.05)
     assert "cannot go below p = 0.25" in _words(_page(profile, CHOSEN))
+
+
+def test_differences_of_exactly_zero_can_be_drawn(tmp_path: Path) -> None:
+    profile = Profile(tmp_path)
+    chosen = Selection(("dvs_digits",), ("snntorch_lif", "aia"), (0, 1, 2))
+    write(profile.runs, *(made(neuron=n, seed=s) for n in chosen.neurons for s in chosen.seeds))
+    assert "0.0 ± 0.0 [0.0, 0.0] (3)" in _words(_page(profile, chosen))
 
 
 def test_failed_and_missing_cells_are_said_at_the_top(tmp_path: Path) -> None:
@@ -166,7 +114,7 @@ def test_without_the_neuron_under_test_there_is_nothing_to_compare(tmp_path: Pat
 def test_records_of_other_settings_are_pointed_out(tmp_path: Path) -> None:
     profile = Profile(tmp_path)
     _write_three(profile.runs, aia=0.05, frozen=0.05)
-    path = write_report(profile, CHOSEN, SETTINGS | {"epochs": 99})
+    path = write_report(profile, CHOSEN, SETTINGS | {"epochs": 99}, None)
     assert "epochs = 4 (now 99)" in _words(path.read_text())
 
 
@@ -177,27 +125,33 @@ def test_what_a_record_says_cannot_become_markup(tmp_path: Path) -> None:
     assert record.failure is not None
     nasty = record.failure.model_copy(update={"reason": "<script>alert(1)</script>"})
     write(profile.runs, record.model_copy(update={"failure": nasty}))
-    assert "<script" not in _page(profile, CHOSEN)
+    page = _page(profile, CHOSEN)
+    assert "&lt;script&gt;alert(1)" in page
+    assert page.count("<script") == 1  # the page's own
 
 
 def test_a_broken_manifest_is_named(tmp_path: Path) -> None:
     profile = write_profile(tmp_path, CHOSEN)
     (profile.data / "dvs_digits.json").write_text("{")
     with pytest.raises(InputError, match=r"dvs_digits\.json: not JSON"):
-        write_report(profile, CHOSEN, SETTINGS)
+        write_report(profile, CHOSEN, SETTINGS, None)
 
 
-class _Links(HTMLParser):
-    """Everything a browser would fetch, ids, and the stack of open tags."""
+class _Page(HTMLParser):
+    """Everything a browser would fetch, links, ids, rows by table, and the stack of open tags."""
 
     VOID = ("meta", "img", "br", "link")
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.fetched: list[str] = []
         self.anchors: list[str] = []
+        self.files: list[str] = []
         self.ids: list[str] = []
+        self.rows: dict[str, list[dict[str, str]]] = {}
         self.open: list[str] = []
+        self._table = ""
+        self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = {key: value or "" for key, value in attrs}
@@ -205,28 +159,129 @@ class _Links(HTMLParser):
             self.fetched += [named[key] for key in ("src", "href") if key in named]
         elif named["href"].startswith("#"):
             self.anchors.append(named["href"][1:])
+        elif not named["href"].startswith("https:"):
+            self.files.append(named["href"])
         if "id" in named:
             self.ids.append(named["id"])
+        if tag == "table":
+            self._table = named.get("id", "")
+        if tag == "tr":
+            self.rows.setdefault(self._table, []).append(named)
         if tag not in self.VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
+    def shows(self, anchor: str) -> bool:
+        """Whether the address leads somewhere: to an id, or to rows of a table that it names."""
+        place, _, query = anchor.partition("?")
+        wanted = {key: found[0].split(",") for key, found in parse_qs(query).items()}
+        rows = self.rows.get(f"table-{place}", [])
+        return place in self.ids and all(
+            any(row.get("data-dataset") == d and row.get("data-neuron") == n for row in rows)
+            for d in wanted.get("dataset", [])
+            for n in wanted.get("neuron", [])
+        )
+
+
+def _tuned_page(folder: Path) -> tuple[Profile, _Page]:
+    profile = write_profile(folder, CHOSEN)
+    tuned = write_grid(profile, CHOSEN, {"aia": 0.01})
+    write_tables(profile, CHOSEN, tuned)
+    write_figures(profile, CHOSEN, tuned)
+    return profile, _Page(_page(profile, CHOSEN, tuned))
+
 
 def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
+    profile, page = _tuned_page(tmp_path)
+    assert page.open == []
+    assert len(page.fetched) == 7  # five figures of the data set, one of the rates, one device
+    assert all(link.startswith("data:image/png;base64,") for link in page.fetched)
+    text = profile.page.read_text()
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "default-src 'none'" in text  # a browser would refuse what slipped in
+
+
+def test_every_link_leads_somewhere(tmp_path: Path) -> None:
+    profile, page = _tuned_page(tmp_path)
+    assert len(page.ids) == len(set(page.ids))
+    assert [anchor for anchor in page.anchors if not page.shows(anchor)] == []
+    folder = profile.page.parent
+    assert [file for file in page.files if not (folder / file).exists()] == []
+
+
+def test_every_row_of_numbers_leads_to_its_cells_and_every_cell_to_its_record(
+    tmp_path: Path,
+) -> None:
+    profile, page = _tuned_page(tmp_path)
+    for name in ("accuracy", "difference", "spikes", "specificity", "association", "parameters"):
+        for row in page.rows[f"table-{name}"][1:]:
+            assert (
+                f"cells?dataset={row['data-dataset']}&neuron={row['data-neuron']}" in page.anchors
+            )
+    for row in page.rows["table-tuned"][1:]:
+        group = f"dataset={row['data-dataset']}&neuron={row['data-neuron']}"
+        assert f"tuned_cells?{group}" in page.anchors
+    folder = profile.page.parent
+    linked = {(folder / f).resolve() for f in page.files if "/runs/" in f}
+    tuned = at_rate(profile, 0.01).runs / "dvs_digits" / "aia"
+    records = {*profile.runs.glob("*/*/*.json"), *tuned.glob("*.json")}
+    assert linked == {path.resolve() for path in records}
+    assert len(page.rows["table-cells"]) == 1 + len(CHOSEN.neurons) * len(CHOSEN.seeds)
+    assert "cells-dvs_digits-aia-2" in page.ids
+
+
+def test_every_claim_stands_there_with_both_verdicts_and_its_evidence(tmp_path: Path) -> None:
+    profile = Profile(tmp_path)
+    tuned = write_grid(profile, CHOSEN, {"aia": 0.01})
+    specs = read_claims()
+    shared = verdicts(specs, load(profile.runs, CHOSEN))
+    own = verdicts(specs, tuned.cells)
+    assert [v.status for v in shared] != [v.status for v in own]
+    text = _page(profile, CHOSEN, tuned)
+    for at_shared, at_own in zip(shared, own, strict=True):
+        row = text.partition(f'<tr id="claim-{at_shared.id}">')[2].partition("</tr>")[0]
+        words = html.unescape(_words(row))
+        assert at_shared.claim in words
+        statuses = re.findall(r'class="status [a-z]*">([^<]+)<', row)
+        assert statuses == [at_shared.status, at_own.status]
+        for verdict in (at_shared, at_own):
+            assert verdict.says in words
+            assert all(line.says in words for line in verdict.evidence)
+        if at_shared.command:
+            assert at_shared.command in words
+    assert "cells?dataset=dvs_digits&amp;neuron=aia,snntorch_lif" in text
+
+
+def test_an_untuned_profile_has_one_verdict_a_claim_and_no_tuned_table(tmp_path: Path) -> None:
     profile = write_profile(tmp_path, CHOSEN)
-    write_figures(profile.runs, profile.data, profile.throughput, CHOSEN, profile.figures)
+    page = _Page(_page(profile, CHOSEN))
+    assert "table-tuned" not in page.rows
+    assert "own best rate" not in _words(profile.page.read_text())
+
+
+def test_a_neuron_that_was_not_tuned_is_named(tmp_path: Path) -> None:
+    profile = Profile(tmp_path)
+    write_grid(profile, CHOSEN, {})
+    (at_rate(profile, 0.1).runs / "dvs_digits/gain_frozen/0.json").unlink()
+    tuned = tuned_cells(profile, grid_params(CHOSEN, (0.001, 0.01, 0.1)))
+    words = _words(_page(profile, CHOSEN, tuned))
+    assert "Without a cell at every rate of the grid, and so not here: gain_frozen." in words
+
+
+def test_what_compare_wrote_is_part_of_the_page(tmp_path: Path) -> None:
+    profile = write_profile(tmp_path, CHOSEN)
+    assert "Neurons compared" not in _page(profile, CHOSEN)
+    for name in ("mine", "hers"):
+        path = profile.compared / name / "section.html"
+        path.parent.mkdir(parents=True)
+        path.write_text(f'<section id="compared-{name}"><p>{name} &amp; co</p></section>')
     page = _page(profile, CHOSEN)
-    links = _Links()
-    links.feed(page)
-    assert links.open == []
-    assert len(links.fetched) == 6  # five figures of the data set, one of the device
-    assert all(link.startswith("data:image/png;base64,") for link in links.fetched)
-    assert "url(" not in page
-    assert "@import" not in page
-    assert set(links.anchors) <= set(links.ids)
-    assert len(links.ids) == len(set(links.ids))
+    assert "Neurons compared with the recorded ones" in page
+    assert page.index('id="compared-hers"') < page.index('id="compared-mine"')
+    assert "<p>mine &amp; co</p>" in page
 
 
 def test_the_same_records_give_the_same_page(tmp_path: Path) -> None:
@@ -244,12 +299,23 @@ def test_figures_and_page_take_seconds_and_no_torch(tmp_path: Path) -> None:
         "from benchmarks.report import write_report\n"
         "from tests.benchmarks.made_records import SETTINGS, selection\n"
         f"profile = Profile(Path({str(tmp_path)!r}))\n"
-        "write_figures(profile.runs, profile.data, profile.throughput, selection(),"
-        " profile.figures)\n"
-        "write_report(profile, selection(), SETTINGS)\n"
+        "write_figures(profile, selection(), None)\n"
+        "write_report(profile, selection(), SETTINGS, None)\n"
         "sys.exit('torch' in sys.modules)"
     )
     start = time.monotonic()
     subprocess.run([sys.executable, "-c", script], check=True)
     assert time.monotonic() - start < 10  # 3 to 4 alone; other tests may share the machine
     assert (tmp_path / "reports" / "index.html").exists()
+
+
+def test_the_page_of_a_zoo_is_small_and_quick(tmp_path: Path) -> None:
+    names = (*NEURONS, "snntorch_lif_defaults", "relu", *(f"neuron_{k}" for k in range(12)))
+    chosen = Selection(("dvs_digits", "dvs_vehicles", "dvs_motion"), names, tuple(range(10)))
+    profile = write_profile(tmp_path, chosen)
+    write_figures(profile, chosen, None)
+    start = time.monotonic()
+    write_tables(profile, chosen, None)
+    page = write_report(profile, chosen, SETTINGS, None)
+    assert time.monotonic() - start < 5  # 1 alone
+    assert page.stat().st_size < 6e6

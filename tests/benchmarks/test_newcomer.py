@@ -1,0 +1,190 @@
+"""`compare` from the command line: a file of one's own, an import path, an alias; interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.benchmarks.small import LIF, ROOT
+
+LEAKY = {"class": "snntorch:Leaky", "match": True}
+# what a newcomer writes, knowing PyTorch and the contract
+MINE = '''\
+import torch
+
+
+class Mine(torch.nn.Module):
+    """A fifth of the units never fires."""
+
+    def __init__(self, channels, decay=0.5, dead=5):
+        super().__init__()
+        self.decay, self.alive = decay, (torch.arange(channels) % dead > 0).float()
+
+    def forward(self, drive):
+        alive = self.alive.view(-1, *[1] * (drive.dim() - 3))
+        v, spikes = torch.zeros_like(drive[0]), []
+        for current in drive:
+            v = self.decay * v + current
+            soft = torch.sigmoid(4 * (v - 1))
+            s = ((v >= 1).float() - soft).detach() + soft
+            v = v * (1 - s.detach())
+            spikes.append(s.detach() * alive + (soft - soft.detach()) * alive)
+        return torch.stack(spikes)
+'''
+
+
+class Folder:
+    """A working directory with a small recorded profile and nothing of the repository in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        written = {
+            "datasets": ["dvs_digits"],
+            "seeds": [0, 1],
+            "neuron": {"lif": LIF, "leaky": LEAKY},
+            "training": {"epochs": 2, "channels": [4, 8], "hidden": 16, "batch": 128},
+        }
+        (path / "params.yaml").write_text(yaml.safe_dump(written))
+        (path / "mine.py").write_text(MINE)
+        (ROOT / ".cache" / "events").mkdir(parents=True, exist_ok=True)
+        (path / ".cache").symlink_to(ROOT / ".cache")
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "benchmarks", *words],
+            cwd=self.path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*words)
+        out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    made = Folder(tmp_path_factory.mktemp("newcomer"))
+    for neuron in ("lif", "leaky"):
+        done = made.run("cells", "dvs_digits", neuron)
+        assert done.returncode == 0, done.stderr
+    done = made.run("record")
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+def test_a_neuron_in_a_file_is_trained_alone_and_compared(folder: Folder) -> None:
+    recorded = {p: p.read_bytes() for p in folder.path.glob("recorded/**/*.json")}
+    done = folder.run("compare", "mine.py:Mine", "--args", "dead=2")
+    assert done.returncode == 0, done.stderr
+    made = folder.path / "results" / "compared" / "Mine"
+    found = json.loads((made / "comparison.json").read_text())
+    assert found["neuron_args"] == {"dead": 2}
+    accuracies = [c for c in found["compared"] if c["metric"] == "accuracy"]
+    assert {(c["dataset"], c["baseline"]) for c in accuracies} == {
+        ("dvs_digits", "lif"),
+        ("dvs_digits", "leaky"),
+    }
+    assert all(c["seeds"] == [0, 1] for c in accuracies)
+    assert {c["what"] for c in found["costs"]} == {
+        "training_step",
+        "neuron_forward_backward",
+        "kept_bytes",
+    }
+    for name in ("comparison.csv", "comparison.md", "section.html", "figure.png"):
+        assert (made / name).stat().st_size > 0
+    for words in found["words"]:
+        assert words.split()[0] in done.stdout
+    assert {p: p.read_bytes() for p in folder.path.glob("recorded/**/*.json")} == recorded
+
+
+def test_lif_under_another_name_is_not_distinguishable(folder: Folder) -> None:
+    done = folder.run("compare", "aia.neuron:LIF", "--against", "lif")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(
+        (folder.path / "results" / "compared" / "LIF" / "comparison.json").read_text()
+    )
+    for compared in found["compared"]:
+        assert compared["verdict"] == "not distinguishable"
+        assert compared["p"] == 1
+        assert compared["new"] == compared["recorded"]
+
+
+def test_an_interrupted_comparison_goes_on_where_it_was(folder: Folder) -> None:
+    words = ("compare", "mine.py:Mine", "--args", "dead=3", "--against", "lif", "--jobs", "1")
+    other = folder.path / "results" / "compared" / "Mine"
+    before = {p: p.stat().st_mtime_ns for p in other.glob("results/runs/*/*/*.json")}
+    process = folder.start(*words)
+    deadline = time.monotonic() + 120
+    while True:  # until the first of the two cells is written
+        times = {p: p.stat().st_mtime_ns for p in other.glob("results/runs/*/*/*.json")}
+        changed = [p for p, t in times.items() if before.get(p) != t]
+        if changed:
+            break
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    kept = {p: p.stat().st_mtime_ns for p in changed}
+    done = folder.run(*words)
+    assert done.returncode == 0, done.stderr
+    assert {p: p.stat().st_mtime_ns for p in changed} == kept
+    assert json.loads((other / "comparison.json").read_text())["neuron_args"] == {"dead": 3}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("mine.py:Mime",), "Mime.*Mine"),
+        (("other.py:Mine",), "other.py.*no such file"),
+        (("leeky",), "leeky.*leaky"),
+        (("mine.py:Mine", "--against", "lif,leeky"), "leeky.*leaky"),
+        (("mine.py:Mine", "--args", "dead"), "key=value"),
+        (("mine.py:Mine", "--args", "alive=2"), "refuses its arguments.*alive"),
+        (("mine.py:Mine", "--profile", "zoo"), "zoo.*quick"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    folder: Folder, words: tuple[str, ...], says: str
+) -> None:
+    done = folder.run("compare", *words)
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert re.search(says, line), line
+
+
+def test_an_edited_record_is_refused_by_name(folder: Folder) -> None:
+    path = folder.path / "recorded/quick/results/runs/dvs_digits/lif/1.json"
+    text = path.read_text()
+    path.write_text(text.replace('"best_epoch": ', '"best_epoch":  '))
+    done = folder.run("compare", "mine.py:Mine")
+    path.write_text(text)
+    assert done.returncode == 2
+    assert "lif/1.json: not what was recorded" in done.stderr
+
+
+def test_another_protocol_is_refused_before_anything_trains(folder: Folder) -> None:
+    index = folder.path / "recorded" / "quick" / "index.json"
+    text = index.read_text()
+    found = json.loads(text)
+    index.write_text(text.replace(found["protocol"], "0" * 16))
+    done = folder.run("compare", "mine.py:Mine", "--args", "dead=7")
+    index.write_text(text)
+    assert done.returncode == 2
+    assert "protocol 0000000000000000" in done.stderr
+    assert found["protocol"] in done.stderr
