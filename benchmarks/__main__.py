@@ -249,8 +249,10 @@ def compare(
     jobs: Annotated[int, typer.Option(help="cells at a time; 0 is one a core", min=0)] = 0,
 ) -> None:
     """Train one new neuron as the recorded ones were, and say how it compares with them."""
-    from benchmarks import compare as comparison
     from benchmarks import newcomer
+    from benchmarks.compare import compare as compared
+    from benchmarks.compare_files import terminal_table, write_comparison
+    from benchmarks.compare_words import in_words
     from benchmarks.recorded import open_recorded
     from benchmarks.throughput import measure_throughput
     from benchmarks.timings import read_timings
@@ -272,12 +274,10 @@ def compare(
     say(f"timing {len(timed)} neurons side by side")
     throughput = new.profile.throughput
     measure_throughput(new.params.model_copy(update={"neuron": timed}), throughput, quick=True)
-    made = comparison.compare(
-        newcomer.records(new), recorded.cells, others, read_timings(throughput)
-    )
-    comparison.write_comparison(made, new.profile.folder)
-    console.print(comparison.terminal_table(made))
-    for words in made.words:
+    made = compared(newcomer.records(new), recorded.cells, others, read_timings(throughput))
+    write_comparison(made, new.profile.folder)
+    console.print(terminal_table(made))
+    for words in in_words(made):
         say(words)
     say(f"wrote {new.profile.folder}; `python -m benchmarks report` adds it to the page")
 

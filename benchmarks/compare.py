@@ -1,0 +1,423 @@
+"""A new neuron against recorded ones: records and timings in; numbers out.
+
+What is compared seed by seed: test accuracy (difference), spikes a sample and SynOps, which are
+effective ACs and MACs together (ratios; tests are of their logarithms). Every comparison of one
+metric in a report belongs to one family, over which p is corrected by Holm; a verdict asks for a
+corrected p below 0.05. The 95 % intervals are those of single comparisons, not corrected.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from benchmarks.errors import InputError, unknown
+from benchmarks.records import Record, Result
+from benchmarks.rows import GRADED, synops, why_no_pair
+from benchmarks.selection import Cells, Pair, Selection
+from benchmarks.statistics import (
+    LEVEL,
+    Aggregate,
+    Estimate,
+    Method,
+    PairedTest,
+    effect_size,
+    estimate,
+    holm,
+    iqm_difference,
+    paired_test,
+    probability_of_improvement,
+    seeds_needed,
+    stratified_bootstrap,
+)
+from benchmarks.timings import Timing
+
+Metric = Literal["accuracy", "spikes", "synops"]
+Verdict = Literal["better", "worse", "fewer", "more", "not distinguishable", "not tested"]
+Side = Literal["ahead", "behind", "even"]
+# verdicts that a test decided, and how they are coloured
+SIDES: dict[str, Side] = {"better": "ahead", "worse": "behind", "fewer": "ahead", "more": "behind"}
+
+
+@dataclass(frozen=True)
+class _Measure:
+    of: Callable[[Result], float]
+    above: Verdict  # what the new neuron is where its value is the greater
+    below: Verdict
+    is_ratio: bool  # compared as new / baseline, tested as the logarithm of that
+
+
+MEASURES: dict[Metric, _Measure] = {
+    "accuracy": _Measure(lambda result: result.accuracy.test, "better", "worse", False),
+    "spikes": _Measure(lambda result: result.spikes.per_sample, "more", "fewer", True),
+    "synops": _Measure(synops, "more", "fewer", True),
+}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One metric of the new neuron and of a baseline on one data set, paired by seed."""
+
+    metric: Metric
+    dataset: str
+    baseline: str
+    seeds: tuple[int, ...]
+    new: tuple[float, ...]  # one value a seed; accuracies are fractions
+    recorded: tuple[float, ...]
+    found: Estimate  # new - baseline of accuracy, new / baseline of spikes and SynOps
+    p: float
+    p_holm: float  # corrected over all comparisons of the metric
+    method: Method
+    least_exact_p: float  # that a sign-flip test of as many seeds can reach
+    effect: float  # mean over standard deviation of the differences, of ratios in logarithms
+    verdict: Verdict
+    seeds_needed: int | None  # in all, where the verdict is open; None: cannot be said
+    absent: str  # why nothing was compared; empty where something was
+
+
+@dataclass(frozen=True)
+class Overall:
+    """Test accuracy against one baseline over all data sets."""
+
+    baseline: str
+    datasets: tuple[str, ...]  # those with pairs
+    pairs: int
+    improvement: Aggregate  # probability that a run of the new neuron beats one of the baseline
+    difference: Aggregate  # interquartile mean of the paired differences
+    p: float  # that the pairs of all data sets together are equal
+    p_holm: float  # corrected over the baselines
+    method: Method
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Time or memory of the new neuron and of a baseline, measured in one run on one device."""
+
+    device: str
+    baseline: str
+    what: str  # a key of COSTS
+    new: float
+    recorded: float
+    times: float  # time or bytes, new over baseline
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a pair of records was trained with (hashes of their records)."""
+
+    dataset: str
+    seed: int
+    baseline: str
+    protocol: str
+    data: str
+    weights: str
+    order: str
+    neuron: str
+    baseline_neuron: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a comparison found."""
+
+    neuron: str
+    neuron_class: str
+    neuron_args: dict[str, Any]
+    baselines: tuple[str, ...]
+    datasets: tuple[str, ...]
+    compared: tuple[Compared, ...]
+    overall: tuple[Overall, ...]
+    costs: tuple[Cost, ...]
+    failed: tuple[str, ...]  # cells without a result, and why
+    not_run: tuple[str, ...]  # cells without a record
+    pairs: tuple[Provenance, ...]
+
+    def of(self, metric: Metric, baseline: str | None = None) -> list[Compared]:
+        """The comparisons of a metric, of one baseline if one is named."""
+        return [c for c in self.compared if c.metric == metric and baseline in (None, c.baseline)]
+
+    def tested(self, metric: Metric) -> int:
+        """How many comparisons the correction is over."""
+        return sum(c.verdict != "not tested" for c in self.of(metric))
+
+
+def compare(
+    new: list[Record], baselines: Cells, against: tuple[str, ...], speeds: list[Timing]
+) -> Report:
+    """Compare the records of a new neuron with those of the baselines named in ``against``.
+
+    Raises InputError if there is nothing to compare, if the new records are not of one neuron at
+    the recorded learning rate, or if two records of a pair were not trained alike.
+    """
+    against = tuple(dict.fromkeys(against))
+    cells = _together(new, baselines, against)
+    neuron = new[0].neuron
+    return Report(
+        neuron=neuron,
+        neuron_class=new[0].neuron_class,
+        neuron_args=new[0].neuron_args,
+        baselines=against,
+        datasets=cells.selection.datasets,
+        compared=tuple(c for metric in MEASURES for c in _family(metric, cells)),
+        overall=tuple(_overall(cells)),
+        costs=tuple(_costs(neuron, against, speeds)),
+        failed=tuple(_failed(cells)),
+        not_run=tuple(_not_run(cells)),
+        pairs=tuple(_provenance(cells)),
+    )
+
+
+# ---- what is paired ----
+
+
+def _together(new: list[Record], baselines: Cells, against: tuple[str, ...]) -> Cells:
+    """The new records and those of the chosen baselines, the new neuron first."""
+    names = {record.neuron for record in new}
+    if len(names) != 1:
+        raise InputError(f"a comparison needs records of one new neuron, not of {len(names)}")
+    neuron = names.pop()
+    if not against:
+        raise InputError(f"{neuron}: no recorded neuron to compare with; name one")
+    for name in against:
+        if name not in baselines.selection.neurons:
+            raise unknown("recorded neuron", name, baselines.selection.neurons)
+    if neuron in against:
+        raise InputError(f"{neuron} is compared with a record of the same name; rename one")
+    records = {k: r for k, r in baselines.records.items() if k[1] in against}
+    _refuse_other_rate(new, list(records.values()))
+    records |= {(r.dataset, r.neuron, r.seed): r for r in new}
+    recorded = baselines.selection
+    seeds = tuple(sorted({*recorded.seeds, *(r.seed for r in new)}))
+    chosen = Selection(recorded.datasets, (neuron, *against), seeds)
+    return Cells(baselines.runs, chosen, records)
+
+
+def _refuse_other_rate(new: list[Record], recorded: list[Record]) -> None:
+    """The hashes of a record leave its learning rate out."""
+    rates = {r.settings.get("learning_rate"): r for r in recorded}
+    for record in new:
+        rate = record.settings.get("learning_rate")
+        for other, baseline in rates.items():
+            if rate != other:
+                raise InputError(
+                    f"{record.neuron} was trained at learning rate {rate}, {baseline.neuron} at "
+                    f"{other}; train {record.neuron} again at the recorded rate"
+                )
+
+
+def _pairs(cells: Cells, dataset: str, baseline: str) -> list[Pair]:
+    neuron = cells.selection.neurons[0]
+    try:
+        return cells.pairs(dataset, neuron, baseline)
+    except InputError as error:
+        raise InputError(
+            f"{error}; if {neuron} is the stale one, delete its record and compare again"
+        ) from error
+
+
+def _failed(cells: Cells) -> Iterable[str]:
+    for record in cells.records.values():
+        if record.failure is not None and record.dataset in cells.selection.datasets:
+            yield (
+                f"{record.neuron} on {record.dataset}, seed {record.seed} "
+                f"(epoch {record.failure.epoch + 1}: {record.failure.reason})"
+            )
+
+
+def _not_run(cells: Cells) -> Iterable[str]:
+    for dataset, neuron in cells.selection.groups:
+        seeds = cells.missing(dataset, neuron)
+        if seeds:
+            noun = "seed" if len(seeds) == 1 else "seeds"
+            yield f"{neuron} on {dataset}, {noun} {', '.join(map(str, seeds))}"
+
+
+def _provenance(cells: Cells) -> Iterable[Provenance]:
+    neuron, *against = cells.selection.neurons
+    for baseline in against:
+        for dataset in cells.selection.datasets:
+            for pair in _pairs(cells, dataset, baseline):
+                new = cells.records[dataset, neuron, pair.seed].hashes
+                yield Provenance(
+                    dataset=dataset,
+                    seed=pair.seed,
+                    baseline=baseline,
+                    protocol=new.protocol,
+                    data=new.data,
+                    weights=new.weights,
+                    order=new.order,
+                    neuron=new.neuron,
+                    baseline_neuron=cells.records[dataset, baseline, pair.seed].hashes.neuron,
+                )
+
+
+# ---- what is tested ----
+
+
+@dataclass(frozen=True)
+class _Matched:
+    """The values of one comparison before it is tested."""
+
+    dataset: str
+    baseline: str
+    pairs: list[Pair]
+    differences: list[float]  # of logarithms for a ratio
+    grain: float  # smallest difference that can be seen
+    absent: str
+
+
+def _family(metric: Metric, cells: Cells) -> list[Compared]:
+    """All comparisons of a metric, corrected for one another."""
+    measure = MEASURES[metric]
+    matched = [
+        _match(measure, cells, dataset, baseline)
+        for baseline in cells.selection.neurons[1:]
+        for dataset in cells.selection.datasets
+    ]
+    level = _level_of([m.differences for m in matched])
+    tests = [paired_test(m.differences, level, m.grain) for m in matched]
+    corrected = holm([test.p for test in tests])
+    return [
+        _compared(metric, m, test, p_holm, level)
+        for m, test, p_holm in zip(matched, tests, corrected, strict=True)
+    ]
+
+
+def _compared(
+    metric: Metric, m: _Matched, test: PairedTest, p_holm: float, level: float
+) -> Compared:
+    measure = MEASURES[metric]
+    found = estimate(m.differences, least_sd=m.grain)
+    verdict = _verdict(measure, found, p_holm)
+    needed = None
+    if verdict == "not distinguishable":
+        needed = seeds_needed(m.differences, level, least_sd=m.grain)
+    return Compared(
+        metric=metric,
+        dataset=m.dataset,
+        baseline=m.baseline,
+        seeds=tuple(pair.seed for pair in m.pairs),
+        new=tuple(measure.of(pair.left) for pair in m.pairs),
+        recorded=tuple(measure.of(pair.right) for pair in m.pairs),
+        found=_exponential(found) if measure.is_ratio else found,
+        p=test.p,
+        p_holm=p_holm,
+        method=test.method,
+        least_exact_p=test.least_exact_p,
+        effect=effect_size(m.differences, m.grain),
+        verdict=verdict,
+        seeds_needed=None if needed is None else max(needed, found.n + 1),
+        absent=m.absent,
+    )
+
+
+def _match(measure: _Measure, cells: Cells, dataset: str, baseline: str) -> _Matched:
+    neuron = cells.selection.neurons[0]
+    pairs = _pairs(cells, dataset, baseline)
+    if not pairs:
+        reason = why_no_pair(cells, dataset, neuron, baseline)
+        return _Matched(dataset, baseline, [], [], 0.0, reason)
+    values = [(measure.of(pair.left), measure.of(pair.right)) for pair in pairs]
+    samples = min(sum(map(sum, pair.right.confusion)) for pair in pairs)  # of the test split
+    if not measure.is_ratio:
+        differences = [new - old for new, old in values]
+        return _Matched(dataset, baseline, pairs, differences, 1 / samples, "")
+    reason = _no_ratio(neuron, [pair.left for pair in pairs], measure)
+    reason = reason or _no_ratio(baseline, [pair.right for pair in pairs], measure)
+    if reason:
+        return _Matched(dataset, baseline, pairs, [], 0.0, reason)
+    logarithms = [math.log(new / old) for new, old in values]
+    grain = 1 / (samples * min(map(min, values)))  # one spike or operation in the whole split
+    return _Matched(dataset, baseline, pairs, logarithms, grain, "")
+
+
+def _no_ratio(neuron: str, results: list[Result], measure: _Measure) -> str:
+    """Why there is no ratio of a neuron's counts; empty if there is."""
+    if not all(result.spiking for result in results):
+        return f"{neuron}: {GRADED}"
+    return "" if all(measure.of(result) > 0 for result in results) else f"{neuron}: a silent seed"
+
+
+def _verdict(measure: _Measure, found: Estimate, p_holm: float) -> Verdict:
+    if math.isnan(p_holm):
+        return "not tested"
+    if p_holm >= 1 - LEVEL:
+        return "not distinguishable"
+    return measure.above if found.mean > 0 else measure.below
+
+
+def _exponential(found: Estimate) -> Estimate:
+    """An estimate of a logarithm -> that of the ratio."""
+    mean, sd, low, high = map(math.exp, (found.mean, found.sd, found.low, found.high))
+    return Estimate(mean, sd, low, high, found.n)
+
+
+def _overall(cells: Cells) -> list[Overall]:
+    """One a baseline, corrected for one another."""
+    measure, (_, *against) = MEASURES["accuracy"], cells.selection.neurons
+    matched = [
+        [m for d in cells.selection.datasets if (m := _match(measure, cells, d, baseline)).pairs]
+        for baseline in against
+    ]
+    pooled = [[x for m in found for x in m.differences] for found in matched]
+    grains = [max((m.grain for m in found), default=0.0) for found in matched]
+    level = _level_of(pooled)
+    tests = [paired_test(x, level, grain) for x, grain in zip(pooled, grains, strict=True)]
+    corrected = holm([test.p for test in tests])
+    found = zip(against, matched, pooled, tests, corrected, strict=True)
+    return [_over_datasets(*parts) for parts in found]
+
+
+def _over_datasets(
+    baseline: str, matched: list[_Matched], pooled: list[float], test: PairedTest, p_holm: float
+) -> Overall:
+    measure = MEASURES["accuracy"]
+    strata = [
+        np.array([[measure.of(pair.left), measure.of(pair.right)] for pair in m.pairs])
+        for m in matched
+    ]
+    return Overall(
+        baseline=baseline,
+        datasets=tuple(m.dataset for m in matched),
+        pairs=len(pooled),
+        improvement=stratified_bootstrap(strata, probability_of_improvement),
+        difference=stratified_bootstrap(strata, iqm_difference),
+        p=test.p,
+        p_holm=p_holm,
+        method=test.method,
+        verdict=_verdict(measure, estimate(pooled), p_holm),
+    )
+
+
+def _level_of(family: list[list[float]]) -> float:
+    """Of one comparison, so that after Holm the clearest of the family can be called different."""
+    return 1 - (1 - LEVEL) / max(sum(len(differences) > 1 for differences in family), 1)
+
+
+# ---- what it costs ----
+
+# what was measured -> what the new neuron does that many times as
+COSTS = {
+    "training_step": "a training step takes {} as long",
+    "neuron_forward_backward": "the neuron alone, forward and backward, takes {} as long",
+    "kept_bytes": "it keeps {} as many bytes for the backward pass",
+}
+
+
+def _costs(neuron: str, against: tuple[str, ...], speeds: list[Timing]) -> Iterable[Cost]:
+    known = {(t.device, t.neuron, t.what): t.median for t in speeds}
+    known |= {
+        (t.device, t.neuron, "kept_bytes"): t.kept_bytes for t in speeds if t.kept_bytes is not None
+    }
+    for device in dict.fromkeys(t.device for t in speeds):
+        for baseline in against:
+            for what in COSTS:
+                new, old = (known.get((device, name, what), 0.0) for name in (neuron, baseline))
+                if new > 0 and old > 0:
+                    times = old / new if what == "training_step" else new / old  # samples/s
+                    yield Cost(device, baseline, what, new, old, times)

@@ -1,0 +1,540 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+import pytest
+from rich.console import Console
+
+from benchmarks.compare import Report, compare
+from benchmarks.compare_files import terminal_table, write_comparison
+from benchmarks.compare_words import in_words
+from benchmarks.errors import InputError
+from benchmarks.records import Record, SynOps
+from benchmarks.selection import Cells, Selection
+from benchmarks.timings import Timing
+from tests.benchmarks.made_records import DATASETS, SETTINGS, failed, made
+
+SAMPLES = 360
+NEW = "mine"
+LIFS = ("snntorch_lif", "spikingjelly_lif")
+
+Accuracy = Callable[[str, str, int], float]  # (data set, neuron, seed) -> test accuracy
+
+
+def cell(
+    dataset: str,
+    neuron: str,
+    seed: int,
+    test: float = 0.8,
+    spikes: float = 1000.0,
+    synops: float = 6000.0,
+    **changes: Any,
+) -> Record:
+    """A finished cell whose test split has ``SAMPLES`` samples."""
+    right = round(test * SAMPLES)
+    record = made(dataset, neuron, seed, right / SAMPLES, spikes, **changes)
+    assert record.result is not None
+    measured = {
+        "confusion": [[right, SAMPLES - right], [0, 0]],
+        "synops": SynOps(effective_acs=synops - 700, effective_macs=700, dense=90000.0),
+    }
+    return record.model_copy(update={"result": record.result.model_copy(update=measured)})
+
+
+def scattered(
+    leads: dict[str, float], sd: float = 0.01, spikes: dict[str, float] | None = None
+) -> Callable[[str, str, int], Record]:
+    """Cells that scatter about a seed's accuracy, shifted by what ``leads`` says of a neuron."""
+
+    def make(dataset: str, neuron: str, seed: int) -> Record:
+        place = DATASETS.index(dataset)
+        shared = np.random.default_rng([seed, place]).normal(0.7, 0.03)
+        own = np.random.default_rng([seed, place, *neuron.encode()])
+        test = shared + leads.get(neuron, 0.0) + own.normal(0, sd)
+        count = (spikes or {}).get(neuron, 1000.0) * math.exp(own.normal(0, 0.01))
+        return cell(dataset, neuron, seed, test, count, 6 * count)
+
+    return make
+
+
+def recorded(
+    make: Callable[[str, str, int], Record],
+    seeds: int,
+    neurons: tuple[str, ...] = LIFS,
+    datasets: tuple[str, ...] = DATASETS,
+) -> Cells:
+    chosen = Selection(datasets, neurons, tuple(range(seeds)))
+    records = {(d, n, s): make(d, n, s) for d, n in chosen.groups for s in chosen.seeds}
+    return Cells(Path("runs"), chosen, records)
+
+
+def report(
+    make: Callable[[str, str, int], Record],
+    seeds: int,
+    against: tuple[str, ...] = LIFS,
+    datasets: tuple[str, ...] = DATASETS,
+    speeds: list[Timing] | None = None,
+) -> Report:
+    new = [make(d, NEW, s) for d in datasets for s in range(seeds)]
+    return compare(new, recorded(make, seeds, against, datasets), against, speeds or [])
+
+
+def timing(neuron: str, what: str, median: float, device: str = "Made CPU", **more: Any) -> Timing:
+    fields: dict[str, Any] = {"backend": "torch", "shape": "s", "q1": median, "q3": median}
+    fields |= {"bound": None, "rounds": 3, "kept_bytes": None} | more
+    return Timing(device=device, what=what, neuron=neuron, median=median, **fields)
+
+
+def said(found: Report, start: str) -> str:
+    (paragraph,) = [words for words in in_words(found) if words.startswith(start)]
+    return paragraph
+
+
+# ---- verdicts ----
+
+
+def test_a_better_neuron_is_said_to_be_better_by_how_much_and_how_sure() -> None:
+    found = report(scattered({NEW: 0.08}), seeds=10, against=LIFS[:1])
+    assert {c.verdict for c in found.of("accuracy")} == {"better"}
+    for c in found.of("accuracy"):
+        assert c.found.low < 0.08 < c.found.high
+        assert c.p_holm < 0.05
+    number = r"\d+\.\d"
+    assert re.search(
+        rf"^Against snntorch_lif, mine is better on dvs_\w+ by {number} points "
+        rf"\[{number}, {number}\] \(p = 0\.\d+ after Holm over 3 comparisons\)",
+        said(found, "Against"),
+    )
+
+
+def test_a_planted_handicap_is_found_on_every_data_set() -> None:
+    found = report(scattered({NEW: -0.1}), seeds=10)
+    assert {c.verdict for c in found.of("accuracy")} == {"worse"}
+    assert {o.verdict for o in found.overall} == {"worse"}
+    assert said(found, "mine against 2 recorded neurons on 3 data sets").endswith(
+        "test accuracy: of 6 comparisons worse in 6. "
+        "Over all data sets together, of 2 recorded neurons worse in 2."
+    )
+    least, greatest = re.search(
+        r"worse on \w+ by \d+\.\d points \[(\S+), (\S+)\]", said(found, "Against snn")
+    ).groups()
+    assert 0 < float(least) < float(greatest)
+
+
+def test_a_lif_under_another_name_is_not_distinguishable() -> None:
+    make = scattered({})
+    found = report(lambda d, n, s: make(d, LIFS[0], s).model_copy(update={"neuron": n}), seeds=3)
+    assert {c.verdict for c in found.compared} == {"not distinguishable"}
+    assert {c.p for c in found.compared} == {c.p_holm for c in found.compared} == {1.0}
+    assert {c.seeds_needed for c in found.compared} == {None}
+    for overall in found.overall:
+        assert (overall.improvement.value, overall.difference.value, overall.p) == (0.5, 0, 1)
+    words = said(found, "Against snntorch_lif")
+    assert "on dvs_digits (the same in all 3 seeds, p = 1" in words
+    assert "seeds would tell" not in words
+
+
+def test_three_seeds_alike_are_not_certain() -> None:
+    """Two test samples more in each of three seeds: a spread of 0 is no evidence."""
+    found = report(lambda d, n, s: cell(d, n, s, 0.8 + (n == NEW) * 2 / SAMPLES), seeds=3)
+    for c in found.of("accuracy"):
+        assert c.found.mean == pytest.approx(2 / SAMPLES)
+        assert c.p > 0.05
+        assert c.found.low < 0 < c.found.high
+    assert {c.verdict for c in found.of("accuracy")} == {"not distinguishable"}
+
+
+def test_an_open_comparison_says_how_many_seeds_would_tell() -> None:
+    found = report(scattered({NEW: 0.01}, sd=0.02), seeds=5, against=LIFS[:1])
+    still_open = [c for c in found.of("accuracy") if c.seeds_needed is not None]
+    assert still_open
+    for c in still_open:
+        assert c.verdict == "not distinguishable"
+        assert c.seeds_needed > 5
+        if c.seeds_needed <= 1000:
+            assert f"about {c.seeds_needed} seeds would tell" in said(found, "Against")
+
+
+def test_few_seeds_say_what_the_exact_test_cannot_reach() -> None:
+    few = report(scattered({NEW: 0.02}), seeds=3)
+    assert {c.method for c in few.compared} == {"t test"}
+    assert {c.least_exact_p for c in few.compared} == {0.25}
+    assert "3 seeds: the exact sign-flip test cannot go below 0.25" in in_words(few)[-1]
+    many = report(scattered({NEW: 0.02}), seeds=10)
+    assert {c.method for c in many.of("accuracy")} == {"exact sign-flip test"}
+    assert "10 seeds: p is the exact sign-flip test's, 0.002 at least" in in_words(many)[-1]
+
+
+def test_more_comparisons_ask_for_more() -> None:
+    others = tuple(f"other_{i}" for i in range(7))
+    make = scattered({NEW: 0.04})
+    alone = report(make, seeds=5, against=others[:1], datasets=DATASETS[:1])
+    among = report(make, seeds=5, against=others)
+    (c,) = alone.of("accuracy")
+    same = next(d for d in among.of("accuracy", others[0]) if d.dataset == c.dataset)
+    assert c.p == same.p == c.p_holm
+    assert same.p_holm > 3 * same.p
+    assert "after Holm" not in said(alone, "Against")
+    assert "after Holm over 21 comparisons" in said(among, "Against other_0")
+
+
+def test_the_exact_test_is_taken_where_it_can_still_tell_after_holm() -> None:
+    others = tuple(f"other_{i}" for i in range(7))
+    make = scattered({NEW: 0.04})
+    alone = report(make, seeds=7, against=others[:1])  # 2 / 2**7 < 0.05 / 3
+    assert {c.method for c in alone.of("accuracy")} == {"exact sign-flip test"}
+    among = report(make, seeds=7, against=others)  # but not < 0.05 / 21
+    assert {c.method for c in among.of("accuracy")} == {"t test"}
+
+
+def test_data_sets_together_can_decide_what_none_decides_alone() -> None:
+    found = report(scattered({NEW: 0.025}), seeds=3)
+    assert {c.verdict for c in found.of("accuracy")} == {"not distinguishable"}
+    (overall,) = [o for o in found.overall if o.baseline == LIFS[0]]
+    assert overall.verdict == "better"
+    assert overall.pairs == 9
+    assert overall.difference.low < 0.025 < overall.difference.high
+    assert overall.improvement.value > 0.5
+    assert "Over 3 data sets together it is better: interquartile mean +" in said(
+        found, "Against snntorch_lif"
+    )
+
+
+def test_equal_neurons_are_rarely_told_apart_in_any_comparison_of_a_report() -> None:
+    names = tuple(f"equal_{i}" for i in range(200))
+    make = scattered({}, sd=0.015)
+    alarms = 0
+    for i in range(60):
+        against = names[3 * i : 3 * i + 3]
+        new = [make(d, NEW + str(i), s) for d in DATASETS for s in range(3)]
+        found = compare(new, recorded(make, 3, against), against, [])
+        alarms += any(c.verdict != "not distinguishable" for c in found.of("accuracy"))
+    assert alarms <= 7  # 5 in 100 are 3; 8 or more come by chance once in 60 times
+
+
+# ---- spikes and SynOps ----
+
+
+def test_fewer_spikes_are_said_in_percent_and_more_in_times() -> None:
+    counts = {NEW: 900.0, LIFS[0]: 1000.0, LIFS[1]: 300.0}
+    found = report(scattered({}, spikes=counts), seeds=10)
+    assert {c.verdict for c in found.of("spikes", LIFS[0])} == {"fewer"}
+    assert {c.verdict for c in found.of("synops", LIFS[1])} == {"more"}
+    for c in found.of("spikes", LIFS[0]):
+        assert c.found.low < 0.9 < c.found.high
+    number = r"\d+(\.\d)?"
+    words = said(found, "Against snntorch_lif")
+    assert re.search(rf"Spikes: {number} % fewer on dvs_\w+ \[{number}, {number}\]", words)
+    words = said(found, "Against spikingjelly_lif")
+    assert re.search(r"SynOps: (2\.9|3\.0) times as many on dvs_\w+ \[\d\.\d, 3\.\d\]", words)
+
+
+def test_open_ratios_are_said_as_ratios() -> None:
+    found = report(scattered({}), seeds=3)
+    assert re.search(
+        r"Spikes: not distinguishable on dvs_digits, dvs_vehicles and dvs_motion "
+        r"\(ratios \d\.\d\d, \d\.\d\d and \d\.\d\d\)\.",
+        said(found, "Against snntorch_lif"),
+    )
+
+
+@pytest.mark.parametrize("graded", ["relu", NEW])
+def test_graded_outputs_are_not_counted_as_spikes(graded: str) -> None:
+    plain = scattered({})
+
+    def make(dataset: str, neuron: str, seed: int) -> Record:
+        record = plain(dataset, neuron, seed)
+        result = record.result.model_copy(update={"spiking": neuron != graded})
+        return record.model_copy(update={"result": result})
+
+    found = report(make, seeds=3, against=("relu",))
+    assert all(math.isnan(c.p) for c in found.of("spikes") + found.of("synops"))
+    assert not any(c.absent for c in found.of("accuracy"))
+    assert all(len(c.new) == 3 for c in found.of("spikes"))
+    sentence = f"Spikes and SynOps are not compared ({graded}: graded outputs, not spikes)."
+    assert sentence in said(found, "Against relu")
+
+
+def test_a_silent_neuron_has_no_ratio() -> None:
+    plain = scattered({})
+
+    def make(dataset: str, neuron: str, seed: int) -> Record:
+        silent = neuron == NEW and (dataset, seed) == ("dvs_digits", 1)
+        return cell(dataset, neuron, seed, 0.1, 0.0) if silent else plain(dataset, neuron, seed)
+
+    words = said(report(make, seeds=3), "Against snntorch_lif")
+    assert "Spikes are not compared (mine: a silent seed)." in words
+    assert "Spikes: not distinguishable on dvs_vehicles and dvs_motion" in words
+
+
+# ---- what is missing ----
+
+
+def test_a_failed_seed_of_the_new_neuron_is_said_and_left_out() -> None:
+    make = scattered({})
+
+    def broken(dataset: str, neuron: str, seed: int) -> Record:
+        fails = (dataset, neuron, seed) == ("dvs_digits", NEW, 1)
+        return failed(dataset, neuron, seed) if fails else make(dataset, neuron, seed)
+
+    found = report(broken, seeds=3)
+    assert found.failed == ("mine on dvs_digits, seed 1 (epoch 2: loss is not finite)",)
+    assert "flatters a neuron that fails" in said(found, "Failed: mine on dvs_digits, seed 1")
+    digits = next(c for c in found.of("accuracy") if c.dataset == "dvs_digits")
+    assert digits.seeds == (0, 2)
+
+
+def test_a_neuron_that_always_fails_is_not_tested_there() -> None:
+    make = scattered({})
+
+    def broken(dataset: str, neuron: str, seed: int) -> Record:
+        fails = dataset == "dvs_digits" and neuron == NEW
+        return failed(dataset, neuron, seed) if fails else make(dataset, neuron, seed)
+
+    found = report(broken, seeds=3)
+    assert "not tested on dvs_digits (failed)" in said(found, "Against snntorch_lif")
+    assert {c.dataset for c in found.of("accuracy") if not c.absent} == {
+        "dvs_vehicles",
+        "dvs_motion",
+    }
+    assert found.tested("accuracy") == 4
+
+
+def test_missing_seeds_are_said_and_one_pair_is_not_tested() -> None:
+    make = scattered({})
+    cells = recorded(make, 3)
+    for seed in (1, 2):
+        del cells.records["dvs_motion", LIFS[0], seed]
+    new = [make(d, NEW, s) for d in DATASETS for s in range(3)]
+    found = compare(new, cells, LIFS, [])
+    assert found.not_run == ("snntorch_lif on dvs_motion, seeds 1, 2",)
+    assert "Not run: snntorch_lif on dvs_motion, seeds 1, 2." in in_words(found)
+    words = said(found, "Against snntorch_lif")
+    assert re.search(r"not tested on dvs_motion \(\S+ points in one seed\)", words)
+
+
+def test_nothing_to_pair_gives_a_report_that_says_so(tmp_path: Path) -> None:
+    make = scattered({})
+    found = compare([make("dvs_digits", NEW, 7)], recorded(make, 3), LIFS, [])
+    assert "nothing is tested" in in_words(found)[0]
+    assert "on dvs_digits (no seed in common)" in said(found, "Against snntorch_lif")
+    (tmp_path / "figure.png").write_bytes(b"of an earlier comparison")
+    names = {path.name for path in write_comparison(found, tmp_path)}
+    assert names == {path.name for path in tmp_path.iterdir()}
+    assert "figure.png" not in names
+
+
+# ---- what is refused ----
+
+
+@pytest.mark.parametrize(
+    ("part", "word"),
+    [
+        ("protocol", "training protocol"),
+        ("data", "data"),
+        ("weights", "initial weights"),
+        ("order", "order of samples"),
+    ],
+)
+def test_records_that_were_not_trained_alike_are_refused_by_name(part: str, word: str) -> None:
+    make = scattered({})
+    new = [cell("dvs_digits", NEW, s, **({part: "other"} if s == 1 else {})) for s in range(3)]
+    with pytest.raises(
+        InputError, match=rf"mine/1 .*snntorch_lif/1 .*differ in {word} \("
+    ) as found:
+        compare(new, recorded(make, 3), LIFS, [])
+    assert "if mine is the stale one, delete its record and compare again" in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+def test_another_learning_rate_is_refused() -> None:
+    make = scattered({})
+    new = [cell("dvs_digits", NEW, 0, settings=SETTINGS | {"learning_rate": 0.1})]
+    with pytest.raises(InputError, match=r"mine was trained at learning rate 0\.1, \w+ at 0\.005"):
+        compare(new, recorded(make, 3), LIFS, [])
+
+
+@pytest.mark.parametrize(
+    ("names", "against", "says"),
+    [
+        ([NEW], (), "no recorded neuron to compare with"),
+        ([NEW], ("snntorch_lief",), "did you mean 'snntorch_lif'"),
+        ([LIFS[0]], LIFS, "compared with a record of the same name"),
+        ([NEW, "other"], LIFS, "one new neuron, not of 2"),
+        ([], LIFS, "one new neuron, not of 0"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    names: list[str], against: tuple[str, ...], says: str
+) -> None:
+    make = scattered({})
+    new = [make("dvs_digits", name, 0) for name in names]
+    with pytest.raises(InputError, match=says):
+        compare(new, recorded(make, 1), against, [])
+
+
+# ---- costs ----
+
+
+def test_time_and_memory_are_said_in_times_of_the_baseline() -> None:
+    speeds = [
+        timing(NEW, "training_step", 400.0),  # samples/s
+        timing(LIFS[0], "training_step", 520.0),
+        timing(NEW, "neuron_forward_backward", 6.0, kept_bytes=4.0),  # ns
+        timing(LIFS[0], "neuron_forward_backward", 3.0, kept_bytes=8.0),
+        timing(LIFS[1], "training_step", 401.0),
+    ]
+    found = report(scattered({}), seeds=3, speeds=speeds)
+    assert {c.what: c.times for c in found.costs if c.baseline == LIFS[0]} == pytest.approx(
+        {"training_step": 1.3, "neuron_forward_backward": 2.0, "kept_bytes": 0.5}
+    )
+    assert said(found, "Against snntorch_lif").endswith(
+        "A training step takes 1.3 times as long; the neuron alone, forward and backward, takes "
+        "2.0 times as long; it keeps 0.5 times as many bytes for the backward pass."
+    )
+    assert said(found, "Against spikingjelly_lif").endswith("A training step takes about as long.")
+    assert "not measured" not in in_words(found)[-1]
+
+
+def test_each_device_is_compared_with_itself() -> None:
+    speeds = [
+        timing(name, "training_step", speed, device)
+        for device, name, speed in [
+            ("CPU", NEW, 100.0),
+            ("CPU", LIFS[0], 200.0),
+            ("GPU", NEW, 3000.0),
+            ("GPU", LIFS[0], 1000.0),
+        ]
+    ]
+    words = said(report(scattered({}), seeds=3, speeds=speeds), "Against snntorch_lif")
+    assert "On CPU, a training step takes 2.0 times as long." in words
+    assert "On GPU, a training step takes 0.3 times as long." in words
+
+
+def test_a_comparison_without_timings_says_so() -> None:
+    assert "Speed and memory were not measured." in in_words(report(scattered({}), seeds=3))[-1]
+
+
+# ---- what is written ----
+
+
+@pytest.fixture(scope="module")
+def whole() -> Report:
+    """Two baselines, one of them graded, ten seeds, a failed and a missing cell, timings."""
+    make = scattered({NEW: 0.05}, spikes={NEW: 800.0})
+
+    def some(dataset: str, neuron: str, seed: int) -> Record:
+        if (dataset, neuron, seed) == ("dvs_motion", NEW, 3):
+            return failed(dataset, neuron, seed)
+        record = make(dataset, neuron, seed)
+        result = record.result.model_copy(update={"spiking": neuron != "relu"})
+        return record.model_copy(update={"result": result})
+
+    speeds = [timing(n, "training_step", 100.0) for n in (NEW, LIFS[0], "relu")]
+    return report(some, 10, (LIFS[0], "relu"), speeds=speeds)
+
+
+class Tags(HTMLParser):
+    """Fails on a tag that is not closed where it should be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_all_files_are_written_and_can_be_read(tmp_path: Path, whole: Report) -> None:
+    paths = {path.name: path for path in write_comparison(whole, tmp_path)}
+    stems = {"comparison.json", "comparison.csv", "comparison.md", "section.html", "figure.png"}
+    assert set(paths) == stems == {path.name for path in tmp_path.iterdir()}
+    content = json.loads(paths["comparison.json"].read_text())
+    assert content["words"] == list(in_words(whole))
+    first = content["compared"][0]
+    assert first["new"] == list(whole.compared[0].new)
+    assert len(content["pairs"]) == 2 * (10 + 10 + 9)
+    assert content["pairs"][0] == {
+        "dataset": "dvs_digits",
+        "seed": 0,
+        "baseline": "snntorch_lif",
+        "protocol": "p",
+        "data": "d-dvs_digits",
+        "weights": "w-dvs_digits-0",
+        "order": "o-dvs_digits-0",
+        "neuron": "n-mine",
+        "baseline_neuron": "n-snntorch_lif",
+    }
+    rows = list(csv.DictReader(io.StringIO(paths["comparison.csv"].read_text())))
+    assert len(rows) == 3 * 2 * 3  # metrics x baselines x data sets
+    assert float(rows[0]["mean"]) == whole.compared[0].found.mean
+    assert matplotlib.image.imread(paths["figure.png"]).shape[2] == 4
+
+
+def test_the_text_has_the_words_on_top_and_whole_tables(tmp_path: Path, whole: Report) -> None:
+    write_comparison(whole, tmp_path)
+    text = (tmp_path / "comparison.md").read_text()
+    places = [text.index(paragraph) for paragraph in in_words(whole)]
+    table = text.index("| data set |")
+    assert places == sorted(places)
+    assert places[-1] < table
+    tables = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
+    assert [len({line.count("|") for line in t.splitlines()}) for t in tables] == [1, 1]
+    assert "relu: graded outputs, not spikes" in text
+
+
+def test_the_section_is_a_whole_fragment_with_bars(tmp_path: Path, whole: Report) -> None:
+    write_comparison(whole, tmp_path)
+    section = (tmp_path / "section.html").read_text()
+    tags = Tags()
+    tags.feed(section)
+    assert tags.open == []
+    assert section.count('class="bar"') == 6
+    assert section.count('class="ahead">better') >= 6
+    text = " ".join("".join(tags.text).split())
+    for paragraph in in_words(whole):
+        assert " ".join(paragraph.split()) in text
+    places = [float(v) for v in re.findall(r"left:([\d.]+)%", section)]
+    assert all(0 <= v <= 100 for v in places)
+
+
+def test_the_same_records_give_the_same_bytes(tmp_path: Path, whole: Report) -> None:
+    first, second = (
+        {path.name: path.read_bytes() for path in write_comparison(whole, tmp_path / name)}
+        for name in ("first", "second")
+    )
+    assert first == second
+
+
+def test_the_terminal_shows_every_verdict(whole: Report) -> None:
+    table = terminal_table(whole)
+    assert table.row_count == 6
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(table)
+    text = console.export_text()
+    assert text.count("better") == 6
+    assert "relu" in text
+
+
+def test_comparing_does_without_torch() -> None:
+    script = "import sys, benchmarks.compare_files; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,45 @@
+"""Every neuron of both profiles keeps the contract and can be trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.networks import build_network
+from benchmarks.neurons import builder, check_contract
+from benchmarks.params import Params, read
+
+ROOT = Path(__file__).parents[2]
+PROFILES = {name: read(ROOT / name / "params.yaml") for name in (".", "zoo")}
+NEURONS = [(name, alias) for name, params in PROFILES.items() for alias in params.neuron]
+
+
+@pytest.mark.parametrize(("name", "alias"), NEURONS)
+def test_it_keeps_the_contract_and_the_loss_reaches_all_its_weights(name: str, alias: str) -> None:
+    params: Params = PROFILES[name]
+    build = builder(params.neuron[alias], params.matched)
+    check_contract(build, alias, params.training.steps)
+    training = params.training.model_copy(
+        update={"channels": (4, 8), "hidden": 16, "initial_gain": 8.0}
+    )
+    network = build_network(build, training, 3, 16, (0, 1))
+    frames = torch.poisson(
+        torch.full((training.steps, 4, 2, 16, 16), 0.5), torch.Generator().manual_seed(0)
+    )
+    torch.nn.functional.cross_entropy(network(frames), torch.arange(4) % 3).backward()
+    for key, values in network.named_parameters():
+        if ".neuron." not in key:  # a neuron's own values may be out of use, as some gates are
+            assert values.grad is not None, key
+            assert values.grad.isfinite().all(), key
+            assert values.grad.abs().sum() > 0, key
+
+
+def test_what_both_profiles_name_is_the_same_neuron_trained_the_same_way() -> None:
+    quick, zoo = PROFILES["."], PROFILES["zoo"]
+    assert quick.training == zoo.training
+    assert quick.matched == zoo.matched
+    assert set(quick.neuron) <= set(zoo.neuron)
+    for alias, neuron in quick.neuron.items():
+        assert zoo.neuron[alias] == neuron
