@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from benchmarks.errors import InputError
+from benchmarks.yamlfile import read_yaml
 
 CLAIMS = Path(__file__).with_name("claims.yaml")
 
@@ -98,13 +97,7 @@ def read_claims(path: Path = CLAIMS) -> list[ClaimSpec]:
 
     Raises InputError naming the file, the key and what was expected there.
     """
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; it belongs to the suite") from error
-    except yaml.YAMLError as error:
-        reason = re.sub(r"\s+", " ", str(error))
-        raise InputError(f"{path}: not YAML: {reason}") from error
+    loaded = read_yaml(path, "it belongs to the suite")
     try:
         specs = TypeAdapter(list[ClaimSpec]).validate_python(loaded)
     except ValidationError as error:

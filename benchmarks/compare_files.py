@@ -18,6 +18,7 @@ from rich import box
 from rich.table import Table
 
 from benchmarks import wording
+from benchmarks.bars import Bar, bar, half_axis
 from benchmarks.compare import COSTS, SIDES, Compared, Report, Side
 from benchmarks.compare_words import (
     between,
@@ -31,16 +32,6 @@ from benchmarks.compare_words import (
 from benchmarks.drawing import WIDE, Look, colours
 from benchmarks.figures import DPI, STYLE
 from benchmarks.records import as_json, write_atomic, write_atomic_bytes
-from benchmarks.statistics import Estimate
-
-
-@dataclass(frozen=True)
-class Bar:
-    """An interval on the axis of its data set, in percent of the axis."""
-
-    left: float
-    width: float
-    middle: float
 
 
 @dataclass(frozen=True)
@@ -110,17 +101,16 @@ def lines(report: Report) -> list[Line]:
             needed=wording.NOTHING if c.seeds_needed is None else f"{c.seeds_needed:,}",
             spikes=_ratio_text(ratios["spikes", c.dataset, c.baseline]),
             synops=_ratio_text(ratios["synops", c.dataset, c.baseline]),
-            bar=_bar(c.found, half_axis(report, c.dataset)),
+            bar=bar(c.found, half_of(report, c.dataset)),
         )
         for c in found
     ]
 
 
-def half_axis(report: Report, dataset: str) -> float:
+def half_of(report: Report, dataset: str) -> float:
     """Half the width of a data set's axis in tables, in percentage points."""
     reach = max(map(abs, _limits([c for c in report.of("accuracy") if c.dataset == dataset])))
-    step = 1 if reach <= 5 else 5
-    return float(step * math.ceil(reach / step))
+    return half_axis(reach)
 
 
 def _limits(found: list[Compared]) -> tuple[float, float]:
@@ -133,16 +123,6 @@ def _limits(found: list[Compared]) -> tuple[float, float]:
     low, high = (100 * extreme([0.0, *ends, *seeds]) for extreme in (min, max))
     margin = max(0.06 * (high - low), 0.5)
     return low - margin, high + margin
-
-
-def _bar(found: Estimate, half: float) -> Bar | None:
-    if found.n < 2:
-        return None
-    low, middle, high = (
-        round(min(max(50 * (1 + 100 * value / half), 0.0), 100.0), 2)
-        for value in (found.low, found.mean, found.high)
-    )
-    return Bar(low, round(high - low, 2), middle)
 
 
 def _points(c: Compared) -> str:
@@ -280,7 +260,7 @@ def _section(report: Report) -> str:
         paragraphs=[paragraph(report, baseline) for baseline in report.baselines],
         titles=TITLES,
         lines={d: [line for line in found if line.dataset == d] for d in report.datasets},
-        axes={d: half_axis(report, d) for d in report.datasets},
+        axes={d: half_of(report, d) for d in report.datasets},
         caption=CAPTION,
         sides=SIDES,
         head=head,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -19,6 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from benchmarks.errors import InputError, unknown
+from benchmarks.yamlfile import read_yaml
 
 Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
 
@@ -121,13 +120,7 @@ def read(path: Path) -> Params:
 
     Raises InputError naming the file, the key and what was expected there.
     """
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; run from the project's root") from error
-    except yaml.YAMLError as error:
-        reason = re.sub(r"\s+", " ", str(error))
-        raise InputError(f"{path}: not YAML: {reason}") from error
+    loaded = read_yaml(path, "run from the project's root")
     try:
         return Params.model_validate(loaded)
     except ValidationError as error:

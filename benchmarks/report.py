@@ -16,6 +16,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from benchmarks import claims
+from benchmarks.bars import Bar, bar, half_axis
 from benchmarks.claims import Comparison, Verdict
 from benchmarks.errors import InputError
 from benchmarks.figures import CAPTIONS, RATES, figure_path
@@ -96,15 +97,6 @@ class Picture:
 
     about: str  # data set, device, or the learning rates
     uri: str
-
-
-@dataclass(frozen=True)
-class Bar:
-    """An interval on a shared axis, in percent of its width."""
-
-    left: float
-    width: float
-    middle: float
 
 
 @dataclass(frozen=True)
@@ -325,9 +317,7 @@ _SIDES = ("ahead", "behind", "not distinguishable", "no interval")
 def _axis(dataset: str, compared: list[Comparison]) -> float:
     """Half the width of the axis that the intervals of a data set share, in percentage points."""
     found = [c.found for c in compared if c.dataset == dataset and c.found.n > 1]
-    reach = 100 * max((abs(v) for e in found for v in (e.low, e.high)), default=0.01)
-    step = 1 if reach <= 5 else 5
-    return float(step * max(math.ceil(reach / step), 1))
+    return half_axis(100 * max((abs(v) for e in found for v in (e.low, e.high)), default=0.0))
 
 
 def _lines(dataset: str, compared: list[Comparison]) -> list[Line]:
@@ -337,19 +327,8 @@ def _lines(dataset: str, compared: list[Comparison]) -> list[Line]:
         if c.dataset == dataset:
             text = points(c.found) if c.found.n else c.says
             says = c.says if c.found.n else ""
-            lines.append(Line(c.other, c.kind, text, _bar(c, half), says))
+            lines.append(Line(c.other, c.kind, text, bar(c.found, half), says))
     return sorted(lines, key=lambda line: ("baseline", "control", "other").index(line.kind))
-
-
-def _bar(compared: Comparison, half: float) -> Bar | None:
-    if compared.found.n < 2:
-        return None
-
-    def place(value: float) -> float:
-        return round(min(max(50 * (1 + 100 * value / half), 0.0), 100.0), 2)
-
-    low, high = place(compared.found.low), place(compared.found.high)
-    return Bar(low, round(high - low, 2), place(compared.found.mean))
 
 
 def _chances(compared: list[Comparison], selection: Selection) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def test_the_profiles_of_the_repository_are_valid(profile: str, holds: set[str])
     assert holds <= set(params.neuron)
     assert (ROOT / profile / params.root).resolve() == ROOT
     for alias, spec in params.neuron.items():
-        neurons.check_contract(neurons.builder(spec, params.matched), alias, 4)
+        build = neurons.builder(spec, params.matched)
+        neurons.check_contract(build, alias, params.training.steps)
 
 
 def test_every_profile_has_the_same_pipeline() -> None:
