@@ -215,22 +215,35 @@ def verify(
     cell: Annotated[
         list[str] | None, typer.Option(help="this one, e.g. dvs_digits/aia/0; may be repeated")
     ] = None,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept",
+            help="train a cell of every neuron; if all are bit-identical, this source counts as "
+            "the recorded one and nothing is trained again",
+        ),
+    ] = False,
 ) -> None:
     """Train recorded cells again and say whether they come out the same."""
+    from benchmarks import verify as again
     from benchmarks.recorded import open_recorded
-    from benchmarks.verify import chosen_cells, named_cell
-    from benchmarks.verify import verify as train_again
 
     recorded = open_recorded(_name_of(context.obj))
-    chosen = (
-        [named_cell(recorded, n) for n in cell] if cell else chosen_cells(recorded, cells, seed)
-    )
-    different = 0
+    if accept:
+        chosen = again.cells_of_every_neuron(recorded)
+    elif cell:
+        chosen = [again.named_cell(recorded, name) for name in cell]
+    else:
+        chosen = again.chosen_cells(recorded, cells, seed)
+    found = []
     with Progress(f"{len(chosen)} cells", "updates") as report:
-        for checked in train_again(recorded, chosen, report):
+        for checked in again.verify(recorded, chosen, report):
             say(f"{checked.cell}: {checked.likeness} ({checked.says})")
-            different += checked.likeness == "different"
-    if different:
+            found.append(checked)
+    if accept:
+        hashes = again.accept(recorded, found)
+        say(f"accepted {', '.join(hashes)}" if hashes else "the source is the recorded one")
+    elif any(checked.likeness == "different" for checked in found):
         raise typer.Exit(1)
 
 

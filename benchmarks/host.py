@@ -50,7 +50,7 @@ def describe(device: torch.device, started: datetime, seconds: float, samples: i
     return Host(
         commit=_git("rev-parse", "HEAD") or "unknown",
         dirty=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *_WRITTEN)),
-        versions={name: _version(name) for name in _PACKAGES},
+        versions=versions(),
         python=platform.python_version(),
         platform=platform.platform(),
         cpu=cpu_name(),
@@ -64,6 +64,11 @@ def describe(device: torch.device, started: datetime, seconds: float, samples: i
         train_seconds=seconds,
         train_samples_per_second=samples / seconds if seconds > 0 else 0.0,
     )
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that decide what a cell gives."""
+    return {name: _version(name) for name in _PACKAGES}
 
 
 def now() -> datetime:

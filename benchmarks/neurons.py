@@ -21,6 +21,7 @@ import baselines.snntorch
 import baselines.spikingjelly
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import Matched, NeuronParams
+from benchmarks.proven import stands_for
 from benchmarks.source import digest, digest_of_files
 
 Build = Callable[[int], nn.Module]  # channels -> neuron
@@ -134,7 +135,7 @@ def source_hash(params: NeuronParams, matched: Matched) -> str:
     else:
         source = digest_of_files([own])
     options = json.dumps([params.class_, params.args, params.match], sort_keys=True)
-    return digest(source, options, matched.model_dump_json() if params.match else "")
+    return stands_for(digest(source, options, matched.model_dump_json() if params.match else ""))
 
 
 def is_graded(neuron: nn.Module) -> bool:

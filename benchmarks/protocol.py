@@ -14,6 +14,7 @@ from torch import Tensor
 
 from benchmarks.networks import Network
 from benchmarks.params import Training
+from benchmarks.proven import stands_for
 from benchmarks.source import digest, digest_of_files
 
 # What a cell does follows from these files and the training section alone.
@@ -63,7 +64,7 @@ def protocol_hash(training: Training) -> str:
     """
     here = Path(__file__).parent
     source = digest_of_files(here / f"{name}.py" for name in _FILES)
-    return digest(source, training.model_dump_json(exclude={"learning_rate"}))
+    return stands_for(digest(source, training.model_dump_json(exclude={"learning_rate"})))
 
 
 def make_optimizer(network: Network, training: Training) -> torch.optim.Optimizer:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
-from benchmarks import recorded, verify
+from benchmarks import protocol, proven, recorded, verify
 from benchmarks.cells import run_cell
 from benchmarks.errors import InputError
 from benchmarks.profile import Profile
@@ -151,3 +152,39 @@ def test_a_cell_that_trains_otherwise_is_told_with_the_epoch_where_it_parts(
 def test_a_cell_that_is_not_recorded_is_refused(trained: recorded.Recorded) -> None:
     with pytest.raises(InputError, match=r"dvs_digits/aia/9.*dvs_digits/aia/0"):
         verify.named_cell(trained, "dvs_digits/aia/9")
+
+
+def test_a_rewritten_source_that_trains_to_the_same_bytes_stands_for_the_recorded_one(
+    trained: recorded.Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proven, "PATH", tmp_path / "proven.json")
+    monkeypatch.setattr(protocol, "_FILES", (*protocol._FILES, "errors"))  # no byte of a result
+    rewritten = protocol.protocol_hash(trained.params.training)
+    assert rewritten != trained.index.protocol
+    checked = list(verify.verify(trained, verify.cells_of_every_neuron(trained), quiet))
+    assert [c.likeness for c in checked] == ["bit-identical"]
+    assert "hash of its protocol source" in checked[0].says
+    assert verify.accept(trained, checked) == [rewritten]
+    assert protocol.protocol_hash(trained.params.training) == trained.index.protocol
+    kept = json.loads((tmp_path / "proven.json").read_text())[rewritten]
+    assert kept["cells"] == ["dvs_digits/aia/0"]
+
+
+def test_a_source_that_changes_a_result_is_not_accepted(
+    trained: recorded.Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proven, "PATH", tmp_path / "proven.json")
+    monkeypatch.setattr(protocol, "learning_rate", lambda *_: 0.0045)
+    checked = list(verify.verify(trained, verify.cells_of_every_neuron(trained), quiet))
+    with pytest.raises(InputError, match="not accepted: dvs_digits/aia/0 is equal within"):
+        verify.accept(trained, checked)
+    assert not (tmp_path / "proven.json").exists()
+
+
+def test_damaged_proofs_are_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "proven.json").write_text('{"abc": {"stands_for"')
+    monkeypatch.setattr(proven, "PATH", tmp_path / "proven.json")
+    with pytest.raises(InputError, match=r"proven\.json: not valid"):
+        proven.stands_for("abc")
