@@ -283,10 +283,10 @@ def compare(
             faults += [f"{outcome.job.cell}: {outcome.error}"] if outcome.error else []
     if faults:
         raise InputError(faults[0])
-    timed = {n: new.params.neuron[n] for n in (new.alias, *others)}
-    say(f"timing {len(timed)} neurons side by side")
+    timed = new.params.only((new.alias, *others))
+    say(f"timing {len(timed.neuron)} neurons side by side")
     throughput = new.profile.throughput
-    measure_throughput(new.params.model_copy(update={"neuron": timed}), throughput, quick=True)
+    measure_throughput(timed, throughput, quick=True)
     made = compared(newcomer.records(new), recorded.cells, others, read_timings(throughput))
     write_comparison(made, new.profile.folder)
     console.print(terminal_table(made))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -107,6 +108,11 @@ class Params(_Section):
     def with_neuron(self, alias: str, neuron: NeuronParams) -> Params:
         """The same with one neuron more."""
         return self.model_copy(update={"neuron": {**self.neuron, alias: neuron}})
+
+    def only(self, aliases: Iterable[str]) -> Params:
+        """The same with these neurons alone and nothing to tune."""
+        named = {alias: self.neuron_named(alias) for alias in aliases}
+        return self.model_copy(update={"neuron": named, "tuning": Tuning()})
 
     def neuron_named(self, alias: str) -> NeuronParams:
         """Raises InputError with the nearest alias for one that is not there."""

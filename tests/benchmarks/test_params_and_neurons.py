@@ -11,7 +11,7 @@ from torch import nn
 
 from benchmarks import neurons
 from benchmarks.errors import InputError
-from benchmarks.params import Matched, NeuronParams, read
+from benchmarks.params import Matched, NeuronParams, Params, read
 from tests.benchmarks.small import ROOT, run_command, small_profile
 
 
@@ -91,6 +91,13 @@ def test_the_profiles_of_the_repository_are_valid(profile: str, holds: set[str])
 
 def test_every_profile_has_the_same_pipeline() -> None:
     assert (ROOT / "zoo/dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
+
+
+def test_parameters_of_a_few_neurons_are_valid_where_others_are_tuned() -> None:
+    few = read(ROOT / "zoo" / "params.yaml").only(["aia", "klif"])
+    again = Params.model_validate_json(few.model_dump_json(by_alias=True))
+    assert list(again.neuron) == ["aia", "klif"]
+    assert again.training == few.training
 
 
 def test_a_librarys_defaults_are_another_neuron_than_its_matched_options() -> None:
