@@ -166,7 +166,11 @@ def terminal_table(report: Report) -> Table:
     shown = {name: TITLES[name] for name in ("dataset", "baseline", "verdict")}
     shown |= {"brief": "points", "p": TITLES["p"], "needed": TITLES["needed"]}
     title = f"{report.neuron}: test accuracy against recorded neurons"
-    table = Table(*shown.values(), title=title, box=box.SIMPLE_HEAD)
+    # 80 columns: nothing may be cut off, names least of all
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, heading in shown.items():
+        whole = name in ("dataset", "baseline", "verdict")
+        table.add_column(heading, overflow="fold", no_wrap=whole)
     styles = {"ahead": "green", "behind": "red", "even": ""}
     before = None
     for line in lines(report):
