@@ -508,7 +508,7 @@ def test_parameters_without_a_lif_beside_are_undecided_or_untested() -> None:
 
 # ---- the paper's accuracies ----
 
-REACHES = _spec(name="reaches", dataset="cifar10_dvs", accuracy=0.839, margin=0.01)
+REACHES = _spec(name="reaches", dataset="cifar10dvs", accuracy=0.839, margin=0.01)
 
 
 @pytest.mark.parametrize(
@@ -517,7 +517,7 @@ REACHES = _spec(name="reaches", dataset="cifar10_dvs", accuracy=0.839, margin=0.
         (
             [0.845, 0.850, 0.855],
             "reproduced",
-            "Test accuracy on cifar10_dvs above 82.9 %: 85.0 % [",
+            "Test accuracy on cifar10dvs above 82.9 %: 85.0 % [",
         ),
         ([0.834, 0.835, 0.836], "reproduced", "above 82.9 %"),
         ([0.70, 0.71, 0.72], "not reproduced", "below 82.9 %: 71.0 % ["),
@@ -528,8 +528,8 @@ REACHES = _spec(name="reaches", dataset="cifar10_dvs", accuracy=0.839, margin=0.
 def test_a_promised_accuracy_is_held_against_the_interval(
     accuracies: list[float], status: str, words: str
 ) -> None:
-    records = [made("cifar10_dvs", "aia", seed, test=a) for seed, a in enumerate(accuracies)]
-    cells = _cells(records, len(accuracies), datasets=("cifar10_dvs",))
+    records = [made("cifar10dvs", "aia", seed, test=a) for seed, a in enumerate(accuracies)]
+    cells = _cells(records, len(accuracies), datasets=("cifar10dvs",))
     found = _verdict(REACHES, cells)
     assert found.status == status
     assert words in found.says
@@ -571,7 +571,7 @@ def test_the_papers_accuracies_are_not_tested_without_its_data() -> None:
     for name in ("dvs-cifar10", "n-cars"):
         assert found[name].status == "not tested here"
         assert found[name].command == "dvc repro paper/dvc.yaml"
-    assert found["n-cars"].says == "Not there: n_cars is not selected."
+    assert found["n-cars"].says == "Not there: ncars is not selected."
 
 
 @pytest.mark.parametrize(
