@@ -69,6 +69,8 @@ CAPTIONS = {
     "time step, lower is faster; samples per second are those of the profile's network, higher is "
     "faster. The memory bound is what moving each tensor once would take. Kept for backward is "
     "what the neuron's forward pass keeps for its backward pass, bytes per element and time step.",
+    "published": "Test accuracies that others published, each beside a neuron of ours. Networks, "
+    "splits, augmentation and budgets differ, so a difference is no comparison of neurons.",
     "cells": "Epochs count from 1; the best one was chosen on the validation split.",
     "tuned_cells": "The cells behind the tuned table, each at its neuron's own best learning rate.",
 }

@@ -11,6 +11,7 @@ import pandas as pd
 from benchmarks import rows
 from benchmarks.claims import Verdict, read_claims, verdict_table, verdicts
 from benchmarks.profile import Profile
+from benchmarks.published import published
 from benchmarks.records import write_atomic
 from benchmarks.rows import Table
 from benchmarks.selection import Cells, Selection, load
@@ -79,6 +80,7 @@ def all_tables(
         rows.association(cells),
         rows.parameters(cells),
         rows.throughput(cells, timings),
+        published(cells),
         rows.cells_table(cells),
         rows.tuned_cells_table(tuned),
     ]

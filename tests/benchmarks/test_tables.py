@@ -235,7 +235,8 @@ def test_every_table_is_written_in_three_formats_in_every_group(tmp_path: Path) 
     paths = write_tables(profile, selection(), None)
     stems = (
         *("claims", "accuracy", "difference", "tuned", "tuned_difference", "spikes"),
-        *("specificity", "association", "parameters", "throughput", "cells", "tuned_cells"),
+        *("specificity", "association", "parameters", "throughput", "published"),
+        *("cells", "tuned_cells"),
     )
     assert {p.name for p in paths} == {f"{s}.{x}" for s in stems for x in ("csv", "md", "tex")}
     frame = pd.read_csv(profile.tables / "accuracy.csv")

@@ -1,0 +1,73 @@
+"""Published accuracies beside our own, with where each was read."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from benchmarks import wording
+from benchmarks.rows import NOT_RUN, Number, Row, Table, make_table
+from benchmarks.selection import Cells
+from benchmarks.statistics import estimate
+from benchmarks.yamlfile import read_yaml
+
+PATH = Path(__file__).with_name("published.yaml")
+
+
+class Published(BaseModel):
+    """One published number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: str  # as the catalogue names it
+    method: str
+    accuracy: float = Field(gt=0, le=1)  # test accuracy, fraction
+    neuron: str  # our neuron that stands beside it
+    source: str  # page where the number was read
+
+
+@cache
+def read_published() -> list[Published]:
+    """Every published number of published.yaml."""
+    loaded = read_yaml(PATH, "get it back with git checkout")
+    return TypeAdapter(list[Published]).validate_python(loaded)
+
+
+def published(cells: Cells) -> Table:
+    """The published numbers of the selected data sets: theirs, ours, and the difference.
+
+    A data set's name may carry a choice of split after a dash: ``cifar10dvs-first100``.
+    """
+    made = [
+        _row(cells, dataset, one)
+        for dataset in cells.selection.datasets
+        for one in read_published()
+        if one.dataset == dataset.partition("-")[0]
+    ]
+    return make_table("published", "Published numbers", made, "no data set that others published")
+
+
+def _row(cells: Cells, dataset: str, one: Published) -> Row:
+    here = estimate([result.accuracy.test for result in cells.results(dataset, one.neuron)])
+    apart = here.mean - one.accuracy
+    raw = {
+        "dataset": dataset,
+        "method": one.method,
+        "published": one.accuracy,
+        "source": one.source,
+        "neuron": one.neuron,
+        "here": here.mean,
+        "seeds": here.n,
+        "difference": apart,
+    }
+    return raw, {
+        "data set": dataset,
+        "method": one.method,
+        "published, %": Number(f"{100 * one.accuracy:.1f}", one.accuracy),
+        "neuron here": one.neuron,
+        "here, %": Number(wording.percent(here), here.mean) if here.n else NOT_RUN,
+        "difference, points": Number(wording.signed(100 * apart), apart) if here.n else NOT_RUN,
+        "source": one.source,
+    }
