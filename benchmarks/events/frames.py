@@ -1,4 +1,4 @@
-"""From events to frames: counts in slices of equal time."""
+"""From events to frames: counts in slices of equal time, or of equally many events."""
 
 from __future__ import annotations
 
@@ -28,3 +28,64 @@ def to_frames(
     cell = ((step * 2 + events["p"]) * height + y) * width + x
     counts = np.bincount(cell, minlength=steps * 2 * height * width)
     return np.minimum(counts, 255).astype(np.uint8).reshape(steps, 2, height, width)
+
+
+def by_time(events: NDArray[np.void], steps: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Event counts ``[steps, 2, height, width]`` in slices of equal time; 0 is OFF, 1 is ON.
+
+    ``events``: an array with fields t (microseconds, in order, from any origin), x, y, p. The
+    slices divide the recording's own span, from its first event to its last. An event on the
+    border of two slices belongs to the later one, the last event to the last slice; with no span
+    at all, every event is in the first. A count above 255 stays at 255.
+    Raises InputError for events that are not in order, or one outside the sensor.
+    """
+    _check(steps, height, width)
+    t = np.ascontiguousarray(events["t"])
+    if not len(t):
+        return np.zeros((steps, 2, height, width), dtype=np.uint8)
+    if (t[1:] < t[:-1]).any():
+        raise InputError("frames: the events are not in order of time; sort them by t")
+    span = max(int(t[-1]) - int(t[0]), 1)
+    # the first whole microsecond at or after each border, so that no border is rounded
+    borders = [int(t[0]) - (-step * span // steps) for step in range(1, steps)]
+    cuts = np.array([0, *np.searchsorted(t, borders), len(t)])
+    return _count(events, cuts, height, width)
+
+
+def by_count(events: NDArray[np.void], steps: int, height: int, width: int) -> NDArray[np.uint8]:
+    """As :func:`by_time`, in slices of equally many events, in the order in which they are given.
+
+    Where N events do not divide by ``steps``, slice k ends before event ``(k + 1) * N // steps``:
+    no two slices differ by more than one event, and none is lost.
+    """
+    _check(steps, height, width)
+    return _count(events, np.arange(steps + 1) * len(events) // steps, height, width)
+
+
+def _check(steps: int, height: int, width: int) -> None:
+    if steps < 1 or height < 1 or width < 1:
+        raise InputError(f"frames: {steps} steps of {width} x {height}; give positive numbers")
+
+
+def _count(
+    events: NDArray[np.void], cuts: NDArray[np.int64], height: int, width: int
+) -> NDArray[np.uint8]:
+    """Frame k from ``events[cuts[k]:cuts[k + 1]]``, one at a time so that it stays in the cache."""
+    steps = len(cuts) - 1
+    frames = np.empty((steps, 2, height, width), dtype=np.uint8)
+    for step in range(steps):
+        part = events[cuts[step] : cuts[step + 1]]
+        x, y = part["x"].astype(np.int32), part["y"].astype(np.int32)
+        for name, value, end in (("x", x, width), ("y", y, height)):
+            if len(value) and (value.min() < 0 or value.max() >= end):
+                raise InputError(
+                    f"frames: an event has {name} outside 0..{end - 1}; crop the events"
+                )
+        cell = part["p"].astype(np.int32)
+        cell *= height
+        cell += y
+        cell *= width
+        cell += x
+        counts = np.bincount(cell, minlength=2 * height * width)
+        frames[step] = np.minimum(counts, 255).reshape(2, height, width)
+    return frames
