@@ -7,6 +7,7 @@ outside its bits) is an InputError, never wrapped. The layouts are described wit
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Literal
@@ -27,7 +28,8 @@ def write_aedat4(
 ) -> None:
     """Write by dv-processing, one event stream; ``t`` in microseconds as it is.
 
-    Raises InputError where dv-processing is missing or what it wrote is not whole.
+    Raises InputError where dv-processing is missing, the disk has no room, or what was written is
+    not whole.
     """
     try:
         import dv_processing as dv
@@ -43,6 +45,7 @@ def write_aedat4(
     size = (recording.width, recording.height)
     config = dv.io.MonoCameraWriter.EventOnlyConfig("DVS128", size, kind)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _room(path, len(recording.events))
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         unfinished = Path(folder, "unfinished.aedat4")
         writer = dv.io.MonoCameraWriter(str(unfinished), config)
@@ -108,6 +111,15 @@ def write_atis(path: Path, recording: Recording) -> None:
     t, x, y, p = _columns(recording)
     columns = (x, y, p << 7 | t >> 16, t >> 8 & 0xFF, t & 0xFF)
     write_atomic_bytes(path, np.stack(columns, axis=1).astype(np.uint8).tobytes())
+
+
+def _room(path: Path, events: int) -> None:
+    """Raises InputError for a disk on which dv-processing would end the whole process."""
+    needed, free = 16 * events + 2**20, shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise InputError(
+            f"{path}: {free:,} bytes are free and up to {needed:,} are needed; free the disk"
+        )
 
 
 def _columns(recording: Recording) -> tuple[NDArray[np.int64], ...]:
