@@ -83,8 +83,11 @@ class AIA(LIF):
         return super().forward(y.unflatten(0, spikes.shape[:2]))
 
     @torch.no_grad()
-    def fold_into(self, synapse: nn.Conv2d | nn.Linear) -> LIF:
-        """Scale the synapse by 1 + relu(a) in place; returns the plain LIF that replaces this."""
+    def fold_into(self, synapse: nn.Conv2d | nn.Linear | nn.BatchNorm2d) -> LIF:
+        """Scale the synapse by 1 + relu(a) in place; returns the plain LIF that replaces this.
+
+        Of a normalisation behind the synapse, the affine part is scaled.
+        """
         for values in (synapse.weight, synapse.bias):
             if values is not None:
                 values.copy_(association.scaled(values, self.coefficient))

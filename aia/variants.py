@@ -84,6 +84,8 @@ class AIACoincidence(_Associating):
     ``forward`` alone sees one summed dendrite a unit, hence no pair, and is plain LIF.
     """
 
+    needs_synapse = True  # the bare synapse: nothing may stand between it and the neuron
+
     def forward_from(self, synapse: nn.Module, spikes: Tensor) -> Tensor:
         """``spikes`` ``[T, B, ...]`` through ``synapse``, a Conv2d or Linear without bias.
 

@@ -73,15 +73,23 @@ def cell(
     neuron: Neuron,
     seed: Annotated[int, typer.Argument(help="seed of the cell", min=0)],
 ) -> None:
-    """Train one cell and write its record; goes on where a killed run stopped."""
-    from benchmarks.cells import run_cell
+    """Train one cell and write its record; goes on where a killed run stopped.
+
+    Under torchrun the processes share every batch.
+    """
+    from benchmarks.cells import assist, run_cell
+    from benchmarks.distributed import joined
     from benchmarks.run import summary
     from benchmarks.train import Cell
 
     profile, params = _opened(context)
     asked = Cell(dataset, neuron, seed)
-    with Progress(str(asked), "updates") as report:
-        record = run_cell(asked, params, profile, report)
+    with joined() as group:
+        if not group.leads:
+            assist(asked, params, profile, group)
+            return
+        with Progress(str(asked), "updates") as report:
+            record = run_cell(asked, params, profile, report, group)
     say(f"{asked}: {summary(record)}")
 
 
@@ -184,7 +192,7 @@ def _report(profile: Profile, params: Params) -> None:
 
     chosen, tuned = selection_of(params), tuned_cells(profile, params)
     write_figures(profile, chosen, tuned)
-    write_report(profile, chosen, params.training.model_dump(mode="json"), tuned)
+    write_report(profile, chosen, params.training.settings(), tuned)
     say(f"wrote {profile.page}")
 
 

@@ -16,10 +16,10 @@ from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from aia import AIA, association
-from benchmarks.networks import Block, Network, flattened
+from benchmarks.blocks import Block, Network
 
 NEW_SHARE = 0.6
 
@@ -54,27 +54,27 @@ def flow_logits(network: Network, frames: Tensor, scales: FlowScales) -> Tensor:
     """Logits ``[B, classes]`` whose gradient is the accumulated flow; frames ``[T, B, ...]``."""
     with torch.no_grad():
         counts = list(_spike_counts(network, frames))
-    n = frames.sum(0)
-    for layer, (name, block) in enumerate(network.blocks.items()):
+    n = network.prepared(frames).sum(0)
+    for layer, block in enumerate(network.blocks.values()):
         assert isinstance(block, Block)
-        y = _accumulated_drive(block, flattened(n.unsqueeze(0), name))
+        y = _accumulated_drive(block, n)
         out = scales.see(layer, counts[layer], y) * F.relu(y)
         n = out - out.detach() + counts[layer]
-    logits: Tensor = network.readout(n / frames.shape[0])
+    logits: Tensor = network.readout(network.read(n / frames.shape[0]))
     return logits
 
 
 def _spike_counts(network: Network, frames: Tensor) -> Iterator[Tensor]:
-    x = frames
-    for name, block in network.blocks.items():
-        x = block(flattened(x, name))
+    x = network.prepared(frames)
+    for block in network.blocks.values():
+        x = block(x)
         yield x.sum(0)
 
 
 def _accumulated_drive(block: Block, n: Tensor) -> Tensor:
-    """The synapse's output for summed spikes ``[1, B, ...]``, association included."""
-    synapse: nn.Module = block.synapse
-    y: Tensor = synapse(n.squeeze(0))
+    """The synapse's output for summed spikes ``[B, ...]``, pooling and association included."""
+    pooled = n if block.pooling is None else block.pooling.pool(n)
+    y: Tensor = block.synapse(pooled.flatten(1) if block.flattens else pooled)
     if isinstance(block.neuron, AIA):
         y = association.on_drive(y.unsqueeze(0), block.neuron.coefficient).squeeze(0)
     return y

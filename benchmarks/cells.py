@@ -9,6 +9,7 @@ import torch
 from filelock import FileLock
 
 from benchmarks import host, measure, neurons, protocol
+from benchmarks.distributed import ALONE, Group
 from benchmarks.events import ensure
 from benchmarks.params import Params
 from benchmarks.profile import Profile
@@ -24,19 +25,21 @@ from benchmarks.records import (
 from benchmarks.train import Cell, Progress, start, train_cell
 
 
-def run_cell(cell: Cell, params: Params, profile: Profile, progress: Progress) -> Record:
+def run_cell(
+    cell: Cell, params: Params, profile: Profile, progress: Progress, group: Group = ALONE
+) -> Record:
     """Train one cell, or take up where a killed run of it stopped, and write its two files.
 
+    Of several processes only the leading one does this; the others :func:`assist`.
     Raises InputError for what is wrong with the parameters or the neuron.
     """
     spec = params.neuron_named(cell.neuron)
     path = record_path(profile.runs, cell.dataset, cell.neuron, cell.seed)
-    kept = profile.checkpoints / f"{cell.dataset}-{cell.neuron}-{cell.seed}"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint = Path(f"{kept}.safetensors")
-    with FileLock(f"{kept}.lock"):  # a child of a killed run may still be at it
+    checkpoint = _checkpoint(cell, profile)
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(checkpoint.with_suffix(".lock")):  # a child of a killed run may still be at it
         started, clock = host.now(), time.perf_counter()
-        trained = train_cell(cell, params, profile.events, checkpoint, progress)
+        trained = train_cell(cell, params, profile.events, checkpoint, progress, group)
         seconds = time.perf_counter() - clock
         record = Record(
             dataset=cell.dataset,
@@ -46,7 +49,7 @@ def run_cell(cell: Cell, params: Params, profile: Profile, progress: Progress) -
             neuron_args=spec.args,
             classes=list(trained.data.classes),
             hashes=trained.hashes,
-            settings=params.training.model_dump(mode="json"),
+            settings=params.training.settings(),
             curves=Curves(**trained.state.curves),
             result=None if trained.failure else measure.result_of(trained),
             failure=trained.failure,
@@ -56,6 +59,18 @@ def run_cell(cell: Cell, params: Params, profile: Profile, progress: Progress) -
         write_atomic(path, as_json(record))
         checkpoint.unlink(missing_ok=True)
     return record
+
+
+def assist(cell: Cell, params: Params, profile: Profile, group: Group) -> None:
+    """Train a cell together with the process that leads, writing nothing."""
+    train_cell(cell, params, profile.events, _checkpoint(cell, profile), _silent, group)
+
+
+def _checkpoint(cell: Cell, profile: Profile) -> Path:
+    return profile.checkpoints / f"{cell.dataset}-{cell.neuron}-{cell.seed}.safetensors"
+
+
+def _silent(done: int, total: int, say: str) -> None: ...
 
 
 def finished(cell: Cell, params: Params, profile: Profile) -> Record | None:
@@ -68,5 +83,5 @@ def finished(cell: Cell, params: Params, profile: Profile) -> Record | None:
     data = ensure(cell.dataset, params.training.steps, profile.events)
     seeds = protocol.seeds_of(cell.dataset, cell.seed)
     _, hashes = start(cell, params, data, seeds, build, torch.device("cpu"))
-    same = record.hashes == hashes and record.settings == params.training.model_dump(mode="json")
+    same = record.hashes == hashes and record.settings == params.training.settings()
     return record if same else None

@@ -33,6 +33,7 @@ def save(path: Path, state: State, identity: dict[str, Any]) -> None:
         "epoch": state.epoch,
         "best_epoch": state.best_epoch,
         "curves": state.curves,
+        "scaler": state.scaler.state_dict(),
         "identity": identity,
     }
     metadata = {"state": json.dumps(plain)}
@@ -65,6 +66,7 @@ def load(path: Path, state: State, identity: dict[str, Any]) -> int:
     state.scales.values = tensors["scales"]
     state.epoch, state.best_epoch = plain["epoch"], plain["best_epoch"]
     state.curves = plain["curves"]
+    state.scaler.load_state_dict(plain["scaler"])
     return int(plain["epoch"])
 
 

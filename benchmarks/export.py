@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aia import LIF
+from benchmarks.blocks import Block, Network
 from benchmarks.errors import InputError
-from benchmarks.networks import Block, Network
 
 DT = 1e-4  # s, of NIR's reference implementations
 
@@ -30,6 +30,8 @@ def to_nir(network: Network, size: int) -> nir.NIRGraph:
 
     Raises InputError for a neuron that has no counterpart in NIR.
     """
+    if any(block.pooling or block.norm for block in network.blocks.values()):
+        raise InputError("only network matched can be exported; this one pools or normalises")
     shape: tuple[int, ...] = (2, size, size)
     nodes: dict[str, nir.NIRNode] = {"input": nir.Input(input_type={"input": np.array(shape)})}
     for name, block in network.blocks.items():

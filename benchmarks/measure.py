@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from aia import LIF, fold
 from benchmarks import specificity
+from benchmarks.blocks import Block, Network
 from benchmarks.errors import InputError
 from benchmarks.events import Split
-from benchmarks.networks import Block, Network
 from benchmarks.neurons import check, is_graded
 from benchmarks.records import (
     Accuracy,
@@ -102,8 +102,7 @@ class Activity:
     predictions: list[Tensor] = field(default_factory=list)  # [B] each
     spikes: dict[str, Tensor] = field(default_factory=dict)  # layer -> [T]
     units: dict[str, int] = field(default_factory=dict)  # layer -> units
-    trains: dict[str, list[Tensor]] = field(default_factory=dict)  # layer -> bool [T, B, ...]
-    last: Tensor | None = None  # what the last block gave, [T, B, ...]
+    counts: dict[str, list[Tensor]] = field(default_factory=dict)  # layer -> [B, C], over T, space
     acs: float = 0.0
     macs: float = 0.0
     dense: float = 0.0
@@ -111,7 +110,7 @@ class Activity:
 
 @torch.no_grad()
 def activity(network: Network, split: Split, device: torch.device, synops: bool) -> Activity:
-    """One pass over a split with every spike kept; synaptic operations too, if asked for.
+    """One pass over a split with its spikes counted; synaptic operations too, if asked for.
 
     Of graded outputs, those that are not zero count. Raises InputError if a spiking neuron gives
     anything but spikes.
@@ -120,8 +119,10 @@ def activity(network: Network, split: Split, device: torch.device, synops: bool)
     seen = Activity(samples=len(split.labels))
     for frames, _ in batches(split, EVALUATION_BATCH, device):
         with _watching(network, seen, synops):
-            logits = network(frames)
-        seen.predictions.append(logits.argmax(1).cpu())
+            features = network.features(frames)
+        if synops:  # the readout averages over time, so on hardware it sees the spikes one by one
+            _add_synops(network.readout, network.read(features.flatten(0, 1)), seen)
+        seen.predictions.append(network.logits(features).argmax(1).cpu())
     return seen
 
 
@@ -132,11 +133,10 @@ def _watching(network: Network, seen: Activity, synops: bool) -> Iterator[None]:
         block.register_forward_hook(_watcher(name, seen, synops))
         for name, block in network.blocks.items()
     ]
-    readout = network.readout.register_forward_pre_hook(_readout_watcher(seen, synops))
     try:
         yield
     finally:
-        for handle in [*handles, readout]:
+        for handle in handles:
             handle.remove()
 
 
@@ -147,19 +147,10 @@ def _watcher(name: str, seen: Activity, synops: bool):  # type: ignore[no-untype
         steps = (spikes != 0).flatten(1).sum(1, dtype=torch.float64).cpu()
         seen.spikes[name] = seen.spikes.get(name, torch.zeros_like(steps)) + steps
         seen.units[name] = spikes[0, 0].numel()
-        seen.trains.setdefault(name, []).append(spikes.bool().cpu())
-        seen.last = spikes
+        of_channel = (spikes != 0).transpose(0, 1).transpose(1, 2).flatten(2).sum(2)
+        seen.counts.setdefault(name, []).append(of_channel.cpu())
         if synops:
-            _add_synops(block.synapse, inputs[0].flatten(0, 1), seen)
-
-    return watch
-
-
-def _readout_watcher(seen: Activity, synops: bool):  # type: ignore[no-untyped-def]
-    def watch(readout: nn.Module, _: tuple[Tensor]) -> None:
-        if synops:  # the readout averages over time, so on hardware it sees the spikes one by one
-            assert seen.last is not None
-            _add_synops(readout, seen.last.flatten(0, 1), seen)
+            _add_synops(block.synapse, block.incoming(inputs[0]).flatten(0, 1), seen)
 
     return watch
 
@@ -229,18 +220,42 @@ def fold_effect(
     assert isinstance(folded, Network)
     if any(type(block.neuron) is not LIF for block in folded.blocks.values()):
         raise InputError("a folded neuron left something else than a plain LIF behind")
-    after = activity(folded, split, device, synops=False)
-    differ = sum(
-        int((a != b).sum())
-        for name, trains in before.trains.items()
-        for a, b in zip(trains, after.trains[name], strict=True)
-    )
-    predictions = torch.cat(before.predictions) != torch.cat(after.predictions)
+    spikes_differ, predictions_differ = _differences(network, folded, split, device)
     total = sum(int(steps.sum()) for steps in before.spikes.values())
     effect = Fold(
-        spikes_before=total, spikes_differ=differ, predictions_differ=int(predictions.sum())
+        spikes_before=total, spikes_differ=spikes_differ, predictions_differ=predictions_differ
     )
     return effect, Parameters(training=training, inference=trainable(folded))
+
+
+@torch.no_grad()
+def _differences(
+    one: Network, other: Network, split: Split, device: torch.device
+) -> tuple[int, int]:
+    """Spikes and predictions in which two networks differ over a split."""
+    one.eval()
+    other.eval()
+    spikes = predictions = 0
+    for frames, _ in batches(split, EVALUATION_BATCH, device):
+        (first, logits), (second, others) = (_trains(network, frames) for network in (one, other))
+        spikes += sum(int((first[name] != second[name]).sum()) for name in first)
+        predictions += int((logits.argmax(1) != others.argmax(1)).sum())
+    return spikes, predictions
+
+
+def _trains(network: Network, frames: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """Every block's spikes, bool ``[T, B, ...]``, and the logits."""
+    found: dict[str, Tensor] = {}
+
+    def keep(name: str):  # type: ignore[no-untyped-def]
+        return lambda _, __, spikes: found.update({name: spikes != 0})
+
+    handles = [b.register_forward_hook(keep(name)) for name, b in network.blocks.items()]
+    try:
+        return found, network(frames)
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def trainable(network: nn.Module) -> int:
@@ -284,7 +299,7 @@ def association_effect(
     without = activity(silent, split, device, synops=False)
     right = int((torch.cat(without.predictions).numpy() == split.labels).sum())
     more, fewer = {}, {}
-    for name in whole.trains:
+    for name in whole.counts:
         change = _counts(whole, name).sum(0) - _counts(without, name).sum(0)
         more[name], fewer[name] = float((change > 0).mean()), float((change < 0).mean())
     frames, labels = next(batches(split, EVALUATION_BATCH, device))
@@ -310,17 +325,14 @@ def _coefficient_gradient(network: Network, frames: Tensor, labels: Tensor) -> f
 
 def _counts(seen: Activity, layer: str) -> NDArray[np.float64]:
     """Spikes of each sample and channel or unit over time and space, ``[N, C]``."""
-    parts = [
-        train.transpose(0, 1).transpose(1, 2).flatten(2).sum(2) for train in seen.trains[layer]
-    ]
-    counts: NDArray[np.float64] = torch.cat(parts).double().numpy()
+    counts: NDArray[np.float64] = torch.cat(seen.counts[layer]).double().numpy()
     return counts
 
 
 def specificity_of(seen: Activity, split: Split, classes: int) -> dict[str, Specificity]:
     """How specific to the classes each layer's spikes are, means over what fires at all."""
     found = {}
-    for layer in seen.trains:
+    for layer in seen.counts:
         counts = _counts(seen, layer)
         fires = counts.any(0)
         values = [

@@ -1,7 +1,7 @@
-"""The matched network: everything but the neuron is the same.
+"""The networks by name: everything but the neuron is the same.
 
-Strided convolutions instead of pooling, so that every synapse but the first sees spikes, and no
-biases, as in the networks of the paper's author.
+The `matched` one has strided convolutions instead of pooling, so that every synapse but the first
+sees spikes, and no biases, as in the networks of the paper's author.
 """
 
 from __future__ import annotations
@@ -9,17 +9,13 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from benchmarks.blocks import Block, Layer, Network, Plan
+from benchmarks.errors import InputError
+from benchmarks.networks_large import PLANS
 from benchmarks.neurons import Build
 from benchmarks.params import Training
-
-
-@runtime_checkable
-class _WantsSynapse(Protocol):
-    """A neuron that computes faster, or only, with the synapse before it."""
-
-    def forward_from(self, synapse: nn.Module, spikes: Tensor) -> Tensor: ...
 
 
 @runtime_checkable
@@ -29,80 +25,53 @@ class _Prepares(Protocol):
     def prepare(self, synapse: nn.Module) -> None: ...
 
 
-class Block(nn.Module):
-    """A synapse and the neuron it drives; ``[T, B, ...]`` to ``[T, B, C, ...]``."""
-
-    def __init__(self, synapse: nn.Module, neuron: nn.Module) -> None:
-        super().__init__()
-        self.synapse = synapse
-        self.neuron = neuron
-
-    def forward(self, spikes: Tensor) -> Tensor:
-        if isinstance(self.neuron, _WantsSynapse):
-            return self.neuron.forward_from(self.synapse, spikes)
-        drive = self.synapse(spikes.flatten(0, 1)).unflatten(0, spikes.shape[:2])
-        out: Tensor = self.neuron(drive)
-        return out
-
-
-class Network(nn.Module):
-    """Convolutional blocks, a hidden linear block, and a linear readout averaged over time.
-
-    ``forward``: event counts ``[T, B, 2, H, W]`` to logits ``[B, classes]``.
-    """
-
-    def __init__(self, blocks: dict[str, Block], readout: nn.Linear) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleDict(blocks)
-        self.readout = readout
-
-    def forward(self, frames: Tensor) -> Tensor:
-        x = frames
-        for name, block in self.blocks.items():
-            x = block(flattened(x, name))
-        logits: Tensor = self.readout(x.mean(0))
-        return logits
-
-
-def flattened(x: Tensor, block: str) -> Tensor:
-    """What the block takes: linear blocks see ``[T, B, features]``."""
-    return x.flatten(2) if block.startswith("linear") else x
-
-
 def build_network(
     build: Build, training: Training, classes: int, size: int, seeds: tuple[int, int]
 ) -> Network:
     """The network of ``training`` for frames of ``size`` x ``size`` pixels.
 
     ``seeds``: of the synapses, and of what the neurons draw; kept apart so that a neuron that
-    draws does not shift the synapses of the layers after it.
+    draws does not shift the synapses of the layers after it. Raises InputError for a neuron that
+    needs the bare synapse in a network that has none.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds[0])
-        synapses, readout = _synapses(training, classes, size)
-        for synapse in synapses.values():
-            synapse.weight.data.mul_(training.initial_gain)
+        plan = {"matched": _matched, **PLANS}[training.network](
+            training, classes, training.size or size
+        )
+        for layer in plan.layers.values():
+            layer.synapse.weight.data.mul_(training.initial_gain)
         torch.manual_seed(seeds[1])
-        blocks = {}
-        for name, synapse in synapses.items():
-            blocks[name] = Block(synapse, build(synapse.weight.shape[0]))
-    return Network(blocks, readout)
+        blocks = {
+            name: Block(layer.synapse, build(len(layer.synapse.weight)), layer.pooling, layer.norm)
+            for name, layer in plan.layers.items()
+        }
+    for block in blocks.values():
+        block.precision = getattr(torch, training.precision)
+        block.recompute = training.recompute
+        bare = block.norm is None and training.precision == "float32"
+        if getattr(block.neuron, "needs_synapse", False) and not bare:
+            raise InputError(
+                f"{type(block.neuron).__name__} works on the synapse before it, in float32 and "
+                f"without normalisation; network {training.network} at {training.precision} has "
+                "none such: take network matched or vgg_author, precision float32"
+            )
+    return Network(blocks, plan.readout, training.size, plan.scale, plan.last_pool, plan.wiring)
 
 
 def prepare_synapses(network: Network) -> None:
-    """Let neurons that ask for it change their fresh synapses; after the weights were hashed."""
+    """Let neurons that ask for it change what drives them; after the weights were hashed."""
     for block in network.blocks.values():
         if isinstance(block, Block) and isinstance(block.neuron, _Prepares):
-            block.neuron.prepare(block.synapse)
+            block.neuron.prepare(block.synapse if block.norm is None else block.norm)
 
 
-def _synapses(
-    training: Training, classes: int, size: int
-) -> tuple[dict[str, nn.Conv2d | nn.Linear], nn.Linear]:
-    synapses: dict[str, nn.Conv2d | nn.Linear] = {}
+def _matched(training: Training, classes: int, size: int) -> Plan:
+    layers: dict[str, Layer] = {}
     channels = 2
     for number, wider in enumerate(training.channels, start=1):
-        synapses[f"conv{number}"] = nn.Conv2d(channels, wider, 3, stride=2, padding=1, bias=False)
+        convolution = nn.Conv2d(channels, wider, 3, stride=2, padding=1, bias=False)
+        layers[f"conv{number}"] = Layer(convolution)
         channels, size = wider, (size + 1) // 2
-    synapses["linear1"] = nn.Linear(channels * size * size, training.hidden, bias=False)
-    return synapses, nn.Linear(training.hidden, classes, bias=False)
+    layers["linear1"] = Layer(nn.Linear(channels * size * size, training.hidden, bias=False))
+    return Plan(layers, nn.Linear(training.hidden, classes, bias=False))

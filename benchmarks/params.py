@@ -57,11 +57,45 @@ class Training(_Section):
     learning_rate: float = Field(0.005, gt=0)
     optimizer: Literal["adam", "sgd"] = "adam"
     weight_decay: float = Field(0.0, ge=0)
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "step"] = "constant"
     steps: int = Field(10, ge=1)  # time steps T
-    channels: tuple[int, ...] = (16, 32)  # of the convolutions
-    hidden: int = Field(64, ge=1)  # units of the hidden linear layer
+    channels: tuple[int, ...] = (16, 32)  # of the convolutions of network `matched`
+    hidden: int = Field(64, ge=1)  # units of its hidden linear layer
     initial_gain: float = Field(1.0, gt=0)  # times PyTorch's default initial weights
+    network: Literal["matched", "vgg_author", "vgg11", "sew_resnet18"] = "matched"
+    width: float = Field(1.0, gt=0)  # times the channels of the other networks
+    size: int | None = Field(None, ge=8)  # pixels of a side after resizing; none: as recorded
+    milestones: tuple[Annotated[int, Field(ge=1)], ...] = ()  # epochs, of the schedule `step`
+    factor: float = Field(0.1, gt=0)  # of the learning rate at each milestone
+    augment: Literal["none", "flip", "nda", "nda_cutout"] = "none"
+    loss: Literal["cross_entropy", "mse"] = "cross_entropy"  # mse: summed, to one-hot
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"  # of the synapses
+    accumulate: int = Field(1, ge=1)  # parts that a batch is computed in
+    recompute: StrictBool = False  # neurons run again in the backward pass: less memory, more time
+
+    @model_validator(mode="after")
+    def _possible(self) -> Training:
+        if self.rule == "asf" and (self.network in NORMALISED or self.precision != "float32"):
+            text = "rule asf takes networks without normalisation, in float32"
+            raise PydanticCustomError("impossible", text)
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """As plain values. What came later is left out where it says what was done before."""
+        return self.model_dump(mode="json", exclude=self.unsaid)
+
+    @property
+    def unsaid(self) -> set[str]:
+        """Later fields at their defaults: records and hashes are as before they came."""
+        fields = type(self).model_fields
+        return {name for name in LATER if getattr(self, name) == fields[name].default}
+
+
+NORMALISED = ("vgg11", "sew_resnet18")  # networks with batch normalisation
+LATER = {
+    *("network", "width", "size", "milestones", "factor", "augment", "loss"),
+    *("precision", "accumulate", "recompute"),
+}
 
 
 class Tuning(_Section):

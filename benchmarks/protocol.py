@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.networks import Network
-from benchmarks.params import Training
+from benchmarks.blocks import Network
+from benchmarks.params import LATER, Training
 from benchmarks.proven import stands_for
 from benchmarks.source import digest, digest_of_files
 
 # What a cell does follows from these files and the training section alone.
-_FILES = ("protocol", "networks", "train", "asf", "measure", "specificity")
+_FILES = ("protocol", "blocks", "networks", "train", "asf", "measure", "specificity")
+_LARGE = ("networks_large", "augment")  # these, too, where they are used
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,13 @@ class Seeds:
     synapses: int
     neurons: int
     order: int
+    augmentation: int
 
 
 def seeds_of(dataset: str, seed: int) -> Seeds:
     """Seeds of one cell; the neuron is not asked, so all neurons get the same."""
     sequence = np.random.SeedSequence([zlib.crc32(dataset.encode()), seed])
-    return Seeds(*(int(word) for word in sequence.generate_state(3)))
+    return Seeds(*(int(word) for word in sequence.generate_state(4)))
 
 
 def epoch_order(seed: int, epoch: int, samples: int) -> Tensor:
@@ -42,9 +44,17 @@ def epoch_order(seed: int, epoch: int, samples: int) -> Tensor:
     return torch.randperm(samples, generator=generator)
 
 
-def order_hash(seed: int, epochs: int, samples: int) -> str:
-    """Digest of the order of samples over all epochs."""
-    orders = (epoch_order(seed, epoch, samples).numpy().tobytes() for epoch in range(epochs))
+def augmentation(seeds: Seeds, epoch: int) -> torch.Generator:
+    """What the augmentation of one epoch is drawn from, the same for every neuron and device."""
+    return torch.Generator().manual_seed(seeds.augmentation * 1_000_003 + epoch)
+
+
+def order_hash(seeds: Seeds, training: Training, samples: int) -> str:
+    """Digest of the order of samples over all epochs, and of where augmentation is drawn from."""
+    epochs = range(training.epochs)
+    orders = [epoch_order(seeds.order, epoch, samples).numpy().tobytes() for epoch in epochs]
+    if training.augment != "none":
+        orders.append(f"{training.augment} {seeds.augmentation}".encode())
     return digest(*orders)
 
 
@@ -63,8 +73,10 @@ def protocol_hash(training: Training) -> str:
     The learning rate is left out: records at different rates may be paired in the tuned table.
     """
     here = Path(__file__).parent
-    source = digest_of_files(here / f"{name}.py" for name in _FILES)
-    return stands_for(digest(source, training.model_dump_json(exclude={"learning_rate"})))
+    large = _LARGE if training.unsaid != LATER else ()
+    source = digest_of_files(here / f"{name}.py" for name in (*_FILES, *large))
+    unsaid = {"learning_rate", *training.unsaid}
+    return stands_for(digest(source, training.model_dump_json(exclude=unsaid)))
 
 
 def make_optimizer(network: Network, training: Training) -> torch.optim.Optimizer:
@@ -81,4 +93,8 @@ def learning_rate(training: Training, update: int, updates: int) -> float:
     """Learning rate of one update of ``updates`` in all."""
     if training.schedule == "constant":
         return training.learning_rate
+    if training.schedule == "step":
+        epoch = update * training.epochs // updates
+        passed = sum(epoch >= milestone for milestone in training.milestones)
+        return training.learning_rate * training.factor**passed
     return training.learning_rate * 0.5 * (1 + math.cos(math.pi * update / updates))

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from benchmarks import asf, checkpoints, host, measure, neurons, protocol
+from benchmarks import asf, augment, checkpoints, host, measure, neurons, protocol
+from benchmarks.blocks import Network
+from benchmarks.distributed import ALONE, Group
+from benchmarks.errors import InputError
 from benchmarks.events import EventSet, Split, ensure
-from benchmarks.networks import Network, build_network, prepare_synapses
-from benchmarks.params import Params, Training
+from benchmarks.events.labels import flip_keeps_label
+from benchmarks.networks import build_network, prepare_synapses
+from benchmarks.params import NORMALISED, Params, Training
 from benchmarks.records import Curves, Failure, Hashes
 
 Progress = Callable[[int, int, str], None]  # update, updates in all, what to say
@@ -28,6 +33,7 @@ class State:
     network: Network
     optimizer: torch.optim.Optimizer
     scales: asf.FlowScales
+    scaler: torch.amp.GradScaler  # of the loss, in float16 alone
     epoch: int = 0  # finished epochs
     best_epoch: int = -1
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -66,10 +72,16 @@ class Trained:
 
 
 def train_cell(
-    cell: Cell, params: Params, events: Path, checkpoint: Path, progress: Progress
+    cell: Cell,
+    params: Params,
+    events: Path,
+    checkpoint: Path,
+    progress: Progress,
+    group: Group = ALONE,
 ) -> Trained:
     """All epochs of a cell, from ``checkpoint`` if it is there; ``events`` caches frames.
 
+    ``group``: the processes that share the work; all of them end with the same network.
     Raises InputError for what is wrong with the parameters or the neuron.
     """
     build = neurons.builder(params.neuron_named(cell.neuron), params.matched)
@@ -79,10 +91,11 @@ def train_cell(
     seeds = protocol.seeds_of(cell.dataset, cell.seed)
     state, hashes = start(cell, params, data, seeds, build, device)
     # hashes do not hold the learning rate, the settings do
-    settings = params.training.model_dump(mode="json")
-    identity = {"hashes": hashes.model_dump(), "settings": settings}
+    identity = {"hashes": hashes.model_dump(), "settings": params.training.settings()}
     resumed = checkpoints.load(checkpoint, state, identity)
-    failure = _train(state, params.training, data, seeds, device, progress, checkpoint, identity)
+    group.meet()  # all have read before one writes
+    task = _Task(params.training, data, seeds, device, group, _kind(cell, params.training))
+    failure = _train(state, task, progress, checkpoint, identity)
     if failure is None:
         state.network.load_state_dict(state.best)
     updated = (state.epoch - resumed) * len(data.train.labels)
@@ -106,64 +119,96 @@ def start(
         protocol=protocol.protocol_hash(training),
         data=data.digest[:16],
         weights=protocol.weights_hash(network),
-        order=protocol.order_hash(seeds.order, training.epochs, len(data.train.labels)),
+        order=protocol.order_hash(seeds, training, len(data.train.labels)),
         neuron=neurons.source_hash(params.neuron_named(cell.neuron), params.matched),
     )
     prepare_synapses(network)
     network.to(device)
-    state = State(network, protocol.make_optimizer(network, training), asf.FlowScales(network))
+    state = State(
+        network,
+        protocol.make_optimizer(network, training),
+        asf.FlowScales(network),
+        torch.amp.GradScaler(device.type, enabled=training.precision == "float16"),
+    )
     state.initial = measure.coefficients(network)
     return state, hashes
 
 
+@dataclass(frozen=True)
+class _Task:
+    """What does not change while a cell trains."""
+
+    training: Training
+    data: EventSet
+    seeds: protocol.Seeds
+    device: torch.device
+    group: Group
+    kind: augment.Kind
+
+
+def _kind(cell: Cell, training: Training) -> augment.Kind:
+    return augment.kind_of(training.augment, flip_keeps_label(cell.dataset))
+
+
 def _train(
-    state: State,
-    training: Training,
-    data: EventSet,
-    seeds: protocol.Seeds,
-    device: torch.device,
-    progress: Progress,
-    checkpoint: Path,
-    identity: dict[str, Any],
+    state: State, task: _Task, progress: Progress, checkpoint: Path, identity: dict[str, Any]
 ) -> Failure | None:
     """All epochs that are left; the best one is chosen on validation."""
-    while state.epoch < training.epochs:
+    model = _shared(state.network, task)
+    while state.epoch < task.training.epochs:
         try:
-            _epoch(state, training, data.train, seeds.order, device, progress)
+            _epoch(state, model, task, progress)
         except DivergedError as error:
             return Failure(epoch=state.epoch, reason=str(error))
-        reached = measure.accuracy(state.network, data.validation, device)
+        lead = task.group.leads
+        found = measure.accuracy(state.network, task.data.validation, task.device) if lead else 0.0
+        reached = task.group.agreed(found)
         state.curves["validation_accuracy"].append(reached)
         if reached > max(state.curves["validation_accuracy"][:-1], default=-1.0):
             state.best_epoch = state.epoch
             state.best = {k: v.clone() for k, v in state.network.state_dict().items()}
         state.epoch += 1
-        checkpoints.save(checkpoint, state, identity)
+        if lead:
+            checkpoints.save(checkpoint, state, identity)
     return None
 
 
-def _epoch(
-    state: State,
-    training: Training,
-    split: Split,
-    order_seed: int,
-    device: torch.device,
-    progress: Progress,
-) -> None:
+def _shared(network: Network, task: _Task) -> nn.Module:
+    """The network as this process trains it. Raises InputError for what cannot be shared."""
+    if task.group.size == 1:
+        return network
+    if task.training.rule == "asf":
+        raise InputError("rule asf trains in one process; start without torchrun")
+    if task.device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # in place, parameters stay the same
+        here = [torch.cuda.current_device()]
+        return nn.parallel.DistributedDataParallel(network, device_ids=here)
+    if task.training.network in NORMALISED:
+        raise InputError(
+            f"network {task.training.network} normalises over the batch, which processes on a CPU "
+            "do not share; train it in one process, or on GPUs"
+        )
+    return nn.parallel.DistributedDataParallel(network)
+
+
+def _epoch(state: State, model: nn.Module, task: _Task, progress: Progress) -> None:
     """One pass over the training split; appends to the curves only when it is whole."""
+    training, split, group = task.training, task.data.train, task.group
     state.network.train()
-    order = protocol.epoch_order(order_seed, state.epoch, len(split.labels))
+    order = protocol.epoch_order(task.seeds.order, state.epoch, len(split.labels))
+    generator = protocol.augmentation(task.seeds, state.epoch)
     chunks = order.split(training.batch)
     updates = training.epochs * len(chunks)
     loss_sum, right, norms = 0.0, 0, 0.0
     for number, chosen in enumerate(chunks):
         update = state.epoch * len(chunks) + number
-        for group in state.optimizer.param_groups:
-            group["lr"] = protocol.learning_rate(training, update, updates)
-        frames, labels = measure.take(split, chosen.numpy(), device)
-        loss, logits, norm = _update(state, training, frames, labels)
-        loss_sum += loss * len(labels)
-        right += int((logits.argmax(1) == labels).sum())
+        for options in state.optimizer.param_groups:
+            options["lr"] = protocol.learning_rate(training, update, updates)
+        draws = augment.draw(generator, len(chosen), task.kind)
+        batch = Batch(split, chosen, draws, task.kind, task.device)
+        loss, hits, norm = _update(state, model, training, batch, group)
+        loss_sum += loss * len(chosen)
+        right += hits
         norms += norm
         progress(update + 1, updates, f"epoch {state.epoch + 1}/{training.epochs} loss {loss:.3f}")
     if training.rule == "asf":
@@ -173,23 +218,76 @@ def _epoch(
     state.curves["gradient_norm"].append(norms / len(chunks))
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Samples of one update and what augmentation does to them."""
+
+    split: Split
+    chosen: Tensor  # [B] indices into the split
+    draws: augment.Draws
+    kind: augment.Kind
+    device: torch.device
+
+    def part(self, places: Tensor, size: int | None) -> tuple[Tensor, Tensor]:
+        """Frames ``[T, b, 2, H, W]`` and labels ``[b]`` of some places of the batch."""
+        frames, labels = measure.take(self.split, self.chosen[places].numpy(), self.device)
+        if self.kind == augment.KINDS["none"]:
+            return frames, labels
+        frames = frames if size is None else augment.resized(frames, size)
+        return augment.apply(frames, self.draws.of(places)), labels
+
+
 def _update(
-    state: State, training: Training, frames: Tensor, labels: Tensor
-) -> tuple[float, Tensor, float]:
-    """One update; returns loss, logits and the gradient's 2-norm. Raises DivergedError."""
+    state: State, model: nn.Module, training: Training, batch: Batch, group: Group
+) -> tuple[float, int, float]:
+    """One update; returns the loss, the samples that were right and the gradient's 2-norm.
+
+    The loss is the whole batch's mean over samples. Raises DivergedError.
+    """
     state.optimizer.zero_grad(set_to_none=True)
-    if training.rule == "asf":
-        logits = asf.flow_logits(state.network, frames, state.scales)
-    else:
-        logits = state.network(frames)
-    loss = F.cross_entropy(logits, labels)
-    value = float(loss.detach())
+    whole = len(batch.chosen)
+    share = group.share(torch.arange(whole))
+    parts = share.tensor_split(min(training.accumulate, max(1, len(share))))
+    loss_sum, right = 0.0, 0
+    for number, places in enumerate(parts):
+        frames, labels = batch.part(places, training.size)
+        with _synchronised(model, last=number == len(parts) - 1):
+            if training.rule == "asf":
+                logits = asf.flow_logits(state.network, frames, state.scales)
+            else:
+                logits = model(frames)
+            loss = _loss(logits, labels, training) * (len(labels) / whole)
+            state.scaler.scale(loss * group.size if group.size > 1 else loss).backward()
+        loss_sum += float(loss.detach())
+        right += int((logits.detach().argmax(1) == labels).sum())
+    value, hits = group.sums(loss_sum, right)
     if not math.isfinite(value):
         raise DivergedError(f"the loss became {value}")
-    loss.backward()
+    state.scaler.unscale_(state.optimizer)
     gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
     norm = float(torch.nn.utils.get_total_norm(gradients))
     if not math.isfinite(norm):
-        raise DivergedError(f"the gradient's norm became {norm}")
-    state.optimizer.step()
-    return value, logits.detach(), norm
+        if not state.scaler.is_enabled():
+            raise DivergedError(f"the gradient's norm became {norm}")
+        norm = 0.0  # the scaler leaves this update out and scales less
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    return value, int(hits), norm
+
+
+def _synchronised(model: nn.Module, last: bool) -> AbstractContextManager[None]:
+    """Gradients of processes are summed once a batch, in its last part."""
+    if last or not isinstance(model, nn.parallel.DistributedDataParallel):
+        return nullcontext()
+    context: AbstractContextManager[None] = model.no_sync()
+    return context
+
+
+def _loss(logits: Tensor, labels: Tensor, training: Training) -> Tensor:
+    """Mean over samples; of the squared errors to one-hot, the sum over classes."""
+    if not len(labels):
+        return 0 * logits.sum()
+    if training.loss == "mse":
+        target = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
+        return F.mse_loss(logits, target, reduction="sum") / len(labels)
+    return F.cross_entropy(logits, labels)

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from aia import fold
+from benchmarks.blocks import Network
 from benchmarks.errors import InputError
-from benchmarks.networks import Network
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records import read_record, record_path

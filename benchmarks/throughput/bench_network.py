@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from benchmarks.networks import Network, build_network
+from benchmarks.blocks import Network
+from benchmarks.networks import build_network
 from benchmarks.neurons import builder
 from benchmarks.protocol import make_optimizer
 from benchmarks.throughput.bench_neuron import backend_of

@@ -13,9 +13,10 @@ from spikingjelly.activation_based.nir_exchange import import_from_nir as into_s
 from torch import Tensor, nn
 
 from aia import fold
+from benchmarks.blocks import Network
 from benchmarks.errors import InputError
 from benchmarks.export import to_nir, write_nir
-from benchmarks.networks import Network, build_network
+from benchmarks.networks import build_network
 from benchmarks.neurons import builder
 from benchmarks.params import Matched, NeuronParams, Training
 
