@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from benchmarks.errors import InputError
 from benchmarks.events.simulate import EVENT
 
+_PAGES = (b"<!doctype", b"<html", b"<?xml")
+
 
 @dataclass(frozen=True, eq=False)
 class Recording:
@@ -53,8 +55,8 @@ def content(path: Path) -> bytes:
     if not data:
         raise damaged(path, "the file is empty")
     # A refused download leaves a page under the file's name; ATIS .bin has no magic to tell.
-    if data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html")):
-        raise damaged(path, "this is a web page (HTML), not a recording")
+    if data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGES):
+        raise damaged(path, "this is a web page (HTML or XML), not a recording")
     return data
 
 

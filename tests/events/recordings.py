@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from benchmarks.events.readers import aedat2, aedat3, aedat4, atis, dat
 from benchmarks.events.recording import Recording
@@ -35,6 +37,12 @@ FORMATS = {
     "dat": Format(write_dat, dat.read, ".dat", (120, 100)),
     "atis": Format(write_atis, atis.read, ".bin", (240, 180)),
 }
+
+AEDAT4_HERE = find_spec("aedat") is not None and find_spec("dv_processing") is not None
+NEEDS_AEDAT4 = pytest.mark.skipif(not AEDAT4_HERE, reason="the extras 'events' and 'test'")
+EACH_FORMAT = [
+    pytest.param(name, marks=NEEDS_AEDAT4 if name == "aedat4" else ()) for name in FORMATS
+]
 
 
 def made(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,9 @@ from benchmarks.errors import InputError
 from benchmarks.events.recording import Recording
 from benchmarks.events.simulate import EVENT
 from benchmarks.events.write import write_aedat4
-from tests.events.recordings import FORMATS, assert_same, made
+from tests.events.recordings import EACH_FORMAT, FORMATS, NEEDS_AEDAT4, assert_same, made
 
-pytest.importorskip("aedat", reason="the extra 'events'")
-pytest.importorskip("dv_processing", reason="the extra 'test'")
-
-EACH = pytest.mark.parametrize("name", FORMATS)
+EACH = pytest.mark.parametrize("name", EACH_FORMAT)
 FIRST_TOO_LATE = {"aedat2": 2**32, "aedat3": 2**62, "dat": 2**32, "atis": 2**23}
 WIDEST = {"aedat2": (128, 128), "aedat3": (128, 128), "dat": (2**14, 2**14), "atis": (240, 180)}
 
@@ -83,6 +81,7 @@ def test_a_recording_that_no_reader_takes_back_is_refused(
     assert not path.exists()
 
 
+@NEEDS_AEDAT4
 @pytest.mark.parametrize("compression", ["none", "lz4", "zstd"])
 def test_every_compression_of_aedat4_comes_back(tmp_path: Path, compression: str) -> None:
     # more events than one packet of dv-processing, at times of today
@@ -119,3 +118,20 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, name: str) -> None:
     )
     assert done.returncode != 0
     assert_same(FORMATS[name].read(path), old)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs more rights")
+    yield tmp_path
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@NEEDS_AEDAT4
+def test_aedat4_is_not_begun_on_a_disk_without_room(small_disk: Path) -> None:
+    with pytest.raises(InputError, match=r"bytes are free .* free the disk"):
+        write_aedat4(small_disk / "a.aedat4", made(10))
+    assert not list(small_disk.iterdir())
