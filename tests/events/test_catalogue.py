@@ -1,0 +1,73 @@
+"""The facts about the real data sets agree with each other and with what is published."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from benchmarks.errors import InputError
+from benchmarks.events.catalogue import SETS, RealSet, known
+
+EVERY = pytest.mark.parametrize("chosen", SETS.values(), ids=SETS)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "classes"),
+    [
+        ("cifar10dvs", {"": 10_000}, 10),
+        ("cifar10dvs_aedat2", {"": 10_000}, 10),
+        ("ncars", {"train": 15_422, "test": 8_607}, 2),
+        ("dvs_gesture", {"train": 1_176, "test": 288}, 11),
+        ("nmnist", {"train": 60_000, "test": 10_000}, 10),
+        ("ncaltech101", {"": 8_709}, 101),
+    ],
+)
+def test_counts_add_up_to_the_published_ones(
+    name: str, parts: dict[str, int], classes: int
+) -> None:
+    chosen = SETS[name]
+    assert {part: sum(counts) for part, counts in chosen.counts.items()} == parts
+    assert len(chosen.classes) == classes
+    assert chosen.samples == sum(parts.values())
+
+
+@EVERY
+def test_every_class_is_named_once_and_counted(chosen: RealSet) -> None:
+    assert len(set(chosen.classes)) == len(chosen.classes)
+    for counts in chosen.counts.values():
+        assert len(counts) == len(chosen.classes)
+        assert min(counts) > 0
+
+
+@EVERY
+def test_every_archive_can_be_told_from_other_files(chosen: RealSet) -> None:
+    assert len({archive.name for archive in chosen.archives}) == len(chosen.archives)
+    for archive in chosen.archives:
+        assert archive.contents or re.fullmatch(r"[0-9a-f]{32}", archive.md5 or "")
+        assert archive.about > 0
+
+
+@EVERY
+def test_every_set_can_be_downloaded_or_says_how_to_get_it(chosen: RealSet) -> None:
+    for archive in chosen.archives:
+        assert bool(archive.urls) != bool(chosen.manual)
+        assert all(urlsplit(url).scheme == "https" for url in archive.urls)
+    assert urlsplit(chosen.page).scheme == urlsplit(chosen.licence_page).scheme == "https"
+
+
+def test_the_original_zips_of_cifar10dvs_are_as_large_as_published() -> None:
+    sizes = [archive.size or 0 for archive in SETS["cifar10dvs_aedat2"].archives]
+    assert [round(min(sizes) / 2**20), round(max(sizes) / 2**20)] == [708, 925]
+    assert len({archive.md5 for archive in SETS["cifar10dvs_aedat2"].archives}) == 10
+
+
+def test_a_set_without_parts_has_no_official_split() -> None:
+    for chosen in SETS.values():
+        assert ("official" in chosen.splits) == ("" not in chosen.counts)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(InputError, match="did you mean 'ncars'"):
+        known("n_cars")
