@@ -16,6 +16,7 @@ os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(".cache", "inductor").
 import typer
 import yaml
 
+from benchmarks import data_commands
 from benchmarks.errors import InputError
 from benchmarks.params import Params
 from benchmarks.params import read as read_params
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train spiking neurons under matched conditions and compare them.",
 )
+app.add_typer(data_commands.app, name="data")
 Dataset = Annotated[str, typer.Argument(help="name of a data set, e.g. dvs_digits")]
 Neuron = Annotated[str, typer.Argument(help="alias in params.yaml, e.g. aia")]
 
@@ -40,19 +42,6 @@ def choose_profile(
     ] = ".",
 ) -> None:
     context.obj = Profile(Path(profile or "."))
-
-
-@app.command()
-def data(context: typer.Context, dataset: Dataset) -> None:
-    """Make or find a data set and write its manifest."""
-    from benchmarks.events import ensure
-    from benchmarks.manifests import write_manifest
-
-    profile, params = _opened(context)
-    made = ensure(dataset, params.training.steps, profile.events)
-    write_manifest(made, profile.data)
-    counts = [len(split.labels) for split in (made.train, made.validation, made.test)]
-    say(f"{dataset}: {counts[0]} train, {counts[1]} validation, {counts[2]} test samples")
 
 
 @app.command()
@@ -122,11 +111,17 @@ def run(
     minutes: Annotated[
         float, typer.Option(help="begin no cell after this time; the next run goes on")
     ] = math.inf,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="foresee time and memory, train nothing")
+    ] = False,
 ) -> None:
     """Train all stale cells in parallel and hand the results to DVC."""
     from benchmarks import run as runner
 
     profile, params = _opened(context)
+    if dry_run:
+        _foresee(profile, params)
+        return
     stale = runner.stale_jobs(params, profile)
     if not stale:
         say("every cell is up to date")
@@ -151,6 +146,18 @@ def run(
         typer.echo(f"error: {outcome.job}: {outcome.error}", err=True)
     if faults:
         raise typer.Exit(2)
+
+
+def _foresee(profile: Profile, params: Params) -> None:
+    from benchmarks.foresee import advice, foresee, table
+
+    with Progress("measuring", "neurons") as report:
+        lines = foresee(params, profile, report)
+    console.print(table(lines))
+    hours = sum(line.cells * line.seconds for line in lines) / 3600
+    say(f"{hours:,.1f} h in all, one cell after the other, on this device")
+    if advice(lines):
+        say(advice(lines))
 
 
 @app.command()
@@ -301,6 +308,34 @@ def compare(
     for words in in_words(made):
         say(words)
     say(f"wrote {new.profile.folder}; `python -m benchmarks report` adds it to the page")
+
+
+@app.command()
+def rehearse(
+    context: typer.Context,
+    name: Annotated[str, typer.Option("--set", help="cifar10dvs or ncars")] = "cifar10dvs",
+    samples: Annotated[int, typer.Option(help="recordings to make up", min=1)] = 200,
+    out: Annotated[Path, typer.Option(help="folder to work in")] = Path(".cache/rehearsal"),
+    neurons: Annotated[
+        str, typer.Option(help="aliases with commas between; all of the profile's if not given")
+    ] = "snntorch_lif,spikingjelly_plif,aia",
+    epochs: Annotated[int, typer.Option(help="of training", min=1)] = 1,
+    width: Annotated[float, typer.Option(help="times the channels of the profile's")] = 1.0,
+) -> None:
+    """Rehearse profile paper on made-up recordings, from a real archive to the tables."""
+    from benchmarks import rehearse as rehearsal
+    from benchmarks.events.rehearsal import rehearsed
+
+    _, params = _opened(context)
+    chosen = rehearsed(name)
+    smaller = {"epochs": epochs, "width": params.training.width * width}
+    params = params.only(neurons.split(",") if neurons else params.neuron).model_copy(
+        update={"seeds": params.seeds[:1], "training": params.training.model_copy(update=smaller)}
+    )
+    folder = (out / name).absolute()
+    steps = rehearsal.rehearse(chosen, samples, params, folder, say)
+    console.print(rehearsal.table(steps))
+    say(f"wrote {folder}/results/tables and {folder}/reports/index.html")
 
 
 @app.command()

@@ -34,6 +34,7 @@ class State:
     optimizer: torch.optim.Optimizer
     scales: asf.FlowScales
     scaler: torch.amp.GradScaler  # of the loss, in float16 alone
+    weights: str  # digest of the synapses before anything changed them
     epoch: int = 0  # finished epochs
     best_epoch: int = -1
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -111,27 +112,51 @@ def start(
     device: torch.device,
 ) -> tuple[State, Hashes]:
     """A fresh network and the digests of what it starts from."""
-    training, size = params.training, data.train.frames.shape[-1]
-    network = build_network(
-        build, training, len(data.classes), size, (seeds.synapses, seeds.neurons)
-    )
+    training = params.training
+    classes, size = len(data.classes), _side(data, training)
+    state = fresh_state(build, training, classes, size, seeds, device)
     hashes = Hashes(
         protocol=protocol.protocol_hash(training),
         data=data.digest[:16],
-        weights=protocol.weights_hash(network),
+        weights=state.weights,
         order=protocol.order_hash(seeds, training, len(data.train.labels)),
         neuron=neurons.source_hash(params.neuron_named(cell.neuron), params.matched),
     )
+    return state, hashes
+
+
+def fresh_state(
+    build: neurons.Build,
+    training: Training,
+    classes: int,
+    size: int,
+    seeds: protocol.Seeds,
+    device: torch.device,
+) -> State:
+    """A network before its first update, for frames of ``size`` x ``size`` pixels."""
+    network = build_network(build, training, classes, size, (seeds.synapses, seeds.neurons))
+    weights = protocol.weights_hash(network)
     prepare_synapses(network)
     network.to(device)
-    state = State(
+    return State(
         network,
         protocol.make_optimizer(network, training),
         asf.FlowScales(network),
         torch.amp.GradScaler(device.type, enabled=training.precision == "float16"),
+        weights,
+        initial=measure.coefficients(network),
     )
-    state.initial = measure.coefficients(network)
-    return state, hashes
+
+
+def _side(data: EventSet, training: Training) -> int:
+    """Pixels of a side. Raises InputError for frames that are not square and stay so."""
+    height, width = data.train.frames.shape[-2:]
+    if training.size is None and height != width:
+        raise InputError(
+            f"data set {data.name!r} has frames of {width} x {height} pixels; "
+            "set `size:` in params.yaml's section training, e.g. 48"
+        )
+    return training.size or width
 
 
 @dataclass(frozen=True)
@@ -201,16 +226,16 @@ def _epoch(state: State, model: nn.Module, task: _Task, progress: Progress) -> N
     updates = training.epochs * len(chunks)
     loss_sum, right, norms = 0.0, 0, 0.0
     for number, chosen in enumerate(chunks):
-        update = state.epoch * len(chunks) + number
+        done = state.epoch * len(chunks) + number
         for options in state.optimizer.param_groups:
-            options["lr"] = protocol.learning_rate(training, update, updates)
+            options["lr"] = protocol.learning_rate(training, done, updates)
         draws = augment.draw(generator, len(chosen), task.kind)
         batch = Batch(split, chosen, draws, task.kind, task.device)
-        loss, hits, norm = _update(state, model, training, batch, group)
+        loss, hits, norm = update(state, model, training, batch, group)
         loss_sum += loss * len(chosen)
         right += hits
         norms += norm
-        progress(update + 1, updates, f"epoch {state.epoch + 1}/{training.epochs} loss {loss:.3f}")
+        progress(done + 1, updates, f"epoch {state.epoch + 1}/{training.epochs} loss {loss:.3f}")
     if training.rule == "asf":
         state.scales.refresh()
     state.curves["train_loss"].append(loss_sum / len(split.labels))
@@ -237,7 +262,7 @@ class Batch:
         return augment.apply(frames, self.draws.of(places)), labels
 
 
-def _update(
+def update(
     state: State, model: nn.Module, training: Training, batch: Batch, group: Group
 ) -> tuple[float, int, float]:
     """One update; returns the loss, the samples that were right and the gradient's 2-norm.

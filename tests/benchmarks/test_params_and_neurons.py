@@ -79,7 +79,7 @@ QUICK = {"snntorch_lif", "spikingjelly_plif", "spikingjelly_lif", "aia", "gain_f
 ZOO = {"snntorch_lif_defaults", "spikingjelly_lif_defaults", "spikingjelly_plif_defaults"}
 
 
-@pytest.mark.parametrize(("profile", "holds"), [(".", QUICK), ("zoo", ZOO)])
+@pytest.mark.parametrize(("profile", "holds"), [(".", QUICK), ("zoo", ZOO), ("paper", QUICK)])
 def test_the_profiles_of_the_repository_are_valid(profile: str, holds: set[str]) -> None:
     params = read(ROOT / profile / "params.yaml")
     assert holds <= set(params.neuron)
@@ -90,7 +90,8 @@ def test_the_profiles_of_the_repository_are_valid(profile: str, holds: set[str])
 
 
 def test_every_profile_has_the_same_pipeline() -> None:
-    assert (ROOT / "zoo/dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
+    for profile in ("zoo", "paper"):
+        assert (ROOT / profile / "dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
 
 
 def test_parameters_of_a_few_neurons_are_valid_where_others_are_tuned() -> None:
