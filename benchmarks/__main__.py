@@ -320,7 +320,7 @@ def rehearse(
         str, typer.Option(help="aliases with commas between; all of the profile's if not given")
     ] = "snntorch_lif,spikingjelly_plif,aia",
     epochs: Annotated[int, typer.Option(help="of training", min=1)] = 1,
-    width: Annotated[float, typer.Option(help="times the channels of the profile's")] = 1.0,
+    width: Annotated[float, typer.Option(help="times the channels of the profile's")] = 0.25,
 ) -> None:
     """Rehearse profile paper on made-up recordings, from a real archive to the tables."""
     from benchmarks import rehearse as rehearsal
