@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.errors import InputError
 from benchmarks.events import download as download_module
+from benchmarks.events import inspection
 from benchmarks.events.acquire import acquire, cache_of, find
 from benchmarks.events.catalogue import Archive, RealSet
 from benchmarks.events.download import Patience
@@ -481,6 +482,18 @@ def test_an_archive_is_hashed_again_only_when_it_changed(tmp_path: Path) -> None
     next(tree.rglob("*.aedat")).unlink()
     acquire(pets(), tmp_path, listen)
     assert hashed
+
+
+def test_verifying_does_not_trust_a_stamp(tmp_path: Path) -> None:
+    archive = tmp_path / "pets.zip"
+    archive.write_bytes(CONTENT)
+    assert inspection.archives(pets(), tmp_path, quiet) == ([archive], [])
+    at = archive.stat().st_mtime_ns
+    archive.write_bytes(CONTENT[:-1] + b"x")
+    os.utime(archive, ns=(at, at))
+    good, wrong = inspection.archives(pets(), tmp_path, quiet)
+    assert not good
+    assert "pets.zip: 1.2 MB, md5" in wrong[0]
 
 
 def test_two_processes_fetch_it_once(tmp_path: Path) -> None:

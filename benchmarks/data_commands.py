@@ -1,0 +1,172 @@
+"""``python -m benchmarks data``: which data sets there are, getting them, looking into them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from benchmarks.errors import InputError
+from benchmarks.profile import Profile
+from benchmarks.progress import Progress, console, say
+
+if TYPE_CHECKING:  # the other commands need not wait for these imports
+    from benchmarks.events.catalogue import RealSet
+
+app = typer.Typer(help="List the data sets, get them, check them, look into them.")
+Name = Annotated[str, typer.Argument(help="name of a data set, e.g. ncars", metavar="SET")]
+From = Annotated[
+    Path | None,
+    typer.Option("--from", help="folder of recordings, folder of archives, or archive"),
+]
+
+
+@app.callback(invoke_without_command=True)
+def overview(context: typer.Context) -> None:
+    """List every data set: what it holds, whether it is here, how to get it."""
+    if context.invoked_subcommand is None:
+        _list(context.obj)
+        say("python -m benchmarks data get SET    finds or downloads one, and checks it")
+        say("python -m benchmarks data show SET   draws some of its recordings")
+
+
+@app.command()
+def get(context: typer.Context, name: Name, at: From = None) -> None:
+    """Find, download, unpack and check a data set; goes on where it was stopped."""
+    from benchmarks.events.acquire import acquire
+    from benchmarks.events.catalogue import known
+    from benchmarks.events.layout import entries
+
+    if name in _embedded():
+        return manifest(context, name)
+    chosen = known(name)
+    with Progress(name, "MB") as report:
+        tree = acquire(chosen, at, report)
+    say(f"{chosen.title}: {len(entries(chosen, tree)):,} recordings in {tree}")
+    say(f"licence: {chosen.licence}, read {chosen.licence_page}")
+    say(f"please cite: {chosen.citation}")
+
+
+@app.command()
+def verify(name: Name, at: From = None) -> None:
+    """Hash a data set's archives again, count its recordings, look at the beginning of each."""
+    from benchmarks.events import inspection
+    from benchmarks.events.acquire import find
+    from benchmarks.events.catalogue import known
+
+    chosen = known(name)
+    with Progress(f"{name}, archives", "MB") as report:
+        good, wrong = inspection.archives(chosen, at, report)
+    tree = find(chosen, at)
+    if tree is not None:
+        with Progress(f"{name}, recordings", "files") as report:
+            count, faults = inspection.tree(chosen, tree, report)
+        wrong += faults
+        say(f"{count:,} recordings in {tree}")
+    for file in good:
+        say(f"archive {file}: as published")
+    if wrong:
+        shown = "\n".join(wrong[:20])
+        raise InputError(
+            f"{chosen.title}: {len(wrong)} files are not what they should be; delete them and run "
+            f"`python -m benchmarks data get {name}`\n{shown}"
+        )
+    if tree is None and not good:
+        raise InputError(f"{chosen.title} is not here: python -m benchmarks data get {name}")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    name: Name,
+    sample: Annotated[int, typer.Option(help="which recording of each class", min=0)] = 0,
+    steps: Annotated[int, typer.Option(help="frames a recording", min=1)] = 10,
+    out: Annotated[Path, typer.Option(help="a .png or a .gif")] = Path("sample.png"),
+    at: From = None,
+) -> None:
+    """Draw one recording of each class (of the first ten)."""
+    from benchmarks import data_pictures as pictures
+    from benchmarks.events import ensure
+    from benchmarks.events.acquire import acquire
+    from benchmarks.events.catalogue import known
+
+    if name in _embedded():
+        made = ensure(name, steps, context.obj.events)
+        frames, labels = pictures.of_embedded(made, sample)
+    else:
+        chosen = known(name)
+        with Progress(name, "MB") as report:
+            tree = acquire(chosen, at, report)
+        frames, labels = pictures.of_real(chosen, tree, sample, steps)
+    pictures.write_picture(frames, labels, f"{name}: recording {sample} of each class", out)
+    say(f"wrote {out}")
+
+
+@app.command()
+def manifest(context: typer.Context, name: Name) -> None:
+    """Make or find a data set and write its manifest, which DVC watches."""
+    from benchmarks.events import ensure
+    from benchmarks.manifests import write_manifest
+    from benchmarks.params import read as read_params
+
+    profile: Profile = context.obj
+    params = read_params(profile.params)
+    made = ensure(name, params.training.steps, profile.events)
+    write_manifest(made, profile.data)
+    counts = [len(split.labels) for split in (made.train, made.validation, made.test)]
+    say(f"{name}: {counts[0]} train, {counts[1]} validation, {counts[2]} test samples")
+
+
+def _embedded() -> list[str]:
+    from benchmarks.events import SETS, catalogue
+
+    return [name for name in SETS if name not in catalogue.SETS]
+
+
+def _list(profile: Profile) -> None:
+    from benchmarks.events.catalogue import SETS
+
+    table = Table()
+    table.add_column("set", no_wrap=True)
+    for heading in ("classes", "samples"):
+        table.add_column(heading, justify="right")
+    table.add_column("splits, default first", no_wrap=True)
+    table.add_column("here", overflow="fold")
+    for name in _embedded():
+        classes, samples = _manifest_counts(profile.data / f"{name}.json")
+        table.add_row(name, classes, samples, "by source", "made here, in seconds")
+    for chosen in SETS.values():
+        table.add_section()
+        splits, counts = "\n".join(chosen.splits), f"{chosen.samples:,}"
+        table.add_row(chosen.name, str(len(chosen.classes)), counts, splits, _where(chosen))
+    console.print(table)
+    say("licences, to be read before use:")
+    for chosen in SETS.values():
+        say(f"  {chosen.name}: {chosen.licence_page} ({chosen.licence})")
+
+
+def _manifest_counts(path: Path) -> tuple[str, str]:
+    if not path.exists():
+        return "", ""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return str(len(kept["classes"])), f"{sum(kept['samples'].values()):,}"
+
+
+def _where(chosen: RealSet) -> str:
+    from benchmarks.events.acquire import cache_of, find
+    from benchmarks.events.disk import in_units
+    from benchmarks.events.layout import entries, is_rehearsal
+
+    tree = find(chosen)
+    if tree is not None:
+        files = {entry.path for entry in entries(chosen, tree)}
+        size = in_units(sum(file.stat().st_size for file in files))
+        made_up = "a rehearsal, not the set; " if is_rehearsal(tree) else ""
+        return f"{made_up}{size} in {tree}"
+    begun = sum(part.stat().st_size for part in (cache_of(chosen) / "archives").glob("*.part"))
+    came = f" ({in_units(begun)} came so far)" if begun else ""
+    how = "to get by hand" if chosen.manual else "to download"
+    return f"no; {in_units(chosen.download_bytes)} {how}{came}"
