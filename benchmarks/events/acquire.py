@@ -95,7 +95,7 @@ def archives_at(
     for file in _files_at(place.path):
         try:
             for archive in chosen.archives:
-                if archive.contents and re.search(archive.contents, _names(file)):
+                if archive.contents and (file == place.path or _holds(archive, file)):
                     found.setdefault(archive.name, []).append(file)
                 elif archive.md5 and (_fits(archive, file) or file.name == archive.name):
                     md5 = _stamped_md5(chosen, file, progress, trust_stamps)
@@ -199,9 +199,10 @@ def _files_at(path: Path | None) -> list[Path]:
     )
 
 
-def _names(file: Path) -> str:
-    """A file that is named after the set is not opened: that could need a further package."""
-    return file.name + "\n" + "\n".join(member_names(file) if kind(file) != "7z" else [])
+def _holds(archive: Archive, file: Path) -> bool:
+    """By its name first: to open a 7z could need a further package."""
+    sought = re.compile(archive.contents)
+    return bool(sought.search(file.name)) or any(map(sought.search, member_names(file)))
 
 
 def _fits(archive: Archive, file: Path) -> bool:

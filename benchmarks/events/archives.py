@@ -94,7 +94,11 @@ def _extract_nested(path: Path, folder: Path, report: Report, depth: int) -> Non
     for inner in [at for at in sorted(folder.rglob("*")) if at.is_file() and _named_so(at)]:
         into = inner.with_name(inner.name.split(".")[0])
         into.mkdir(exist_ok=True)
-        _extract_nested(inner, into, report, depth - 1)
+        try:
+            _extract_nested(inner, into, report, depth - 1)
+        except InputError as error:
+            # the folder goes: what is in it is known to a person by the outer archive's name
+            raise InputError(f"{path}: in it, {str(error).removeprefix(f'{folder}/')}") from error
         inner.unlink()
 
 

@@ -61,6 +61,13 @@ def test_archives_within_archives_are_unpacked(tmp_path: Path) -> None:
     }
 
 
+def test_a_fault_within_an_archive_within_is_told_by_the_outer_name(tmp_path: Path) -> None:
+    inner = zipped({"x/cat.zip": zipped(FILES)[:-30]})
+    said = refusal(tmp_path, zipped({"all.zip": inner}))
+    start = f"{tmp_path / 'archive'}: in it, all.zip: in it, x/cat.zip: damaged or cut short"
+    assert said.startswith(start)
+
+
 def test_a_recording_that_begins_like_an_archive_is_left_alone(tmp_path: Path) -> None:
     files = {"obj_000000_td.dat": zipped({"a": b"1"})}
     assert unpacked(tmp_path, zipped(files)) == files

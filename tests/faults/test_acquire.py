@@ -212,6 +212,21 @@ def test_a_shorter_file_in_its_place_is_fetched_anew(cache: Path) -> None:
     assert (cache / "archives" / "pets.zip").read_bytes() == new
 
 
+def test_a_server_without_ranges_sends_all_again(cache: Path) -> None:
+    with Served(CONTENT, [file(cut_after=700_000), file(ranges=False)]) as server:
+        assert_whole(pets(), acquire(pets(server.url), None, quiet))
+        assert server.sent == [700_000, len(CONTENT)]
+    assert (cache / "archives" / "pets.zip").read_bytes() == CONTENT
+
+
+def test_a_redirected_request_still_asks_for_the_rest_only() -> None:
+    moved = status(302, Location="/moved")
+    with Served(CONTENT, [moved, file(cut_after=700_000), moved]) as server:
+        assert_whole(pets(), acquire(pets(server.url), None, quiet))
+        assert server.requests[-1]["Range"] == server.requests[-2]["Range"] is not None
+        assert server.sent[-1] < len(CONTENT)
+
+
 def test_a_page_in_place_of_the_rest_does_not_cost_what_came(cache: Path) -> None:
     with Served(CONTENT, [file(cut_after=700_000), status(200, PAGE)]) as server:
         assert "a web page" in refusal(pets(server.url))
@@ -439,6 +454,22 @@ def test_ncars_is_known_by_what_it_holds(tmp_path: Path, nested: bool) -> None:
         parts = {"38.bin": zipped({f"Prophesee/{n}": content for n, content in parts.items()})}
     write_tree(tmp_path, {**parts, "holidays.zip": zipped({"beach.jpg": b"x"})})
     assert len(entries(small_ncars(), acquire(small_ncars(), tmp_path, quiet))) == 6
+
+
+def test_an_archive_that_is_given_by_its_path_needs_no_telling_name(tmp_path: Path) -> None:
+    packed = zipped({name.replace("n-cars_", ""): c for name, c in ncars_recordings().items()})
+    write_tree(tmp_path, {"download.bin": packed})
+    assert "What is missing" in refusal(small_ncars(), tmp_path)
+    tree = acquire(small_ncars(), tmp_path / "download.bin", quiet)
+    assert len(entries(small_ncars(), tree)) == 6
+
+
+def test_a_7z_without_its_package_is_said_among_the_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "py7zr", None)  # as if it were not installed
+    write_tree(tmp_path, {"download.7z": b"7z\xbc\xaf\x27\x1c"})
+    assert "download.7z: a 7z archive needs the package py7zr" in refusal(small_ncars(), tmp_path)
 
 
 def test_the_manual_instruction_comes_first_for_ncars() -> None:
