@@ -57,5 +57,6 @@ def test_the_order_of_an_epoch_needs_none_of_those_before_it() -> None:
     assert epoch_order(seeds.order, 4, 50).tolist() == epoch_order(seeds.order, 4, 50).tolist()
     assert epoch_order(seeds.order, 4, 50).sort().values.tolist() == list(range(50))
     assert epoch_order(seeds.order, 4, 50).tolist() != epoch_order(seeds.order, 5, 50).tolist()
-    assert order_hash(seeds.order, 2, 50) != order_hash(seeds_of("dvs_digits", 4).order, 2, 50)
-    assert len({seeds.order, seeds.synapses, seeds.neurons}) == 3
+    two = Training(epochs=2)
+    assert order_hash(seeds, two, 50) != order_hash(seeds_of("dvs_digits", 4), two, 50)
+    assert len(set(vars(seeds).values())) == 4
