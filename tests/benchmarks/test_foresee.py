@@ -1,0 +1,51 @@
+"""What a run will take, before it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import foresee
+from benchmarks.errors import InputError
+from benchmarks.params import read
+from benchmarks.profile import Profile
+from benchmarks.records import record_path, write_atomic
+from tests.benchmarks.small import ROOT, small_profile
+
+
+def quiet(done: int, total: int, say: str) -> None: ...
+
+
+def test_samples_come_from_the_manifest_or_from_what_is_published() -> None:
+    quick, paper = read(ROOT / "params.yaml"), read(ROOT / "paper" / "params.yaml")
+    digits = foresee.size_of("dvs_digits", quick, Profile(ROOT))
+    assert (digits.side, digits.classes) == (32, 10)
+    assert digits.train + digits.validation + digits.test == 1797
+    empty = Profile(ROOT / "nothing-here")
+    cifar = foresee.size_of("cifar10dvs-first100", paper, empty)
+    assert (cifar.side, cifar.train, cifar.validation, cifar.test) == (48, 8100, 900, 1000)
+    cars = foresee.size_of("ncars", paper, empty)
+    assert (cars.train + cars.validation, cars.test) == (15_422, 8_607)
+    with pytest.raises(InputError, match="did you mean 'ncars'"):
+        foresee.size_of("ncar", paper, empty)
+
+
+def test_a_line_a_neuron_with_the_cells_that_are_left(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path, epochs=3)
+    params = params.only(["aia"]).model_copy(update={"seeds": [0, 1]})
+    write_atomic(record_path(profile.runs, params.datasets[0], "aia", 0), "{}")
+    (line,) = foresee.foresee(params, profile, quiet)
+    assert line.cells == 1
+    assert line.updates % 3 == 0
+    assert line.seconds > 0
+    assert line.peak_bytes > 50e6
+    assert foresee.table([line]).row_count == 1
+
+
+def test_short_memory_comes_with_what_to_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = foresee.Foreseen("ncars", "aia", 1, 10, 1.0, peak_bytes=30 * 10**9)
+    monkeypatch.setattr(foresee, "_free_bytes", lambda: 8 * 10**9)
+    assert "accumulate: 4" in foresee.advice([line])
+    monkeypatch.setattr(foresee, "_free_bytes", lambda: 80 * 10**9)
+    assert foresee.advice([line]) == ""
