@@ -95,7 +95,7 @@ def apply(frames: Tensor, draws: Draws) -> Tensor:
     source, inside = _sources(draws, height, width, frames.device)
     inside &= ~_cut_out(draws.cutout, height, width).to(frames.device)
     index = source.view(1, batch, 1, -1).expand(steps, -1, polarities, -1)
-    moved = frames.flatten(3).gather(3, index).view_as(frames)
+    moved: Tensor = frames.flatten(3).gather(3, index).view_as(frames)
     return moved * inside[None, :, None]
 
 
@@ -106,7 +106,8 @@ def resized(frames: Tensor, size: int | tuple[int, int]) -> Tensor:
     left out, not added up.
     """
     small = F.interpolate(frames.flatten(0, 1), size=size, mode="nearest")
-    return small.unflatten(0, frames.shape[:2])
+    out: Tensor = small.unflatten(0, frames.shape[:2])
+    return out
 
 
 def _sources(draws: Draws, height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -114,7 +114,8 @@ def manifest(context: typer.Context, name: Name) -> None:
 
     profile: Profile = context.obj
     params = read_params(profile.params)
-    made = ensure(name, params.training.steps, profile.events)
+    with Progress(name, "steps") as report:
+        made = ensure(name, params.training.steps, profile.events, report)
     write_manifest(made, profile.data)
     counts = [len(split.labels) for split in (made.train, made.validation, made.test)]
     say(f"{name}: {counts[0]} train, {counts[1]} validation, {counts[2]} test samples")

@@ -38,7 +38,7 @@ def places(chosen: RealSet, explicit: Path | None) -> list[Place]:
     """Where to look, in order. An explicit path is the only one beside the cache."""
     cache = Place("the cache", cache_of(chosen))
     if explicit is not None:
-        return [Place("the path that you gave", explicit.expanduser()), cache]
+        return [Place("the path that you gave", explicit), cache]
     own, every = f"AIA_DATA_{chosen.name.upper()}", "AIA_DATA"
     return [
         Place(own, _from_environment(own)),
@@ -71,13 +71,21 @@ def acquire(chosen: RealSet, explicit: Path | None, progress: Report) -> Path:
     ``explicit``: a tree, a folder of archives, or an archive; then nothing is downloaded.
     Progress is reported in MB. Raises one InputError that says what was tried and what to do.
     """
-    looked = {}
+    cache = cache_of(chosen)
+    looked: dict[Place, str] = {}
     for place in places(chosen, explicit):
         found = _tree_at(chosen, place)
         if isinstance(found, Path):
             return found
         looked[place] = found
-    cache = cache_of(chosen)
+        if place.path == explicit is not None:
+            # what was asked for has to be there: another copy would be a surprise
+            archives, refused = archives_at(chosen, place, progress)
+            if not archives:
+                looked[place] = "; ".join([found, *refused])
+                raise InputError(
+                    not_here(Search(chosen, cache, explicit, looked, [*chosen.archives], []))
+                )
     with disk_faults(cache):
         cache.mkdir(parents=True, exist_ok=True)
         with _alone(cache, progress):
@@ -94,7 +102,7 @@ def archives_at(
     refused = []
     for file in _files_at(place.path):
         try:
-            for archive in chosen.archives:
+            for archive in chosen.archives if kind(file) else ():
                 if archive.contents and (file == place.path or _holds(archive, file)):
                     found.setdefault(archive.name, []).append(file)
                 elif archive.md5 and (_fits(archive, file) or file.name == archive.name):
@@ -106,7 +114,7 @@ def archives_at(
                             f"{file.name}: {in_units(file.stat().st_size)}, md5 {md5}, "
                             f"expected {archive.md5}"
                         )
-        except InputError as error:
+        except (InputError, OSError) as error:
             refused.append(str(error))
     return found, refused
 
@@ -190,13 +198,11 @@ def _tree_at(chosen: RealSet, place: Place) -> Path | str:
 
 
 def _files_at(path: Path | None) -> list[Path]:
-    """Archives at a place, whatever they are named: the file itself, or those of the folder."""
+    """Files at a place that may be archives: the file itself, or those of the folder."""
     if path is None or not path.exists():
         return []
     inside = [path] if path.is_file() else [*path.glob("*"), *path.glob("archives/*")]
-    return sorted(
-        file for file in inside if file.is_file() and file.suffix != ".part" and kind(file)
-    )
+    return sorted(file for file in inside if file.is_file() and file.suffix != ".part")
 
 
 def _holds(archive: Archive, file: Path) -> bool:

@@ -13,7 +13,8 @@ import numpy as np
 from filelock import FileLock
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.events import digits, motion, vehicles
+from benchmarks.events import digits, motion, real, vehicles
+from benchmarks.events.catalogue import SETS as PUBLISHED
 from benchmarks.events.frames import to_frames
 from benchmarks.events.scenes import DURATION_US, FRAME_US, SENSOR, Scenes
 from benchmarks.events.sets import EventSet, Split, split_sources
@@ -23,6 +24,8 @@ from benchmarks.source import digest, digest_of_files
 
 _SEED = 20230604
 _FRACTIONS = (0.15, 0.2)  # of the sources: validation, test
+# what decides what the embedded sets hold
+_MAKERS = ("digits", "frames", "motion", "registry", "scenes", "sets", "simulate", "vehicles")
 _BATCH = 16  # recordings rendered at once: few enough for the cache of a processor
 
 
@@ -39,15 +42,19 @@ SETS: dict[str, Callable[[int], EventSet]] = {
 }
 
 
-def ensure(name: str, steps: int, cache: Path) -> EventSet:
+def ensure(name: str, steps: int, cache: Path, report: real.Report = real.silent) -> EventSet:
     """The data set ``name`` in ``steps`` frames, from ``cache`` or built into it.
 
-    The cached file is named after a hash of the source that makes it, so a change of a generator
-    makes a new file; one that does not hold what it should is made again.
+    A recorded set (:mod:`benchmarks.events.real`) is looked for and, if need be, downloaded;
+    ``report`` hears how far that is. The cached file of a set that is made here is named after a
+    hash of the source that makes it, so a change of a generator makes a new file; one that does
+    not hold what it should is made again.
     Raises InputError for a name or a number of steps that cannot be.
     """
+    if real.is_real(name):
+        return real.load(name, steps, cache, report)
     if name not in SETS:
-        raise unknown("data set", name, SETS)
+        raise unknown("data set", name, [*SETS, *PUBLISHED])
     if not 1 <= steps <= DURATION_US:
         raise InputError(f"data set {name!r}: {steps} steps; give 1 or more")
     path = cache / f"{name}-{steps}-{_source_hash()}.npz"
@@ -88,14 +95,14 @@ def _record(
         part: Split(frames[index], made.labels[index], made.sources[index])
         for part, index in parts.items()
     }
-    return EventSet(name, classes, **splits)
+    return EventSet(name, classes, splits["train"], splits["validation"], splits["test"])
 
 
 @memoised
 def _source_hash() -> str:
     """Of everything that decides what a data set holds, library versions included."""
     return digest(
-        digest_of_files(Path(__file__).parent.glob("*.py")),
+        digest_of_files(Path(__file__).with_name(f"{name}.py") for name in _MAKERS),
         *(version(library) for library in ("numpy", "scipy", "scikit-learn")),
     )
 
@@ -127,7 +134,8 @@ def _load(path: Path) -> EventSet | None:
                 for part in ("train", "validation", "test")
             }
             classes = tuple(str(name) for name in kept["classes"])
-            event_set = EventSet(str(kept["name"]), classes, **splits)
+            parts = (splits["train"], splits["validation"], splits["test"])
+            event_set = EventSet(str(kept["name"]), classes, *parts)
             return event_set if event_set.digest == str(kept["digest"]) else None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

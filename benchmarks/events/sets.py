@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import InputError
+from benchmarks.events.mapped import MappedFrames
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """Recordings of one split. Raises InputError if the arrays do not belong together."""
 
-    frames: NDArray[np.uint8]  # [N, T, 2, H, W] event counts; channel 0 is OFF, 1 is ON
+    frames: NDArray[np.uint8] | MappedFrames  # [N, T, 2, H, W] event counts; 0 is OFF, 1 is ON
     labels: NDArray[np.int64]  # [N] index into the classes
     sources: NDArray[np.int64]  # [N] id of the underlying image or scene
 
@@ -42,6 +43,9 @@ class EventSet:
     train: Split
     validation: Split
     test: Split
+    _: KW_ONLY
+    split: str = ""  # name of the choice of splits; "" where there is but one
+    archive: str = ""  # what was read, e.g. a format; "" for data made here
     digest: str = field(init=False)  # SHA-256, hex, of everything in the splits
 
     def __post_init__(self) -> None:
@@ -69,8 +73,10 @@ def manifest(event_set: EventSet) -> dict[str, object]:
     for name, split in event_set.splits().items():
         of_class = np.bincount(split.labels, minlength=len(event_set.classes)).tolist()
         counts[name] = dict(zip(event_set.classes, of_class, strict=True))
-        events[name] = int(split.frames.sum(dtype=np.int64)) / len(split.labels)
+        events[name] = _events(split.frames) / len(split.labels)
+    said = {"split": event_set.split, "archive": event_set.archive}
     return {
+        **{key: value for key, value in said.items() if value},
         "name": event_set.name,
         "digest": event_set.digest,
         "classes": list(event_set.classes),
@@ -108,10 +114,17 @@ def split_sources(
     return {name: np.flatnonzero(part[owner] == i) for i, name in enumerate(names)}
 
 
+def _events(frames: NDArray[np.uint8] | MappedFrames) -> int:
+    counted = frames.counted if isinstance(frames, MappedFrames) else frames
+    return int(counted.sum(dtype=np.int64))
+
+
 def _digest(splits: dict[str, Split]) -> str:
     state = hashlib.sha256()
     for name, split in splits.items():
         for array, kind in ((split.frames, "u1"), (split.labels, "<i8"), (split.sources, "<i8")):
             state.update(f"{name} {kind} {array.shape}\n".encode())
-            state.update(np.ascontiguousarray(array, dtype=kind).tobytes())
+            # A mapped set is known by the hashes of its recordings: reading it would take minutes.
+            content = array.hashes if isinstance(array, MappedFrames) else array
+            state.update(np.ascontiguousarray(content, dtype=kind).tobytes())
     return state.hexdigest()

@@ -472,6 +472,22 @@ def test_a_7z_without_its_package_is_said_among_the_places(
     assert "download.7z: a 7z archive needs the package py7zr" in refusal(small_ncars(), tmp_path)
 
 
+def test_a_path_that_is_given_is_not_replaced_by_another_copy(tmp_path: Path, cache: Path) -> None:
+    write_tree(cache, FILES)
+    assert acquire(pets(), None, quiet) == cache
+    for path in (tmp_path / "nowhere", write_tree(tmp_path / "few", {"cat/x_0.aedat": b""})):
+        said = refusal(pets(), path)
+        assert f"the path that you gave ({path})" in said
+    archive = tmp_path / "pets.zip"
+    archive.write_bytes(CONTENT)
+    assert acquire(pets(), archive, quiet) == cache  # the same recordings, unpacked already
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pets.zip").symlink_to("/proc/self/mem")  # reading its beginning fails
+    assert "Input/output error" in refusal(pets(), tmp_path)
+
+
 def test_the_manual_instruction_comes_first_for_ncars() -> None:
     said = refusal(small_ncars())
     first, second = said.splitlines()[3:5]

@@ -1,0 +1,42 @@
+"""Frames that stay on disk: rows of a memory map, read when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class MappedFrames:
+    """Some recordings of a store, in an order of their own; nothing is loaded or copied.
+
+    Indexing by a slice or by whole numbers gives an array in memory, so it stands where an array
+    ``[n, T, 2, H, W]`` would.
+    """
+
+    store: NDArray[np.uint8]  # [N, T, 2, H, W], a memory map
+    rows: NDArray[np.int64]  # [n] which recordings
+    hashes: NDArray[np.uint8]  # [n, 32] SHA-256 of each recording's frames
+    counted: NDArray[np.int64]  # [n] events that each recording's frames hold
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.rows), *self.store.shape[1:])
+
+    @property
+    def ndim(self) -> int:
+        return self.store.ndim
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        return self.store.dtype
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, which: slice | NDArray[np.int64] | Sequence[int]) -> NDArray[np.uint8]:
+        """``[k, T, 2, H, W]``."""
+        return np.asarray(self.store[self.rows[which]])
