@@ -1,0 +1,199 @@
+"""Real data sets from files on disk to an event set over a memory map."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.errors import InputError
+from benchmarks.events import ensure, manifest, readers, real, store
+from benchmarks.events.catalogue import SETS
+from benchmarks.events.frames import by_count, by_time
+from benchmarks.events.layout import REHEARSAL, entries
+from benchmarks.events.mapped import MappedFrames
+from benchmarks.events.recording import Recording
+from benchmarks.events.simulate import EVENT
+from benchmarks.events.write import write_aedat3, write_dat
+
+NCARS = SETS["ncars"]
+TRAIN, TEST = 12, 4  # recordings of each class
+
+
+def quiet(done: int, total: int, say: str) -> None: ...
+
+
+def _recording(generator: np.random.Generator, width: int, height: int, count: int) -> Recording:
+    events = np.empty(count, EVENT)
+    events["t"] = np.sort(generator.integers(0, 100_000, count))
+    events["x"], events["y"] = generator.integers(0, (width, height), (count, 2)).T
+    events["p"] = generator.random(count) < 0.5
+    return Recording(events, width, height)
+
+
+def _ncars(tree: Path, train: int = TRAIN, test: int = TEST, count: int = 500) -> Path:
+    """A rehearsal's tree of N-CARS with random events."""
+    generator = np.random.default_rng(5)
+    for part, many in (("train", train), ("test", test)):
+        for name in NCARS.classes:
+            for number in range(many):
+                path = tree / f"n-cars_{part}" / name / f"obj_{number:06d}_td.dat"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_dat(path, _recording(generator, 120, 100, count))
+    said = {"counts": {"train": [train, train], "test": [test, test]}}
+    (tree / REHEARSAL).write_text(json.dumps(said))
+    return tree
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    made = _ncars(tmp_path / "ncars")
+    monkeypatch.setenv("AIA_DATA_NCARS", str(made))
+    return made
+
+
+@pytest.mark.parametrize(("name", "slices"), [("", by_time), ("-count", by_count)])
+def test_frames_are_those_of_the_files_and_parts_those_of_the_set(
+    tree: Path, tmp_path: Path, name: str, slices: object
+) -> None:
+    made = ensure(f"ncars-rehearsal{name}", 5, tmp_path / "cache")
+    assert isinstance(made.test.frames, MappedFrames)
+    assert isinstance(made.test.frames.store, np.memmap)
+    assert made.train.frames.shape[1:] == (5, 2, 100, 120)
+    assert len(made.train.labels) + len(made.validation.labels) == 2 * TRAIN
+    found = entries(NCARS, tree)
+    for split, part in ((made.train, "train"), (made.test, "test")):
+        for place in (0, -1):
+            entry = found[split.sources[place]]
+            assert (entry.part, entry.label) == (part, split.labels[place])
+            events = readers.read(entry.path, (120, 100)).events
+            expected = slices(events, 5, 100, 120)  # type: ignore[operator]
+            assert np.array_equal(split.frames[np.array([place])][0], expected)
+    said = manifest(made)
+    assert said["split"] == "official"
+    assert said["archive"] == "dat, rehearsal"
+    assert said["events_per_sample"] == dict.fromkeys(made.splits(), 500.0)
+
+
+def test_the_second_call_reads_what_the_first_built(tree: Path, tmp_path: Path) -> None:
+    first = ensure("ncars-rehearsal", 5, tmp_path / "cache")
+    heard: list[int] = []
+    second = ensure("ncars-rehearsal", 5, tmp_path / "cache", lambda *said: heard.append(said[0]))
+    assert first.digest == second.digest
+    assert heard == []
+
+
+def test_a_changed_file_makes_another_store(tree: Path, tmp_path: Path) -> None:
+    first = ensure("ncars-rehearsal", 5, tmp_path / "cache")
+    path = tree / "n-cars_test" / "cars" / "obj_000000_td.dat"
+    write_dat(path, _recording(np.random.default_rng(9), 120, 100, 500))
+    assert ensure("ncars-rehearsal", 5, tmp_path / "cache").digest != first.digest
+
+
+def test_a_store_that_was_cut_short_is_made_again(tree: Path, tmp_path: Path) -> None:
+    first = ensure("ncars-rehearsal", 5, tmp_path / "cache")
+    (path,) = (tmp_path / "cache").glob("*/frames.npy")
+    os.truncate(path, path.stat().st_size // 2)
+    again = ensure("ncars-rehearsal", 5, tmp_path / "cache")
+    assert again.digest == first.digest
+    assert np.array_equal(again.test.frames[:], first.test.frames[:])
+
+
+def test_a_recording_that_is_refused_is_named_and_the_others_are_kept(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_CHUNK", 4)
+    path = tree / "n-cars_train" / "cars" / "obj_000003_td.dat"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-3])
+    state = path.stat()
+    with pytest.raises(InputError, match=r"obj_000003_td\.dat.*kept for the next time"):
+        ensure("ncars-rehearsal", 5, tmp_path / "cache")
+    (part,) = (tmp_path / "cache").glob("*.part")
+    kept = len(list((part / "chunks").glob("*.npy")))
+    assert kept == (2 * TRAIN + 2 * TEST) // 4 - 1
+    # put right under the same name, size and time: the same store, and one chunk is left to do
+    path.write_bytes(whole)
+    os.truncate(path, len(whole))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert ensure("ncars-rehearsal", 5, tmp_path / "cache").test.frames.shape[0] == 2 * TEST
+
+
+def test_made_up_recordings_never_pass_for_the_set(tree: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="call the data set ncars-rehearsal"):
+        ensure("ncars", 5, tmp_path / "cache")
+    (tree / REHEARSAL).unlink()
+    with pytest.raises(InputError, match="missing or too many"):
+        ensure("ncars-rehearsal", 5, tmp_path / "cache")
+
+
+def test_a_build_that_is_killed_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIA_DATA_NCARS", str(_ncars(tmp_path / "ncars", 300, 40, 20_000)))
+    script = (
+        "from pathlib import Path; from benchmarks.events import ensure, store; store._CHUNK = 16;"
+        f"ensure('ncars-rehearsal', 5, Path({str(tmp_path / 'cache')!r}))"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    until = time.monotonic() + 120
+    while not list((tmp_path / "cache").glob("*.part/chunks/*.npy")):
+        assert child.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    done = len(list((tmp_path / "cache").glob("*.part/chunks/*.npy")))
+    assert 0 < done < 680 / 16
+    monkeypatch.setattr(store, "_CHUNK", 16)
+    heard: list[int] = []
+    resumed = ensure("ncars-rehearsal", 5, tmp_path / "cache", lambda *s: heard.append(s[0]))
+    assert heard[0] > 16 * (done - 1)
+    straight = ensure("ncars-rehearsal", 5, tmp_path / "other")
+    assert resumed.digest == straight.digest
+    assert np.array_equal(resumed.train.frames[:], straight.train.frames[:])
+
+
+def test_users_of_dvs_gesture_are_in_one_split_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "gesture"
+    tree.mkdir()
+    generator = np.random.default_rng(6)
+    for user in (*range(1, 12), 24, 25):
+        recording = _recording(generator, 128, 128, 3_000)
+        write_aedat3(tree / f"user{user:02d}_led.aedat", recording)
+        rows = [f"{k},{8_000 * k},{8_000 * (k + 1)}" for k in range(1, 12)]
+        table = "\n".join(["class,startTime_usec,endTime_usec", *rows])
+        (tree / f"user{user:02d}_led_labels.csv").write_text(table + "\n")
+    said = {"counts": {"train": [11] * 11, "test": [2] * 11}}
+    (tree / REHEARSAL).write_text(json.dumps(said))
+    monkeypatch.setenv("AIA_DATA_DVS_GESTURE", str(tree))
+    made = ensure("dvs_gesture-rehearsal", 4, tmp_path / "cache")
+    users = {part: set(split.sources.tolist()) for part, split in made.splits().items()}
+    assert users["test"] == {24, 25}
+    assert users["validation"]
+    assert not users["validation"] & users["train"]
+    assert made.train.frames[:].sum() > 0
+
+
+def test_a_name_says_what_is_chosen() -> None:
+    choice = real.choice_of("cifar10dvs-first100-count")
+    assert (choice.split, choice.slicing, choice.rehearsal) == ("first100", "count", False)
+    assert real.choice_of("cifar10dvs").split == "random_per_class"
+    with pytest.raises(InputError, match="did you mean 'first100'"):
+        real.choice_of("cifar10dvs-first10")
+
+
+def test_the_embedded_sets_are_the_ones_that_were_recorded(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    for name in ("dvs_digits", "dvs_vehicles", "dvs_motion"):
+        said = json.loads((root / "results" / "data" / f"{name}.json").read_text())
+        assert ensure(name, 10, root / ".cache" / "events").digest == said["digest"]
