@@ -6,8 +6,11 @@ sees spikes, and no biases, as in the networks of the paper's author.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -42,10 +45,13 @@ def build_network(
         for layer in plan.layers.values():
             layer.synapse.weight.data.mul_(training.initial_gain)
         torch.manual_seed(seeds[1])
-        blocks = {
-            name: Block(layer.synapse, build(len(layer.synapse.weight)), layer.pooling, layer.norm)
-            for name, layer in plan.layers.items()
-        }
+        with _numpy_seeded(seeds[1]):  # GatedLIFNode draws there
+            blocks = {
+                name: Block(
+                    layer.synapse, build(len(layer.synapse.weight)), layer.pooling, layer.norm
+                )
+                for name, layer in plan.layers.items()
+            }
     for block in blocks.values():
         block.precision = getattr(torch, training.precision)
         block.recompute = training.recompute
@@ -57,6 +63,17 @@ def build_network(
                 "none such: take network matched or vgg_author, precision float32"
             )
     return Network(blocks, plan.readout, training.size, plan.scale, plan.last_pool, plan.wiring)
+
+
+@contextmanager
+def _numpy_seeded(seed: int) -> Iterator[None]:
+    """numpy's global generator at ``seed``, and as it was afterwards."""
+    before = np.random.get_state()  # noqa: NPY002
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
 
 
 def prepare_synapses(network: Network) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ NEURONS = {
     "scaled": "baselines.controls:LIFInitScaled",
     "coincidence": "aia.variants:AIACoincidence",
 }
+GATED = "spikingjelly.activation_based.neuron:GatedLIFNode"
 LARGE = ("vgg_author", "vgg11", "sew_resnet18")
 
 
@@ -175,3 +177,15 @@ def test_in_low_precision_synapses_compute_low_and_neurons_in_float32() -> None:
     block.neuron.register_forward_hook(lambda _, args, __: seen.update(neuron=args[0].dtype))
     network(frames_of())
     assert seen == {"synapse": torch.bfloat16, "neuron": torch.float32}
+
+
+def test_a_neuron_that_draws_from_numpy_starts_from_the_seed_as_well() -> None:
+    spec = NeuronParams.model_validate({"class": GATED, "args": {"T": STEPS}})
+    states = []
+    for elsewhere in (1, 2):
+        np.random.seed(elsewhere)  # noqa: NPY002
+        before = np.random.get_state()[1].tolist()  # noqa: NPY002
+        network = build_network(builder(spec, Matched()), Training(steps=STEPS), 3, 16, (1, 2))
+        states.append(network.state_dict())
+        assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+    assert all(torch.equal(values, states[1][name]) for name, values in states[0].items())
