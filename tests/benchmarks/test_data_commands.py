@@ -18,6 +18,7 @@ from benchmarks.events.layout import REHEARSAL
 from benchmarks.events.recording import Recording
 from benchmarks.events.simulate import EVENT
 from benchmarks.events.write import write_aedat3, write_dat
+from benchmarks.progress import console
 from tests.events.small_sets import zipped
 
 CLASSES = ("background", "cars")
@@ -38,7 +39,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("AIA_OFFLINE", "1")
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(console, "width", 100)
 
 
 @pytest.fixture

@@ -148,9 +148,9 @@ def test_another_learning_rule_retrains_all(project: Project) -> None:
     project.write(**{**before, "training": {**before["training"], "rule": "asf"}})
     assert project.stale_cells() == CELLS
     project.write(**before)
-    project.edit("benchmarks/train.py", "optimizer.step()", "optimizer.step(None)")
+    project.edit("benchmarks/train.py", "state.scaler.update()", "state.scaler.update(None)")
     assert project.stale_cells() == CELLS
-    project.edit("benchmarks/train.py", "optimizer.step(None)", "optimizer.step()")
+    project.edit("benchmarks/train.py", "state.scaler.update(None)", "state.scaler.update()")
     assert project.stale_cells() == set()
 
 
