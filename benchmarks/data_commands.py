@@ -144,6 +144,8 @@ def _list(profile: Profile) -> None:
         splits, counts = "\n".join(chosen.splits), f"{chosen.samples:,}"
         table.add_row(chosen.name, str(len(chosen.classes)), counts, splits, _where(chosen))
     console.print(table)
+    say("also as SET-SPLIT and SET-count: frames of equally many events, not of equal time")
+    say("none of them here? `python -m benchmarks --profile paper rehearse` makes recordings up")
     say("licences, to be read before use:")
     for chosen in SETS.values():
         say(f"  {chosen.name}: {chosen.licence_page} ({chosen.licence})")

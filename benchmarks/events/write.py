@@ -35,7 +35,7 @@ def write_aedat4(
         import dv_processing as dv
     except ImportError as error:
         raise InputError(
-            f"{path}: writing AEDAT4 needs dv-processing; pip install 'aia-bench[test]'"
+            f"{path}: writing AEDAT4 needs dv-processing; pip install 'aia-bench[events]'"
         ) from error
     _fits(path, recording, 2**63, 2**15, 2**15, "AEDAT4")
     store = dv.EventStore()
