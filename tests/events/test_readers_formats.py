@@ -333,5 +333,5 @@ def test_a_missing_decoder_says_how_to_install_it(
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(InputError, match=r"pip install 'aia-bench\[events\]'"):
         aedat4.read(aedat4_file)
-    with pytest.raises(InputError, match=r"pip install 'aia-bench\[test\]'"):
+    with pytest.raises(InputError, match=r"pip install 'aia-bench\[events\]'"):
         write_aedat4(aedat4_file, made(5))
