@@ -5,15 +5,16 @@ set of options serves layers and batches of any size, and what it computes does 
 which sizes came first. Nothing but the drive is kept for the backward pass: recomputing the
 membrane potential in registers is cheaper than reading it from memory. The compiler's cache on
 disk (``TORCHINDUCTOR_CACHE_DIR``) carries the kernels over to later processes.
-``AIA_COMPILE=0`` asks for the eager path.
+
+:func:`over_time` gives the same to any neuron written as one time step in plain PyTorch.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch._dynamo
@@ -42,6 +43,23 @@ def _associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
     return out
 
 
+State = Tensor | tuple[Tensor, ...]
+Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
+
+
+def _unrolled(step: Step, drive: Tensor, state: State) -> Tensor:
+    spikes = []
+    for current in drive.unbind(0):
+        s, state = step(current, state)
+        spikes.append(s)
+    return torch.stack(spikes)
+
+
+def _any_step(step: Step, drive: Tensor, state: State) -> Tensor:
+    out: Tensor = checkpoint(_unrolled, step, drive, state, use_reentrant=False)
+    return out
+
+
 # on a machine without a GPU torch warns, at each start, that Triton is missing; nobody asked for it
 logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
 
@@ -50,12 +68,13 @@ torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit,
 
 _compiled_lif = torch.compile(_lif, fullgraph=True)
 _compiled_associated_lif = torch.compile(_associated_lif, fullgraph=True)
+_compiled_any_step = torch.compile(_any_step, fullgraph=True)
 _broken = False
 
 
-def enabled() -> bool:
-    """Whether the compiled path is in use in this process."""
-    return not _broken and os.environ.get("AIA_COMPILE", "1") != "0"
+def works() -> bool:
+    """Whether the compiler has not failed in this process."""
+    return not _broken
 
 
 def lif(drive: Tensor, p: LIFParameters) -> Tensor:
@@ -83,9 +102,41 @@ def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
     )
 
 
+def over_time(step: Step, drive: Tensor, state: State | None = None) -> Tensor:
+    """Spikes of any neuron written as one time step in plain PyTorch, all steps in one kernel.
+
+    Args:
+        step: ``(current, state) -> (spikes, state)``, a function or a method of a module, which
+            may use the module's parameters. ``current`` and ``spikes`` are ``[B, C, D]``, D the
+            pixels of a channel (1 behind a linear layer), so a parameter ``[C]`` is to be viewed
+            as ``[C, 1]``. Its loops and branches must not depend on values.
+        drive: ``[T, B, C, ...]``.
+        state: before the first step, each ``[B, C, D]``; one tensor of zeros if not given.
+
+    Returns:
+        ``[T, B, C, ...]``, with gradients; the steps are computed again in the backward pass.
+    """
+    shape = drive.shape
+    flat = _flattened(drive, (*shape[:3], -1)) if drive.numel() else drive.reshape(*shape[:3], 0)
+    state = torch.zeros_like(flat[0]) if state is None else state
+    if not _worth_it(*shape[:3]) or not drive.numel():
+        return _unrolled(step, flat, state).view(shape)
+    sized = [i for i in range(1, flat.dim()) if flat.shape[i] > 1]
+    any_state = [_any_size(s, *(i - 1 for i in sized)) for s in _tensors(state)]
+    states = any_state[0] if isinstance(state, Tensor) else tuple(any_state)
+    return _or_eager(
+        lambda: _compiled_any_step(step, _any_size(flat, *sized), states).view(shape),
+        lambda: _unrolled(step, flat, state).view(shape),
+    )
+
+
+def _tensors(state: State) -> tuple[Tensor, ...]:
+    return (state,) if isinstance(state, Tensor) else tuple(state)
+
+
 def _worth_it(*sizes: int) -> bool:
     """A size of 0 or 1 cannot be marked dynamic, and is not worth a kernel."""
-    return enabled() and sizes[0] > 0 and all(size > 1 for size in sizes[1:])
+    return works() and sizes[0] > 0 and all(size > 1 for size in sizes[1:])
 
 
 def _flattened(drive: Tensor, shape: tuple[int, ...]) -> Tensor:

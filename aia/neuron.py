@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from aia import association, compiled
+from aia import association, backends
 from aia.dynamics import LIFParameters, Reset, check
 
 
@@ -36,7 +36,7 @@ class LIF(nn.Module):
 
     def forward(self, drive: Tensor) -> Tensor:
         """``[T, B, C, ...]`` to spikes of the same shape."""
-        return compiled.lif(drive, self.parameters_of_lif)
+        return backends.lif(drive, self.parameters_of_lif)
 
     def extra_repr(self) -> str:
         return f"{self.channels}, {self.parameters_of_lif}"
@@ -65,7 +65,7 @@ class AIA(LIF):
 
     def forward(self, drive: Tensor) -> Tensor:
         """``[T, B, C, ...]`` to spikes of the same shape."""
-        return compiled.associated_lif(drive, self.coefficient, self.parameters_of_lif)
+        return backends.associated_lif(drive, self.coefficient, self.parameters_of_lif)
 
     def forward_from(self, synapse: nn.Module, spikes: Tensor) -> Tensor:
         """``self(synapse(spikes))`` with the association moved into the synapse's weights.

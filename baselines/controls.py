@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aia import association, compiled
+from aia import association, backends
 from aia.neuron import AIA, LIF
 
 
@@ -34,7 +34,7 @@ class GainPlain(AIA):
 
     def forward(self, drive: Tensor) -> Tensor:
         gain = (1 + F.relu(self.coefficient)).view(-1, *[1] * (drive.dim() - 3))
-        return compiled.lif(gain * drive, self.parameters_of_lif)
+        return backends.lif(gain * drive, self.parameters_of_lif)
 
     def forward_from(self, synapse: nn.Module, spikes: Tensor) -> Tensor:
         """``self(synapse(spikes))`` with the gain moved into the weights; as AIA's."""
@@ -45,7 +45,7 @@ class GainPlain(AIA):
             for name, values in synapse.named_parameters()
         }
         y = torch.func.functional_call(synapse, scaled, (spikes.flatten(0, 1),))
-        return compiled.lif(y.unflatten(0, spikes.shape[:2]), self.parameters_of_lif)
+        return backends.lif(y.unflatten(0, spikes.shape[:2]), self.parameters_of_lif)
 
 
 def mean_initial_gain() -> float:

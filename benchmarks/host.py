@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-import aia.compiled
+from aia import backends
 from benchmarks.records import Host
 
 _PACKAGES = ("torch", "snntorch", "spikingjelly", "numpy", "dvc")
@@ -58,7 +58,7 @@ def describe(device: torch.device, started: datetime, seconds: float, samples: i
         driver=_driver() if device.type == "cuda" else None,
         threads=torch.get_num_threads(),
         deterministic=torch.are_deterministic_algorithms_enabled(),
-        compiled=aia.compiled.enabled(),
+        compiled=backends.compiles(),
         command=[Path(sys.argv[0]).name, *sys.argv[1:]],
         started=started.isoformat(timespec="seconds"),
         train_seconds=seconds,

@@ -19,7 +19,7 @@ with warnings.catch_warnings(record=True) as seen:
     same = torch.equal(neuron(drive), lif(drive, LIFParameters()))
     neuron(drive)
 said = [w for w in seen if "running eager" in str(w.message)]
-print(same, len(said), compiled.enabled())
+print(same, len(said), compiled.works())
 """
 
 

@@ -114,7 +114,7 @@ def test_a_large_network_killed_in_mid_training_gives_the_same_bytes(tmp_path: P
         paths.append(record_path(profile.runs, "dvs_digits", "aia", 0))
         if name == "killed":
             _kill_after_the_first_epoch(tmp_path / name)
-        done = run_command(tmp_path / name, "cell", "dvs_digits", "aia", "0", AIA_COMPILE="0")
+        done = run_command(tmp_path / name, "cell", "dvs_digits", "aia", "0", AIA_BACKEND="eager")
         assert done.returncode == 0, done.stderr
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
@@ -124,7 +124,7 @@ def _kill_after_the_first_epoch(folder: Path) -> None:
         command(folder, "cell", "dvs_digits", "aia", "0"),
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
-        env={**os.environ, "AIA_COMPILE": "0"},
+        env={**os.environ, "AIA_BACKEND": "eager"},
     )
     kept = folder / "results" / "checkpoints" / "dvs_digits-aia-0.safetensors"
     until = time.monotonic() + 200
@@ -146,12 +146,12 @@ def _torchrun(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "AIA_COMPILE": "0"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "AIA_BACKEND": "eager"},
     )
 
 
 def test_two_processes_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIA_COMPILE", "0")
+    monkeypatch.setenv("AIA_BACKEND", "eager")
     found: dict[str, Record] = {}
     for name in ("one", "two"):
         params, profile = small_profile(tmp_path / name, {"aia": AIA}, batch=127)
