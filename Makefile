@@ -12,21 +12,27 @@ repro: $(BIN)/.installed
 	dvc repro --quiet
 	@echo "open reports/index.html"
 
-test: $(BIN)/.installed lint
+test: $(BIN)/.installed-test lint
 	python -m pytest -n auto
 
-lint: $(BIN)/.installed
+lint: $(BIN)/.installed-test
 	ruff check .
 	ruff format --check .
 	mypy
 
 setup: $(BIN)/.installed
 
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint requirements.lock
+
 # torch first: with its CPU build already there, nothing asks for another
 $(BIN)/.installed: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock torch
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[test]'
+	$(INSTALL) torch
+	$(INSTALL) --editable .
+	touch $@
+
+$(BIN)/.installed-test: $(BIN)/.installed
+	$(INSTALL) --editable '.[test]'
 	touch $@
 
 clean:

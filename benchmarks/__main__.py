@@ -7,7 +7,7 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 # before torch is imported anywhere: compiled kernels outlive the process and a reboot
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(".cache", "inductor").absolute()))
@@ -17,7 +17,7 @@ import typer
 import yaml
 
 from benchmarks import data_commands
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, unknown
 from benchmarks.params import Params
 from benchmarks.params import read as read_params
 from benchmarks.profile import Profile
@@ -160,17 +160,62 @@ def _foresee(profile: Profile, params: Params) -> None:
         say(advice(lines))
 
 
-@app.command()
-def throughput(
+throughput = typer.Typer(help="Time every neuron and the training step; compare such times.")
+app.add_typer(throughput, name="throughput")
+
+
+@throughput.callback(invoke_without_command=True)
+def measure(
     context: typer.Context,
-    quick: Annotated[bool, typer.Option(help="fewer rounds")] = True,
+    device: Annotated[
+        str, typer.Option(help="cpu or cuda; the GPU if there is one and none is named")
+    ] = "",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="one size, each neuron as it comes; under a minute")
+    ] = False,
 ) -> None:
-    """Time every neuron and the training step on the device that is here."""
-    from benchmarks.throughput import measure_throughput
+    """Time neurons and networks on a device: every backend, size and precision, with bounds.
+
+    What is over 10 % slower than the record of the same device is said.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from benchmarks.throughput.compare import in_words, slower
+    from benchmarks.throughput.runner import measure_throughput, record_of
+    from benchmarks.timings import costs, timings_of
 
     profile, params = _opened(context)
-    path = measure_throughput(params, profile.throughput, quick=quick)
+    if device not in ("", "cpu", "cuda"):
+        raise unknown("device", device, ("cpu", "cuda"))
+    chosen = cast(Literal["cpu", "cuda"], device) if device else None
+    before = record_of(profile, _name_of(profile))
+    path = measure_throughput(params, profile.throughput, quick, chosen, say)
+    for each in slower(before, timings_of(path)):
+        say(in_words(each))
+    for cost in costs(path.parents[1]):
+        say(
+            f"a training step of AIA takes {cost.ratio:.3f} times LIF's "
+            f"[{cost.low:.3f}, {cost.high:.3f}] on {cost.device}"
+        )
     say(f"wrote {path}")
+
+
+@throughput.command("compare")
+def compare_times(
+    context: typer.Context,
+    a: Annotated[str, typer.Argument(help="file, folder, device, commit or COMMIT:DEVICE")],
+    b: Annotated[str, typer.Argument(help="likewise; ratios are of its times over A's")],
+) -> None:
+    """Pair two sets of times: two devices, two commits, or two runs."""
+    from benchmarks.throughput.compare import named, pair, table
+
+    folder = context.obj.throughput
+    pairs = pair(named(a, folder), named(b, folder))
+    if not pairs:
+        raise InputError(f"throughput compare: {a} and {b} have timed nothing in common")
+    console.print(table(pairs))
+    changed = Counter(each.verdict for each in pairs)
+    say(f"{len(pairs)} pairs: " + ", ".join(f"{n} {verdict}" for verdict, n in changed.items()))
 
 
 @app.command()

@@ -14,11 +14,11 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from benchmarks import contact_sheet, drawing
+from benchmarks import contact_sheet, drawing, drawing_speed
 from benchmarks.profile import Profile
 from benchmarks.records import write_atomic_bytes
 from benchmarks.selection import Selection, load
-from benchmarks.timings import read_timings
+from benchmarks.timings import Speeds, read_speeds
 from benchmarks.tuning import Tuned
 
 DPI = 140
@@ -85,6 +85,17 @@ CAPTIONS = {
         "Medians over rounds, the thin line spans the quartiles; an arrow means that the upper "
         "one lies beyond the axis. Elements are those of the drive, all time steps counted.",
     ),
+    "scaling": (
+        "Time against size",
+        "Forward and backward of the neuron alone, medians with quartiles, by time steps, batch "
+        "and channels; both axes are logarithmic. Dashed: what moving each tensor once would take. "
+        "A flat line to the left is the cost of launching, not of computing.",
+    ),
+    "roofline": (
+        "Networks against the device's bounds",
+        "Arithmetic of the synapses a second against arithmetic per byte that must move. No point "
+        "can lie above the line: left of its bend memory is the bound, right of it arithmetic.",
+    ),
 }
 SMALL_AS_SVG = ("accuracy_spikes",)
 RATES = "learning rates"  # what the one figure of the tuned neurons is about
@@ -106,11 +117,26 @@ def write_figures(profile: Profile, selection: Selection, tuned: Tuned | None) -
             written += _save(samples, out, "samples", dataset)
         rates = drawing.tuned(tuned, colours) if tuned else None
         written += _save(rates, out, "tuned", RATES)
-        timings = [t for t in read_timings(profile.throughput) if t.neuron in selection.neurons]
-        for device in dict.fromkeys(t.device for t in timings):
-            here = [t for t in timings if t.device == device]
-            figure = drawing.throughput(here, selection.neurons, colours)
-            written += _save(figure, out, "throughput", device)
+        written += _speeds(read_speeds(profile.throughput), selection, out)
+    return written
+
+
+def _speeds(speeds: Speeds, selection: Selection, out: Path) -> list[Path]:
+    """Three figures a device; neurons that are timed but not trained come last."""
+    neurons = tuple(dict.fromkeys([*selection.neurons, *(t.neuron for t in speeds.all)]))
+    colours = drawing.colours(neurons)
+    machines = {machine.device: machine for machine in speeds.machines}
+    written = []
+    for device in speeds.devices:
+        timed = [t for t in speeds.main if t.device == device]
+        every = [t for t in speeds.all if t.device == device]
+        figures = {
+            "throughput": drawing.throughput(timed, neurons, colours),
+            "scaling": drawing_speed.scaling(every, colours),
+            "roofline": drawing_speed.roofline(timed, machines[device], colours),
+        }
+        for kind, figure in figures.items():
+            written += _save(figure, out, kind, device)
     return written
 
 

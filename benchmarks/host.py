@@ -32,6 +32,7 @@ def settle(threads: int = 1) -> torch.device:
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # every tensor written twice
     keep_freed_memory()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -55,7 +56,7 @@ def describe(device: torch.device, started: datetime, seconds: float, samples: i
         platform=platform.platform(),
         cpu=cpu_name(),
         device=device_name(device),
-        driver=_driver() if device.type == "cuda" else None,
+        driver=driver() if device.type == "cuda" else None,
         threads=torch.get_num_threads(),
         deterministic=torch.are_deterministic_algorithms_enabled(),
         compiled=backends.compiles(),
@@ -90,7 +91,7 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _driver() -> str | None:
+def driver() -> str | None:
     asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     return _output(asked)
 

@@ -176,7 +176,7 @@ def _fit_to_freeze(path: Path, record: Record) -> Host:
 def _files(profile: Profile, records: list[Path]) -> list[Path]:
     """What is frozen: parameters, records, hosts, the tuning's choices, manifests, timings."""
     hosts = [p.parents[3] / "hosts" / Path(*p.parts[-3:]) for p in records]
-    others = [*profile.data.glob("*.json"), *profile.throughput.glob("*.json")]
+    others = [*profile.data.glob("*.json"), *profile.throughput.glob("*/*.json")]
     return [profile.params, *records, *hosts, *sorted(others)]
 
 

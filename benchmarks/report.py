@@ -26,7 +26,7 @@ from benchmarks.rows import NOT_MEASURED, NOT_RUN, Table
 from benchmarks.selection import SUBJECT, Cells, Selection, load
 from benchmarks.statistics import smallest_sign_flip_p
 from benchmarks.tables import Judged, all_tables, judge
-from benchmarks.timings import read_timings
+from benchmarks.timings import files, read_speeds
 from benchmarks.tuning import Tuned, at_rate
 from benchmarks.wording import NOTHING, points
 
@@ -119,14 +119,14 @@ def write_report(
     Raises InputError for records, manifests or throughput files that are not valid.
     """
     cells = load(profile.runs, selection)
-    timings = read_timings(profile.throughput)
+    speeds = read_speeds(profile.throughput)
     compared = claims.comparisons(cells)
-    devices = tuple(dict.fromkeys(t.device for t in timings))
+    devices = speeds.devices
     judged = judge(cells, tuned)
     links = _records(profile, cells, tuned, settings)
     grids = [
         _grid(profile, table, links.get(table.name, {}))
-        for table in all_tables(cells, timings, tuned, judged)
+        for table in all_tables(cells, speeds, tuned, judged)
     ]
     page = (
         _environment()
@@ -154,8 +154,11 @@ def write_report(
                 for kind in (*_ORDER, "samples")
             },
             tuned_figure=_pictures(profile.figures, "tuned", (RATES,)),
-            throughput=_pictures(profile.figures, "throughput", devices),
-            timed=[_link(profile, path) for path in sorted(profile.throughput.glob("*.json"))],
+            speed_figures={
+                kind: _pictures(profile.figures, kind, devices)
+                for kind in ("throughput", "scaling", "roofline")
+            },
+            timed=[_link(profile, path) for path in files(profile.throughput)],
             order=_ORDER,
             captions=CAPTIONS,
             host=_host(cells.hosts),

@@ -21,7 +21,8 @@ from benchmarks.statistics import (
     sign_flip_p,
     verdict,
 )
-from benchmarks.timings import PER_ELEMENT, TITLES, Timing
+from benchmarks.timings import NETWORK, PER_ELEMENT, TITLES, Timing
+from benchmarks.timings import Cost as SpeedCost
 from benchmarks.tuning import Tuned
 from benchmarks.wording import NOTHING
 
@@ -67,8 +68,15 @@ CAPTIONS = {
     "before it; the changes are summed over seeds and the whole test split.",
     "throughput": "Median [quartiles] over rounds. Neuron times are nanoseconds per element and "
     "time step, lower is faster; samples per second are those of the profile's network, higher is "
-    "faster. The memory bound is what moving each tensor once would take. Kept for backward is "
-    "what the neuron's forward pass keeps for its backward pass, bytes per element and time step.",
+    "faster. The bound is what moving each tensor once would take at the device's measured copy "
+    "bandwidth, or for a network its synapses' arithmetic at the measured rate of matrix products, "
+    "whichever is longer. Kept for backward is what the neuron's forward pass keeps for its "
+    "backward pass, bytes per element and time step. AIA over LIF is the median ratio of their "
+    "training steps, taken in turn [95 % interval].",
+    "backends": "Everything that was timed, size by size. Neuron: ns per element and time step; "
+    "network: samples/s; median [quartiles]. Times the bound: how much longer than the device's "
+    "memory or arithmetic would take. Peak memory beyond the inputs is bytes per element and time "
+    "step, or per sample; energy is that of the whole device by its own counter.",
     "published": "Test accuracies that others published, each beside a neuron of ours. Networks, "
     "splits, augmentation and budgets differ, so a difference is no comparison of neurons.",
     "cells": "Epochs count from 1; the best one was chosen on the validation split.",
@@ -415,14 +423,15 @@ def _parameters(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
     }
 
 
-def throughput(cells: Cells, timings: list[Timing]) -> Table:
+def throughput(cells: Cells, timings: list[Timing], costs: Iterable[SpeedCost] = ()) -> Table:
     """One row a neuron and device; ``not measured`` where there is no timing."""
-    chosen = [t for t in timings if t.neuron in cells.selection.neurons]
-    known = {(t.device, t.neuron, t.what): t for t in chosen}
+    known = {(t.device, t.neuron, t.what): t for t in timings}
     devices = list(dict.fromkeys(t.device for t in timings)) or [NOT_MEASURED]
+    ratio = {cost.device: cost for cost in costs}
     shown: list[Shown] = []
     for device in devices:
-        for neuron in cells.selection.neurons:
+        timed = [t.neuron for t in timings if t.device == device]
+        for neuron in dict.fromkeys([*cells.selection.neurons, *timed]):
             here = {what: known.get((device, neuron, what)) for what in TITLES}
             backend = next((t.backend for t in here.values() if t), NOTHING)
             row: Shown = {"device": device, "neuron": neuron, "run by": backend}
@@ -430,11 +439,52 @@ def throughput(cells: Cells, timings: list[Timing]) -> Table:
             shown.append(row | {"kept for backward, bytes": _kept(here.values())})
         bounds = {t.what: t.bound for t in timings if t.device == device and t.bound is not None}
         if bounds:
-            row = {"device": device, "neuron": "memory bound"}
-            shown.append(row | {TITLES[w]: Number(f"{b:.2f}", b) for w, b in bounds.items()})
+            row = {"device": device, "neuron": "the device's bound"}
+            form = {what: ".2f" if what in PER_ELEMENT else ",.0f" for what in bounds}
+            shown.append(row | {TITLES[w]: Number(f"{b:{form[w]}}", b) for w, b in bounds.items()})
+        if device in ratio:
+            cost = ratio[device]
+            text = f"{cost.ratio:.3f} times as long [{cost.low:.3f}, {cost.high:.3f}]"
+            row = {"device": device, "neuron": "AIA over LIF"}
+            shown.append(row | {TITLES["training_step"]: Number(text, cost.ratio)})
     table = make_table("throughput", "Throughput", [({}, row) for row in shown])
-    raw = pd.DataFrame(chosen, columns=list(Timing.__dataclass_fields__))
+    raw = pd.DataFrame(timings, columns=list(Timing.__dataclass_fields__))
     return replace(table, raw=raw)
+
+
+def backends(timings: list[Timing]) -> Table:
+    """One row for everything that was timed."""
+    shown: list[Shown] = []
+    for t in timings:
+        form = ",.0f" if t.what in NETWORK else ".2f"
+        unit = "samples/s" if t.what in NETWORK else "ns"
+        times = None if t.bound is None else t.bound / t.median
+        times = times if times is None or t.what in NETWORK else 1 / times
+        row: Shown = {
+            "device": t.device,
+            "what": t.what.replace("_", " "),
+            "neuron": t.neuron,
+            "run by": t.backend,
+            "varied": t.series,
+            "size": t.shape,
+            "precision": t.dtype,
+            "speed": f"{t.median:{form}} [{t.q1:{form}}, {t.q3:{form}}] {unit}",
+            "times the bound": NOTHING if times is None else Number(f"{times:.2f}", times),
+            "peak memory": _amount(t.peak_bytes, ",.1f"),
+            "energy, mJ": _amount(None if t.joules is None else 1000 * t.joules, ",.3g"),
+        }
+        shown.append(row)
+    table = make_table(
+        "backends",
+        "Throughput by backend, size and precision",
+        [({}, row) for row in shown],
+        NOT_MEASURED,
+    )
+    return replace(table, raw=pd.DataFrame(timings, columns=list(Timing.__dataclass_fields__)))
+
+
+def _amount(value: float | None, form: str) -> str | Number:
+    return NOTHING if value is None else Number(f"{value:{form}}", value)
 
 
 def cells_table(cells: Cells) -> Table:

@@ -15,7 +15,7 @@ from benchmarks.published import published
 from benchmarks.records import write_atomic
 from benchmarks.rows import Table
 from benchmarks.selection import Cells, Selection, load
-from benchmarks.timings import Timing, read_timings
+from benchmarks.timings import Speeds, read_speeds
 from benchmarks.tuning import Tuned
 
 _LATEX = {
@@ -38,7 +38,7 @@ def write_tables(profile: Profile, selection: Selection, tuned: Tuned | None) ->
     """
     cells = load(profile.runs, selection)
     written = []
-    for table in all_tables(cells, read_timings(profile.throughput), tuned, judge(cells, tuned)):
+    for table in all_tables(cells, read_speeds(profile.throughput), tuned, judge(cells, tuned)):
         files = {
             "csv": table.raw.to_csv(index=False, lineterminator="\n"),
             "md": markdown(table),
@@ -65,9 +65,7 @@ def judge(cells: Cells, tuned: Tuned | None) -> Judged:
     return Judged(verdicts(claims, cells), verdicts(claims, tuned.cells) if tuned else None)
 
 
-def all_tables(
-    cells: Cells, timings: list[Timing], tuned: Tuned | None, judged: Judged
-) -> list[Table]:
+def all_tables(cells: Cells, speeds: Speeds, tuned: Tuned | None, judged: Judged) -> list[Table]:
     """The tables in the order of the page."""
     return [
         _claims(judged),
@@ -79,7 +77,8 @@ def all_tables(
         rows.specificity(cells),
         rows.association(cells),
         rows.parameters(cells),
-        rows.throughput(cells, timings),
+        rows.throughput(cells, speeds.main, speeds.costs),
+        rows.backends(speeds.all),
         published(cells),
         rows.cells_table(cells),
         rows.tuned_cells_table(tuned),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.errors import InputError
 
 # what was timed -> its name in tables and figures; per element and step, or samples a second
@@ -16,6 +18,9 @@ PER_ELEMENT = {
 }
 PER_SAMPLE = {"training_step": "training, samples/s", "inference": "inference, samples/s"}
 TITLES = PER_ELEMENT | PER_SAMPLE
+NETWORK = tuple(PER_SAMPLE)
+MAIN = "main"
+_RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
@@ -30,36 +35,156 @@ class Timing:
     median: float  # ns per element and step, or samples/s
     q1: float
     q3: float
-    bound: float | None  # ns per element and step that moving the tensors alone takes
+    bound: float | None  # in the same unit: what the device's memory or arithmetic allows
     rounds: int
     kept_bytes: float | None  # kept for the backward pass, bytes per element and step
+    dtype: str = "float32"
+    series: str = MAIN  # what this size belongs to: the table, or what is varied
+    seconds: float = 0.0  # median of one call
+    peak_bytes: float | None = None  # most held at a time, per element and step or per sample
+    joules: float | None = None  # per call of a neuron, per sample of a network
+    flops: float | None = None  # of one call of a network
+    bytes_moved: float | None = None  # of one call of a network
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the bounds of one device were when it was timed."""
+
+    device: str
+    copy_gb_per_s: float
+    matmul_gflop_per_s: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A training step of AIA over one of LIF on a device: median ratio and its interval."""
+
+    device: str
+    ratio: float
+    low: float
+    high: float
+    pairs: int
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Everything that the throughput files below a folder say."""
+
+    all: list[Timing]
+    costs: list[Cost]
+    machines: list[Machine]
+
+    @property
+    def main(self) -> list[Timing]:
+        """The main table: one size, each neuron as it comes; of several backends the first."""
+        seen: dict[tuple[str, str, str], Timing] = {}
+        for timing in self.all:
+            if timing.what in TITLES and timing.series == MAIN:
+                seen.setdefault((timing.device, timing.what, timing.neuron), timing)
+        return list(seen.values())
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(timing.device for timing in self.all))
+
+
+def read_speeds(folder: Path) -> Speeds:
+    """All throughput files below ``folder``. Raises InputError for one that is not ours."""
+    return Speeds(all_timings(folder), costs(folder), machines(folder))
 
 
 def read_timings(folder: Path) -> list[Timing]:
-    """All timings below ``folder``, file by file; none if there is no file.
+    """The timings of the main table below ``folder``; see :attr:`Speeds.main`.
 
     Raises InputError for a file that is not pytest-benchmark's JSON with the suite's notes.
     """
-    timings = []
-    for path in sorted(folder.glob("*.json")):
+    return Speeds(all_timings(folder), [], []).main
+
+
+def all_timings(folder: Path) -> list[Timing]:
+    """All timings below ``folder``, file by file; none if there is no file. Raises InputError."""
+    return [timing for path in files(folder) for timing in timings_of(path)]
+
+
+def files(folder: Path) -> list[Path]:
+    """One file a device."""
+    return sorted(folder.glob("*/*.json"))
+
+
+def timings_of(path: Path) -> list[Timing]:
+    """The timings of one file. Raises InputError."""
+    return parsed(path.read_text(encoding="utf-8"), str(path))
+
+
+def parsed(text: str, name: str) -> list[Timing]:
+    """The timings in the text of a file called ``name``. Raises InputError."""
+    try:
+        content = json.loads(text)
+        machine = content["machine_info"]
+        device, threads = str(machine["aia_device"]), machine.get("aia_threads")
+        return [_timing(device, threads, entry) for entry in content["benchmarks"]]
+    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+        raise _not_ours(name, error) from error
+
+
+def machines(folder: Path) -> list[Machine]:
+    """The bounds of every device below ``folder``. Raises InputError."""
+    found = []
+    for path in files(folder):
+        try:
+            said = json.loads(path.read_text(encoding="utf-8"))["machine_info"]
+            rates = float(said["aia_copy_gb_per_s"]), float(said["aia_matmul_gflop_per_s"])
+            found.append(Machine(str(said["aia_device"]), *rates))
+        except (ValueError, KeyError, TypeError) as error:
+            raise _not_ours(str(path), error) from error
+    return found
+
+
+def costs(folder: Path) -> list[Cost]:
+    """AIA against LIF in a training step, steps taken in turn. Raises InputError.
+
+    The interval is the bootstrap's, 95 %, of the median over pairs.
+    """
+    found = []
+    for path in files(folder):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             device = str(content["machine_info"]["aia_device"])
-            timings += [_timing(device, entry) for entry in content["benchmarks"]]
-        except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-            raise InputError(
-                f"{path}: not a throughput file of this suite "
-                f"({type(error).__name__}: {error}); delete it and measure again"
-            ) from error
-    return timings
+            for entry in content["benchmarks"]:
+                pairs = entry["extra_info"].get("pairs_s")
+                if pairs:
+                    found.append(_cost(device, pairs["aia"], pairs["lif"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise _not_ours(str(path), error) from error
+    return found
 
 
-def _timing(device: str, entry: dict[str, Any]) -> Timing:
+def _cost(device: str, over: list[float], under: list[float]) -> Cost:
+    ratios = np.array(over) / np.array(under)
+    generator = np.random.default_rng(0)
+    drawn = np.median(generator.choice(ratios, (_RESAMPLES, len(ratios))), axis=1)
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return Cost(device, float(np.median(ratios)), float(low), float(high), len(ratios))
+
+
+def _not_ours(name: str, error: Exception) -> InputError:
+    return InputError(
+        f"{name}: not a throughput file of this suite "
+        f"({type(error).__name__}: {error}); delete it and measure again"
+    )
+
+
+def _timing(device: str, threads: int | None, entry: dict[str, Any]) -> Timing:
     about, stats = entry["extra_info"], entry["stats"]
-    fast, median, slow = _quartiles(stats)
-    if about["what"] in PER_SAMPLE:
+    repeats = int(about.get("repeats", 1))
+    fast, median, slow = (value / repeats for value in _quartiles(stats))
+    bound = about["bound_ns"]
+    if about["samples"] is not None:
         count = int(about["samples"])
         q1, middle, q3 = count / slow, count / median, count / fast
+        bound = None if bound is None else 1e9 / bound
     else:
         scale = 1e9 / int(about["elements"])
         q1, middle, q3 = fast * scale, median * scale, slow * scale
@@ -72,9 +197,17 @@ def _timing(device: str, entry: dict[str, Any]) -> Timing:
         median=middle,
         q1=q1,
         q3=q3,
-        bound=about["bound_ns"],
+        bound=bound,
         rounds=int(stats.get("rounds", 0)),
         kept_bytes=about.get("kept_bytes"),
+        dtype=str(about.get("dtype", "float32")),
+        series=str(about.get("series", MAIN)),
+        seconds=median,
+        peak_bytes=about.get("peak_bytes"),
+        joules=about.get("joules"),
+        flops=about.get("flops"),
+        bytes_moved=about.get("bytes_moved"),
+        threads=threads,
     )
 
 

@@ -1,47 +1,50 @@
-"""The profile's network: a training step and inference at the profile's batch."""
+"""The profile's network: a training step and inference, at its batch and at the largest."""
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from aia import backends
 from benchmarks.blocks import Network
 from benchmarks.networks import build_network
 from benchmarks.neurons import builder
 from benchmarks.protocol import make_optimizer
-from benchmarks.throughput.bench_neuron import backend_of
-from benchmarks.throughput.conftest import DEVICE, PARAMS
+from benchmarks.throughput import device as devices
+from benchmarks.throughput.backends import label
+from benchmarks.throughput.conftest import DEVICE, PLAN, copy_bandwidth, leave_out, matmul_rate
 
-SIZE, CLASSES = 32, 10
+TRAINING = PLAN.params.training
+SIZE, CLASSES = TRAINING.size or 32, 10
+LARGEST = {"cpu": 256, "cuda": 16384}[DEVICE.type]
+PAIRS = 15 if PLAN.quick else 60
 
 
 def _network(alias: str) -> Network:
-    build = builder(PARAMS.neuron[alias], PARAMS.matched)
-    return build_network(build, PARAMS.training, CLASSES, SIZE, (0, 0)).to(DEVICE)
+    try:
+        build = builder(PLAN.neuron(alias), PLAN.params.matched)
+        return build_network(build, TRAINING, CLASSES, SIZE, (0, 0)).to(DEVICE)
+    except ImportError as error:
+        leave_out(str(error), neuron=alias, what="training_step")
+        raise
 
 
-def _frames() -> torch.Tensor:
-    shape = (PARAMS.training.steps, PARAMS.training.batch, 2, SIZE, SIZE)
+def _frames(batch: int, count: int = 2) -> list[Tensor]:
+    shape = (TRAINING.steps, batch, 2, SIZE, SIZE)
     generator = torch.Generator().manual_seed(0)
-    return torch.poisson(torch.full(shape, 0.3), generator).to(DEVICE)
+    return [torch.poisson(torch.full(shape, 0.3), generator).to(DEVICE) for _ in range(count)]
 
 
-def _about(alias: str, frames: torch.Tensor) -> dict[str, object]:
-    return {
-        "neuron": alias,
-        "backend": backend_of(alias),
-        "shape": str(list(frames.shape)),
-        "elements": None,
-        "samples": frames.shape[1],
-        "bound_ns": None,
-    }
-
-
-def bench_training_step(alias: str, timed: Callable[..., None]) -> None:
-    network, frames = _network(alias), _frames()
-    optimizer = make_optimizer(network, PARAMS.training)
+def _training(network: Network, frames: Tensor) -> Callable[[], None]:
+    optimizer = make_optimizer(network, TRAINING)
     labels = torch.arange(frames.shape[1], device=DEVICE) % CLASSES
 
     def step() -> None:
@@ -49,10 +52,133 @@ def bench_training_step(alias: str, timed: Callable[..., None]) -> None:
         F.cross_entropy(network(frames), labels).backward()
         optimizer.step()
 
-    timed(step, what="training_step", **_about(alias, frames))
+    return step
+
+
+def _about(alias: str, what: str, network: Network, frames: Tensor) -> dict[str, Any]:
+    block = next(iter(network.blocks.values()))
+    training = what == "training_step"
+    bytes_moved = _moved(network, frames, training)
+    flops = _flops(network, frames, training)
+    bound = max(flops / matmul_rate(), bytes_moved / copy_bandwidth())  # ns
+    return {
+        "what": what,
+        "neuron": alias,
+        "backend": label(PLAN, alias, _neuron_of(block), DEVICE),
+        "shape": str(list(frames.shape)),
+        "dtype": "float32",
+        "series": "main",
+        "elements": None,
+        "samples": frames.shape[1],
+        "bound_ns": bound / frames.shape[1],
+        "flops": flops,
+        "bytes_moved": bytes_moved,
+    }
+
+
+def _neuron_of(block: nn.Module) -> nn.Module:
+    neuron: nn.Module = block.neuron  # type: ignore[assignment]
+    return neuron
+
+
+def _flops(network: Network, frames: Tensor, training: bool) -> int:
+    """Of the synapses, as PyTorch counts them; the neurons' are few and left out."""
+    with pytest.MonkeyPatch.context() as patch, FlopCounterMode(display=False) as counter:
+        patch.setenv(backends.VARIABLE, "eager")  # the counter sees nothing of compiled kernels
+        logits = network(frames)
+        if training:
+            logits.sum().backward()
+    network.zero_grad(set_to_none=True)
+    return int(counter.get_total_flops())
+
+
+def _moved(network: Network, frames: Tensor, training: bool) -> int:
+    """Bytes that must move if every tensor is read or written once by each pass that needs it.
+
+    Forward, of a block: its input is read, the drive written and read, the spikes written.
+    Backward: by the neuron two read and one written, by the synapse the gradient read twice, the
+    input read and its gradient written. Weights are read twice and their gradient is written.
+    """
+    moved = 0
+
+    def add(block: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+        nonlocal moved
+        into, over = given[0].numel(), out.numel()
+        moved += 3 * into + 8 * over if training else into + 3 * over
+
+    hooks = [block.register_forward_hook(add) for block in network.blocks.values()]
+    try:
+        with torch.no_grad():
+            network(frames)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    weights = sum(values.numel() for values in network.parameters())
+    return 4 * (moved + weights * (3 if training else 1))
+
+
+def bench_training_step(alias: str, timed: Callable[..., None]) -> None:
+    network, frames = _network(alias), _frames(TRAINING.batch)
+    about = _about(alias, "training_step", network, frames[0])
+    calls = [_training(network, each) for each in frames]
+    calls[0]()  # the optimizer's state is made before anything is counted
+    about["peak_bytes"] = devices.peak_bytes(calls[0], DEVICE) / TRAINING.batch
+    energy = devices.joules(calls[0], DEVICE)
+    if not math.isnan(energy):
+        about["joules"] = energy / TRAINING.batch
+    timed(calls, **about)
 
 
 def bench_inference(alias: str, timed: Callable[..., None]) -> None:
-    network, frames = _network(alias).eval(), _frames()
+    network, frames = _network(alias).eval(), _frames(TRAINING.batch)
+    about = _about(alias, "inference", network, frames[0])
     with torch.no_grad():
-        timed(lambda: network(frames), what="inference", **_about(alias, frames))
+        calls = [_inference(network, each) for each in frames]
+        energy = devices.joules(calls[0], DEVICE)
+        if not math.isnan(energy):
+            about["joules"] = energy / TRAINING.batch
+        timed(calls, **about)
+
+
+def _inference(network: Network, frames: Tensor) -> Callable[[], Tensor]:
+    return lambda: network(frames)
+
+
+@pytest.mark.skipif(PLAN.quick or PLAN.optional, reason="in a full run, as each comes")
+def bench_training_step_at_the_largest_batch(alias: str, timed: Callable[..., None]) -> None:
+    """Doubles the batch until memory or the cap ends it."""
+    fits: Callable[[], None] | None = None
+    sizes = itertools.takewhile(
+        lambda size: size <= LARGEST, (TRAINING.batch * 2**n for n in itertools.count())
+    )
+    batch = TRAINING.batch
+    for size in sizes:
+        try:
+            step = _training(_network(alias), _frames(size, 1)[0])
+            step()
+        except (torch.OutOfMemoryError, MemoryError):
+            torch.cuda.empty_cache()
+            break
+        fits, batch = step, size
+    if fits is None:
+        leave_out("not even the profile's batch fits", neuron=alias, what="training_step")
+        return
+    network, frames = _network(alias), _frames(batch, 1)[0]
+    about = _about(alias, "training_step", network, frames) | {"series": "largest batch"}
+    timed([fits], **about)
+
+
+@pytest.mark.skipif("aia" not in PLAN.params.neuron or PLAN.optional, reason="AIA against LIF")
+def bench_association_in_a_training_step(timed: Callable[..., None]) -> None:
+    """A step of AIA's network and one of LIF's in turn, so that both see the same machine."""
+    frames = _frames(TRAINING.batch, 1)[0]
+    steps = {alias: _training(_network(alias), frames) for alias in ("lif", "aia")}
+    for step in steps.values():
+        for _ in range(3):
+            step()
+    took: dict[str, list[float]] = {alias: [] for alias in steps}
+    for number in range(PAIRS):
+        for alias in sorted(steps, reverse=number % 2 == 1):
+            took[alias].append(devices.seconds(steps[alias], DEVICE))
+    about = _about("aia", "training_step", _network("aia"), frames)
+    timed([steps["aia"]], **about | {"series": "aia and lif in turn", "pairs_s": took})

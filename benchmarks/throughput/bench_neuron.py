@@ -1,57 +1,130 @@
-"""The neuron alone on ``[T, B, C, H, W]`` = [10, 16, 32, 32, 32], float32."""
+"""The neuron alone: inference, forward with its graph, forward and backward."""
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 import torch
+from torch import Tensor, nn
 
 from benchmarks.neurons import builder
-from benchmarks.throughput.conftest import DEVICE, PARAMS, copy_bandwidth, kept_bytes
+from benchmarks.throughput import device as devices
+from benchmarks.throughput.backends import label
+from benchmarks.throughput.conftest import DEVICE, PLAN, copy_bandwidth, leave_out
+from benchmarks.throughput.plan import BASE, SCALED, Case
 
-SHAPE = (10, 16, 32, 32, 32)
-# bytes an element and step that any implementation must move: drive in, spikes out;
+# tensors of the drive's size that any implementation must move: drive in, spikes out;
 # backward: gradient in, drive in, gradient out
-FORWARD_BYTES, BOTH_BYTES = 8, 20
+FORWARD_MOVES, BOTH_MOVES = 2, 5
 
 
-def _drive() -> torch.Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(SHAPE, generator=generator).to(DEVICE)
+def _at(cases: list[Case]) -> pytest.MarkDecorator:
+    names = [f"{case.series}-{'x'.join(map(str, case.shape))}" for case in cases]
+    return pytest.mark.parametrize("case", cases, ids=names)
 
 
-def _about(alias: str, bytes_moved: int) -> dict[str, object]:
+def _neuron(alias: str, case: Case, what: str) -> nn.Module:
+    if case.series not in ("main", "precision") and alias not in SCALED:
+        pytest.skip("not drawn against size")
+    try:
+        build = builder(PLAN.neuron(alias), PLAN.params.matched)
+        return build(case.shape.channels).to(DEVICE, getattr(torch, case.dtype))
+    except ImportError as error:
+        leave_out(str(error), neuron=alias, what=what)
+        raise
+
+
+def _drives(case: Case) -> list[Tensor]:
+    dtype = getattr(torch, case.dtype)
+
+    def make(number: int) -> Tensor:
+        generator = torch.Generator().manual_seed(number)
+        return torch.randn(case.shape.sizes, generator=generator).to(DEVICE, dtype)
+
+    return devices.inputs_of(make, case.shape.elements * dtype.itemsize, DEVICE)
+
+
+def _about(alias: str, case: Case, what: str, moves: int, neuron: nn.Module) -> dict[str, Any]:
+    moved = moves * getattr(torch, case.dtype).itemsize
     return {
+        "what": what,
         "neuron": alias,
-        "backend": backend_of(alias),
-        "shape": str(list(SHAPE)),
-        "elements": _drive().numel(),
+        "backend": label(PLAN, alias, neuron, DEVICE),
+        "shape": str(case.shape.sizes),
+        "dtype": case.dtype,
+        "series": case.series,
+        "elements": case.shape.elements,
         "samples": None,
-        "bound_ns": bytes_moved / copy_bandwidth(),
+        "bound_ns": moved / copy_bandwidth(),
     }
 
 
-def backend_of(alias: str) -> str:
-    """Who runs the dynamics."""
-    module = PARAMS.neuron[alias].class_.partition(".")[0].partition(":")[0]
-    return "torch.compile" if module in ("aia", "baselines") else module
-
-
-def bench_forward(alias: str, timed: Callable[..., None]) -> None:
-    neuron = builder(PARAMS.neuron[alias], PARAMS.matched)(SHAPE[2]).to(DEVICE)
-    drive = _drive()
+@_at([BASE])
+def bench_inference(alias: str, case: Case, timed: Callable[..., None]) -> None:
+    neuron = _neuron(alias, case, "neuron_forward").eval()
+    about = _about(alias, case, "neuron_forward", FORWARD_MOVES, neuron)
     with torch.no_grad():
-        timed(lambda: neuron(drive), what="neuron_forward", **_about(alias, FORWARD_BYTES))
+        timed([functools.partial(neuron, drive) for drive in _drives(case)], **about)
 
 
-def bench_forward_backward(alias: str, timed: Callable[..., None]) -> None:
-    neuron = builder(PARAMS.neuron[alias], PARAMS.matched)(SHAPE[2]).to(DEVICE)
-    drive = _drive().requires_grad_()
+@_at([] if PLAN.quick else [BASE])
+def bench_forward(alias: str, case: Case, timed: Callable[..., None]) -> None:
+    """With the graph that a backward pass needs."""
+    neuron = _neuron(alias, case, "neuron_training_forward")
+    about = _about(alias, case, "neuron_training_forward", FORWARD_MOVES, neuron)
+    drives = [drive.requires_grad_() for drive in _drives(case)]
+    timed([functools.partial(neuron, drive) for drive in drives], **about)
+
+
+@_at(PLAN.cases)
+def bench_forward_backward(alias: str, case: Case, timed: Callable[..., None]) -> None:
+    neuron = _neuron(alias, case, "neuron_forward_backward")
+    about = _about(alias, case, "neuron_forward_backward", BOTH_MOVES, neuron)
+    calls = [_both(neuron, drive) for drive in _drives(case)]
+    if case == BASE:
+        about |= _costs(neuron, calls[0], case)
+    timed(calls, **about)
+
+
+@pytest.mark.skipif(DEVICE.type != "cuda" or PLAN.quick, reason="CUDA graphs, in a full run")
+@_at([c for c in PLAN.cases if c.series in ("main", "launch")])
+def bench_forward_backward_graph(alias: str, case: Case, timed: Callable[..., None]) -> None:
+    """Both passes replayed as CUDA graphs: what is left without the cost of launching."""
+    neuron = _neuron(alias, case, "neuron_forward_backward")
+    about = _about(alias, case, "neuron_forward_backward", BOTH_MOVES, neuron)
+    about |= {"backend": f"{about['backend']}, CUDA graph", "series": f"{case.series} graph"}
+    drives = [drive.requires_grad_() for drive in _drives(case)]
+    try:
+        graphed: Any = torch.cuda.make_graphed_callables(neuron, (drives[0].detach().clone(),))
+    except Exception as error:
+        leave_out(f"{type(error).__name__}: {error}", **about)
+    timed([_both(graphed, drive) for drive in drives], **about)
+
+
+def _both(neuron: Callable[[Tensor], Tensor], drive: Tensor) -> Callable[[], None]:
+    drive.requires_grad_()
     gradient = torch.rand_like(drive)
 
     def both() -> None:
         drive.grad = None
         neuron(drive).backward(gradient)
 
-    kept = kept_bytes(lambda: neuron(drive)) / drive.numel()
-    timed(both, what="neuron_forward_backward", kept_bytes=kept, **_about(alias, BOTH_BYTES))
+    return both
+
+
+def _costs(neuron: nn.Module, both: Callable[[], None], case: Case) -> dict[str, Any]:
+    """Memory and energy; nothing of a neuron that does not run, which timing then says."""
+    drive = torch.randn(case.shape.sizes, device=DEVICE, requires_grad=True)
+    try:
+        both()  # whatever is made once is made before anything is counted
+        kept = devices.kept_bytes(lambda: neuron(drive)) / case.shape.elements
+        peak = devices.peak_bytes(both, DEVICE) / case.shape.elements
+        energy = devices.joules(both, DEVICE)
+    except Exception:
+        return {}
+    spent = {} if math.isnan(energy) else {"joules": energy}
+    return {"kept_bytes": kept, "peak_bytes": peak, **spent}

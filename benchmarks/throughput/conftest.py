@@ -1,97 +1,91 @@
-"""What the benchmarks share: the profile, the device, its copy bandwidth, how to time."""
+"""What the benchmarks share: the plan, the device and its bounds, how to time."""
 
 from __future__ import annotations
 
-import os
-import time
+import functools
+import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
-import aia.compiled
-from benchmarks.host import device_name, keep_freed_memory
-from benchmarks.params import Params
+from aia import backends
+from benchmarks.host import device_name, driver, keep_freed_memory, versions
+from benchmarks.throughput import device as devices
+from benchmarks.throughput.plan import from_environment
 
-PARAMS = Params.model_validate_json(os.environ["AIA_BENCH_PARAMS"])
-ROUNDS = int(os.environ["AIA_BENCH_ROUNDS"])
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+PLAN = from_environment()
+DEVICE = torch.device(PLAN.device)
+_ROUND_S = 0.005  # a round of a short call repeats it for so long
+_WARM_UP = 3  # rounds of all inputs; until then memory is new to the process and slow
+_left_out: list[dict[str, str]] = []
+_before: dict[str, float] = {}
+
+copy_bandwidth = functools.cache(lambda: devices.copy_bandwidth(DEVICE))
+matmul_rate = functools.cache(lambda: devices.matmul_rate(DEVICE))
 
 
 def pytest_configure() -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
+    _before.update(devices.state(DEVICE))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "alias" in metafunc.fixturenames:
-        metafunc.parametrize("alias", list(PARAMS.neuron))
+        metafunc.parametrize("alias", PLAN.timed)
 
 
 def pytest_benchmark_update_machine_info(
     config: pytest.Config, machine_info: dict[str, Any]
 ) -> None:
     machine_info["aia_device"] = device_name(DEVICE)
+    machine_info["aia_driver"] = driver() if DEVICE.type == "cuda" else None
     machine_info["aia_copy_gb_per_s"] = copy_bandwidth()
+    machine_info["aia_matmul_gflop_per_s"] = matmul_rate()
     machine_info["aia_threads"] = torch.get_num_threads()
-    machine_info["aia_torch"] = torch.__version__
-    machine_info["aia_compiled"] = aia.compiled.enabled()
+    machine_info["aia_versions"] = versions()
+    machine_info["aia_state"] = {"before": _before, "after": devices.state(DEVICE)}
+    machine_info["aia_left_out"] = _left_out
     machine_info.pop("node", None)  # a host's name says nothing and may be private
-
-
-def synchronize() -> None:
-    if DEVICE.type == "cuda":
-        torch.cuda.synchronize()
-
-
-_bandwidth: list[float] = []
-
-
-def copy_bandwidth() -> float:
-    """GB/s read and written by a copy far larger than the caches; measured once a run."""
-    if not _bandwidth:
-        source = torch.rand(64 * 2**20 // 4, device=DEVICE)
-        target = torch.empty_like(source)
-        best = min(_seconds(lambda: target.copy_(source)) for _ in range(10))
-        _bandwidth.append(2 * source.numel() * 4 / best / 1e9)
-    return _bandwidth[0]
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    synchronize()
-    start = time.perf_counter()
-    work()
-    synchronize()
-    return time.perf_counter() - start
-
-
-def kept_bytes(forward: Callable[[], object]) -> int:
-    """Bytes of the tensors that ``forward`` keeps for its backward pass, each storage once."""
-    storages: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        storages[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        out = forward()
-    del out  # until here no storage was freed, so no address can have been used twice
-    return sum(storages.values())
 
 
 @pytest.fixture
 def timed(benchmark: Any) -> Callable[..., None]:
-    """``timed(work, **extra_info)``: warm up, then time rounds that end synchronised."""
+    """``timed(calls, **extra_info)``: warm up, then time rounds that end synchronised.
 
-    def run(work: Callable[[], Tensor | None], **extra: Any) -> None:
+    ``calls`` are the same work on different inputs, taken in turn, so that no input is still in
+    the cache when it comes round again. A neuron that does not run is left out, with the reason,
+    where the plan allows it.
+    """
+
+    def run(calls: list[Callable[[], object]], **extra: Any) -> None:
+        turns = itertools.cycle(calls)
+        try:
+            warm = [devices.seconds(next(turns), DEVICE) for _ in range(_WARM_UP * len(calls))]
+        except Exception as error:
+            if not PLAN.optional and extra.get("series", "main") == "main":
+                raise
+            leave_out(f"{type(error).__name__}: {error}", **extra)
+        if extra["backend"] == "torch.compile" and not backends.compiles():
+            extra["backend"] = "eager, the compiler failed"
+        repeats = max(1, min(1000, math.ceil(_ROUND_S / min(warm))))
+
         def whole() -> None:
-            work()
-            synchronize()
+            for _ in range(repeats):
+                next(turns)()
+            devices.synchronize(DEVICE)
 
-        benchmark.extra_info.update(extra)
-        benchmark.pedantic(whole, rounds=ROUNDS, warmup_rounds=4, iterations=1)
+        benchmark.extra_info.update(extra, repeats=repeats)
+        benchmark.pedantic(whole, rounds=PLAN.rounds(repeats * min(warm)), iterations=1)
 
     return run
+
+
+def leave_out(reason: str, **about: Any) -> None:
+    """Skip this benchmark and say in the file why."""
+    said = {name: str(about.get(name, "")) for name in ("what", "neuron", "backend", "shape")}
+    _left_out.append({**said, "reason": reason.splitlines()[0][:300]})
+    pytest.skip(reason)

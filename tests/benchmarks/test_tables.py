@@ -213,7 +213,7 @@ def test_throughput_is_shown_per_element_and_per_sample(tmp_path: Path) -> None:
     assert row["neuron forward, ns per element and step"] == "2.00 [1.90, 2.10]"
     assert row["training, samples/s"] == "640 [582, 711]"
     assert row["inference, samples/s"] == "not measured"
-    assert "0.50" in _row(table.shown, "memory bound").to_list()
+    assert "0.50" in _row(table.shown, "the device's bound").to_list()
 
 
 def test_without_a_throughput_file_the_table_says_not_measured(tmp_path: Path) -> None:
@@ -225,8 +225,9 @@ def test_without_a_throughput_file_the_table_says_not_measured(tmp_path: Path) -
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"machine_info": {}, "benchmarks": []}'])
 def test_a_broken_throughput_file_is_named(tmp_path: Path, text: str) -> None:
-    (tmp_path / "cpu.json").write_text(text)
-    with pytest.raises(InputError, match=r"cpu\.json: not a throughput file"):
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "times.json").write_text(text)
+    with pytest.raises(InputError, match=r"times\.json: not a throughput file"):
         read_timings(tmp_path)
 
 
@@ -235,7 +236,8 @@ def test_every_table_is_written_in_three_formats_in_every_group(tmp_path: Path) 
     paths = write_tables(profile, selection(), None)
     stems = (
         *("claims", "accuracy", "difference", "tuned", "tuned_difference", "spikes"),
-        *("specificity", "association", "parameters", "throughput", "published"),
+        *("specificity", "association", "parameters", "throughput", "backends"),
+        "published",
         *("cells", "tuned_cells"),
     )
     assert {p.name for p in paths} == {f"{s}.{x}" for s in stems for x in ("csv", "md", "tex")}

@@ -1,42 +1,301 @@
-"""The benchmark files really run, and say what a reader needs to believe them."""
+"""The benchmark files really run, say what a reader needs to believe them, and are compared."""
 
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from benchmarks import drawing, drawing_speed
 from benchmarks.errors import InputError
+from benchmarks.throughput import device as devices
 from benchmarks.throughput import measure_throughput
-from tests.benchmarks.small import AIA, small_profile
+from benchmarks.throughput.backends import variants
+from benchmarks.throughput.compare import named, pair, slower
+from benchmarks.throughput.peers import NorseLIF
+from benchmarks.throughput.plan import BASE, scaling
+from benchmarks.throughput.runner import FILE, folder_of
+from benchmarks.timings import Machine, Timing, all_timings, read_speeds, timings_of
+from tests.benchmarks.small import AIA, ROOT, run_command, small_profile
+
+CPU = torch.device("cpu")
+BY_FILE = """
+import time
+import torch
+from aia import LIF
+
+EXTRA = {extra}  # of the time that the neuron takes, once more
 
 
-def test_every_measurement_is_taken_and_carries_its_device_and_bound(tmp_path: Path) -> None:
-    params, profile = small_profile(tmp_path, {"aia": AIA})
-    (profile.throughput / "another-device.json").parent.mkdir(parents=True)
-    (profile.throughput / "another-device.json").write_text("{}")
-    path = measure_throughput(params, profile.throughput, quick=True)
-    written = json.loads(path.read_text())
-    machine = written["machine_info"]
+class Mine(LIF):
+    def forward(self, drive):
+        start = time.perf_counter()
+        spikes = super().forward(drive)
+        end = time.perf_counter() + EXTRA * (time.perf_counter() - start)
+        while time.perf_counter() < end:
+            pass
+        return spikes
+"""
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One quick run on this machine's processor, beside a file of another device."""
+    folder = tmp_path_factory.mktemp("speed")
+    params, profile = small_profile(folder, {"aia": AIA})
+    other = profile.throughput / "another-device" / FILE
+    other.parent.mkdir(parents=True)
+    other.write_text("kept")
+    path = measure_throughput(params, profile.throughput, quick=True, device="cpu")
+    assert path == profile.throughput / folder_of("cpu") / FILE
+    assert other.read_text() == "kept"
+    other.unlink()
+    return {"path": path, "content": json.loads(path.read_text()), "folder": profile.throughput}
+
+
+def test_the_file_says_which_device_with_which_versions_and_bounds(
+    measured: dict[str, Any],
+) -> None:
+    machine = measured["content"]["machine_info"]
     assert machine["aia_device"]
     assert machine["aia_copy_gb_per_s"] > 0
+    assert machine["aia_matmul_gflop_per_s"] > 0
+    assert machine["aia_threads"] == 1
+    assert machine["aia_versions"]["torch"] == torch.__version__
+    assert set(machine["aia_state"]) == {"before", "after"}
     assert "node" not in machine
-    found = {b["extra_info"]["what"]: b for b in written["benchmarks"]}
-    assert set(found) == {
-        "neuron_forward",
-        "neuron_forward_backward",
-        "training_step",
-        "inference",
-    }
-    both = found["neuron_forward_backward"]
-    bound_s = both["extra_info"]["bound_ns"] * both["extra_info"]["elements"] / 1e9
-    assert both["stats"]["median"] > 0.5 * bound_s, "faster than memory allows"
-    assert (profile.throughput / "another-device.json").exists()
+
+
+def test_every_measurement_is_taken_beside_its_peers_and_no_faster_than_memory(
+    measured: dict[str, Any],
+) -> None:
+    timed = timings_of(measured["path"])
+    kinds = {"neuron_forward", "neuron_forward_backward", "training_step", "inference"}
+    for neuron in ("aia", "lif", "spikingjelly_lif"):
+        assert {t.what for t in timed if t.neuron == neuron} == kinds
+    both = {t.neuron: t for t in timed if t.what == "neuron_forward_backward"}
+    for timing in both.values():
+        assert timing.bound is not None
+        assert timing.median > 0.5 * timing.bound, "faster than memory allows"
+        assert timing.kept_bytes is not None
+        assert timing.peak_bytes is not None
+        assert timing.peak_bytes >= timing.kept_bytes * 0.9
+    assert both["aia"].backend == "torch.compile"
+    assert both["spikingjelly_lif"].backend == "spikingjelly, torch"
+    step = next(t for t in timed if t.what == "training_step" and t.neuron == "aia")
+    assert step.flops is not None
+    assert step.bound is not None
+    assert step.median < step.bound, "more samples a second than the device's arithmetic allows"
+
+
+def test_the_cost_of_the_association_comes_with_an_interval(measured: dict[str, Any]) -> None:
+    (cost,) = read_speeds(measured["folder"]).costs
+    assert cost.low <= cost.ratio <= cost.high
+    assert 0.5 < cost.ratio < 2
+    assert cost.pairs >= 10
+
+
+def test_a_library_that_is_not_installed_is_left_out_by_name(measured: dict[str, Any]) -> None:
+    left = measured["content"]["machine_info"]["aia_left_out"]
+    try:
+        NorseLIF(3)
+    except ImportError:
+        assert {entry["neuron"] for entry in left} == {"norse_lif"}
+        assert all("norse" in entry["reason"] for entry in left)
+    else:
+        assert not left
 
 
 def test_a_neuron_that_fails_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
     params, profile = small_profile(tmp_path, {"bad": {"class": "snntorch:Leaky"}})
+    old = profile.throughput / folder_of("cpu") / FILE
+    old.parent.mkdir(parents=True)
+    old.write_text("old")
     with pytest.raises(InputError, match=r"throughput.*Leaky"):
-        measure_throughput(params, profile.throughput, quick=True)
-    assert not list(profile.throughput.glob("*.json"))
+        measure_throughput(params, profile.throughput, quick=True, device="cpu")
+    assert old.read_text() == "old"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path, {"aia": AIA})
+    with pytest.raises(InputError, match="no CUDA device is here"):
+        measure_throughput(params, profile.throughput, quick=True, device="cuda")
+
+
+def test_on_a_gpu_every_backend_has_a_process_of_its_own() -> None:
+    asked = [(v.libraries, v.backend) for v in variants(cuda=True, quick=False)]
+    assert asked[0] == (None, "")
+    assert (("ours",), "triton") in asked
+    for backend in ("cuda", "triton", "torch"):
+        assert (("spikingjelly",), backend) in asked
+    assert len(variants(cuda=True, quick=True)) == 1
+
+
+def test_sizes_reach_from_a_launch_to_beyond_the_cache() -> None:
+    elements = [case.shape.elements for case in [BASE, *scaling(cuda=False)]]
+    assert min(elements) * 4 < 32 * 2**10  # a first-level cache
+    assert max(elements) * 4 > 2 * devices.cache_bytes(CPU)
+    assert {case.shape.steps for case in scaling(cuda=False)} >= {4, 64}
+
+
+def test_peak_memory_is_what_is_held_at_a_time() -> None:
+    def work() -> None:
+        first = torch.ones(1000, 1000)
+        second = first + 1  # both are held
+        del first
+        third = second + 1
+        del second, third
+
+    assert devices.peak_bytes(work, CPU) == pytest.approx(8e6, rel=0.01)
+
+
+def test_a_device_without_a_counter_has_no_energy() -> None:
+    assert math.isnan(devices.joules(lambda: None, CPU))
+
+
+def test_norse_under_matched_options_fires_where_lif_fires(generator: torch.Generator) -> None:
+    pytest.importorskip("norse")
+    from aia import LIF
+
+    drive = torch.randn(8, 2, 3, 5, 5, generator=generator, dtype=torch.float64)
+    fired = NorseLIF(3, decay=0.75, threshold=1.1)(drive)
+    same = fired == LIF(3, decay=0.75, threshold=1.1)(drive)
+    assert fired.sum() > 0
+    assert same.float().mean() > 0.999  # norse's order of operations rounds otherwise
+
+
+# ---- comparing ----
+
+
+def made(seconds: float, spread: float = 0.02, **more: Any) -> Timing:
+    about = {"device": "cpu", "neuron": "aia", "backend": "b", "shape": "[1]"} | more
+    scale = 1e6  # ns per element of 1000 elements
+    return Timing(
+        what="neuron_forward",
+        median=seconds * scale,
+        q1=seconds * (1 - spread) * scale,
+        q3=seconds * (1 + spread) * scale,
+        bound=None,
+        rounds=9,
+        kept_bytes=None,
+        seconds=seconds,
+        **about,
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "says"), [(1.2, "slower"), (1.05, "same"), (1.0, "same"), (0.8, "faster")]
+)
+def test_a_change_over_ten_percent_is_called_one(after: float, says: str) -> None:
+    (paired,) = pair([made(1e-3)], [made(after * 1e-3)])
+    assert paired.verdict == says
+    assert paired.ratio == pytest.approx(after)
+
+
+def test_a_change_within_the_spread_of_the_rounds_is_none() -> None:
+    (paired,) = pair([made(1e-3, spread=0.3)], [made(1.2e-3, spread=0.3)])
+    assert paired.verdict == "same"
+
+
+def test_samples_a_second_fall_where_time_grows() -> None:
+    def network(seconds: float) -> Timing:
+        rate = 64 / seconds
+        return replace(
+            made(seconds), what="training_step", median=rate, q1=rate * 0.98, q3=rate * 1.02
+        )
+
+    (paired,) = pair([network(0.1)], [network(0.12)])
+    assert paired.verdict == "slower"
+
+
+def test_another_device_or_backend_is_no_record() -> None:
+    assert not slower([made(1e-3, device="gpu")], [made(2e-3)])
+    assert not slower([made(1e-3, backend="c")], [made(2e-3)])
+    assert slower([made(1e-3)], [made(2e-3)])
+
+
+def test_times_are_named_by_file_folder_or_device(measured: dict[str, Any]) -> None:
+    folder, path = measured["folder"], measured["path"]
+    expected = all_timings(folder)
+    for name in (str(path), str(path.parent), str(folder), path.parent.name):
+        assert named(name, folder) == expected
+    with pytest.raises(InputError, match=r"'nowhere' is no file or folder of times"):
+        named("nowhere", folder)
+
+
+def test_times_are_named_by_commit() -> None:
+    """Those of this repository's own history."""
+    folder = Path("results/throughput")
+    if not (ROOT / ".git").exists() or not all_timings(ROOT / folder):
+        pytest.skip("not a checkout with recorded times")
+    done = run_command(Path(), "throughput", "compare", "HEAD", str(folder))
+    if "no commit that recorded any" in done.stderr:
+        pytest.skip("HEAD has none yet")
+    assert done.returncode == 0, done.stderr
+    assert "pairs: " in done.stdout
+
+
+def test_a_planted_slowdown_is_said_and_an_unchanged_neuron_is_not(tmp_path: Path) -> None:
+    """The same file twice, then the same neuron with a fifth of its time (and more) added."""
+    source = tmp_path / "mine.py"
+    names = {"mine": {"class": f"{source}:Mine", "match": True}}
+    params, profile = small_profile(tmp_path, names)
+    runs = []
+    for extra in (0.0, 0.0, 1.0):
+        source.write_text(BY_FILE.format(extra=extra))
+        path = measure_throughput(params, profile.throughput, quick=True, device="cpu")
+        runs.append([t for t in timings_of(path) if t.neuron == "mine"])
+    # this machine may be busy with other tests: the bound is wider than the ten percent
+    (first,) = pair(_forward(runs[0]), _forward(runs[1]))
+    (planted,) = pair(_forward(runs[1]), _forward(runs[2]))
+    assert first.ratio < 1.6
+    assert planted.verdict == "slower"
+    assert planted.ratio > 1.6
+
+
+def _forward(timings: list[Timing]) -> list[Timing]:
+    return [t for t in timings if t.what == "neuron_forward"]
+
+
+# ---- drawing ----
+
+
+def test_time_is_drawn_against_every_size_with_the_bound() -> None:
+    timings = [
+        replace(
+            made(1e-4 * size),
+            what="neuron_forward_backward",
+            series=series,
+            shape=str([size if axis == place else 8 for place in range(5)]),
+            bound=10.0,
+        )
+        for axis, series in enumerate(("T", "batch", "channels"))
+        for size in (2, 4, 8)
+    ]
+    figure = drawing_speed.scaling(timings, drawing.colours(("aia",)))
+    assert figure is not None
+    panels = figure.axes
+    assert [axes.get_xlabel() for axes in panels] == ["time steps T", "batch", "channels"]
+    for axes in panels:
+        lines = {line.get_label(): line for line in axes.lines}
+        assert list(lines["aia, b"].get_ydata()) == pytest.approx([0.2, 0.4, 0.8])
+        assert max(lines["memory bound"].get_ydata()) < 0.8
+    assert drawing_speed.scaling([made(1.0)], drawing.colours(("aia",))) is None
+
+
+def test_a_network_lies_below_the_roof() -> None:
+    step = replace(made(0.01), what="training_step", flops=1e8, bytes_moved=1e6)
+    machine = Machine("cpu", copy_gb_per_s=10.0, matmul_gflop_per_s=100.0)
+    figure = drawing_speed.roofline([step], machine, drawing.colours(("aia",)))
+    assert figure is not None
+    roof, point = figure.axes[0].lines
+    assert point.get_xdata()[0] == pytest.approx(100)
+    assert point.get_ydata()[0] == pytest.approx(10)
+    assert max(roof.get_ydata()) == 100.0
+    assert drawing_speed.roofline([made(1.0)], machine, drawing.colours(("aia",))) is None

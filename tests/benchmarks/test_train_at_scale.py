@@ -32,7 +32,7 @@ def quiet(done: int, total: int, say: str) -> None: ...
 
 
 def test_settings_of_before_are_told_as_before() -> None:
-    recorded = json.loads((ROOT / "recorded/quick/results/runs/dvs_digits/aia/0.json").read_text())[
+    recorded = json.loads((ROOT / "recorded/zoo/results/runs/dvs_digits/aia/0.json").read_text())[
         "settings"
     ]
     assert Training().settings() == recorded

@@ -1,0 +1,144 @@
+"""Two sets of times, paired: two devices, two commits, or a run and what was recorded."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich import box
+from rich.table import Table
+
+from benchmarks.errors import InputError
+from benchmarks.timings import Timing, all_timings, parsed, timings_of
+
+TOLERANCE = 0.10  # a smaller change is not called one
+Verdict = Literal["slower", "faster", "same"]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The same work timed twice; ``ratio`` is the second time over the first."""
+
+    before: Timing
+    after: Timing
+
+    @property
+    def ratio(self) -> float:
+        return self.after.seconds / self.before.seconds
+
+    @property
+    def apart(self) -> bool:
+        """Whether the quartiles of the two do not overlap."""
+        return self.after.q1 > self.before.q3 or self.before.q1 > self.after.q3
+
+    @property
+    def verdict(self) -> Verdict:
+        """A change counts if it is larger than the tolerance and than the rounds' own spread."""
+        if not self.apart:
+            return "same"
+        if self.ratio > 1 + TOLERANCE:
+            return "slower"
+        return "faster" if self.ratio < 1 / (1 + TOLERANCE) else "same"
+
+
+def pair(before: Iterable[Timing], after: Iterable[Timing]) -> list[Paired]:
+    """Timings of the same work, by the same backend, at the same size and precision."""
+    known = {_key(timing): timing for timing in before}
+    return [Paired(known[_key(t)], t) for t in after if _key(t) in known]
+
+
+def _key(timing: Timing) -> tuple[str, ...]:
+    about = (timing.what, timing.neuron, timing.backend, timing.shape, timing.dtype)
+    return (*about, timing.series)
+
+
+def slower(before: list[Timing], after: list[Timing]) -> list[Paired]:
+    """What became slower on the device that both were timed on."""
+    devices = {timing.device for timing in after}
+    here = [timing for timing in before if timing.device in devices]
+    return [each for each in pair(here, after) if each.verdict == "slower"]
+
+
+def in_words(paired: Paired) -> str:
+    """One slowdown, in a line."""
+    what = paired.after.what.replace("_", " ")
+    return (
+        f"slower than the record: {what} of {paired.after.neuron} by {paired.after.backend} at "
+        f"{paired.after.shape}, {_time(paired.before.seconds)} -> {_time(paired.after.seconds)} "
+        f"({paired.ratio - 1:+.0%})"
+    )
+
+
+def named(name: str, folder: Path) -> list[Timing]:
+    """The times that ``name`` stands for.
+
+    A file or folder of times, a device's folder below ``folder``, a git commit, or
+    ``COMMIT:DEVICE``, the times that were recorded there. Raises InputError.
+    """
+    path = Path(name)
+    if path.is_file():
+        return timings_of(path)
+    for place in (path, folder / name):
+        if place.is_dir() and (found := _below(place)):
+            return found
+    return _of_commit(name, folder)
+
+
+def _below(place: Path) -> list[Timing]:
+    return all_timings(place) or [t for p in sorted(place.glob("*.json")) for t in timings_of(p)]
+
+
+def _of_commit(name: str, folder: Path) -> list[Timing]:
+    commit, _, device = name.partition(":")
+    inside = folder / device if device else folder
+    listed = _git("ls-tree", "-r", "--name-only", commit, "--", f"{inside}/")
+    paths = [path for path in (listed or "").splitlines() if path.endswith(".json")]
+    if not paths:
+        devices = ", ".join(sorted(p.name for p in folder.glob("*") if p.is_dir())) or "none"
+        raise InputError(
+            f"throughput compare: {name!r} is no file or folder of times, no device below "
+            f"{folder} ({devices}) and no commit that recorded any"
+        )
+    found = []
+    for path in paths:
+        text = _git("show", f"{commit}:./{path}")
+        assert text is not None
+        found += parsed(text, f"{commit}:{path}")
+    return found
+
+
+def _git(*words: str) -> str | None:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+def table(pairs: list[Paired]) -> Table:
+    """For the terminal, largest change first."""
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("what", "neuron", "run by", "size"):
+        shown.add_column(heading, overflow="fold")
+    for heading in ("A", "B", "B / A", ""):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    for each in sorted(pairs, key=lambda p: -abs(math.log(p.ratio))):
+        shown.add_row(
+            each.after.what.replace("_", " "),
+            each.after.neuron,
+            each.after.backend,
+            f"{each.after.shape} {each.after.dtype}",
+            _time(each.before.seconds),
+            _time(each.after.seconds),
+            f"{each.ratio:.2f}",
+            each.verdict,
+        )
+    return shown
+
+
+def _time(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} us"

@@ -1,0 +1,163 @@
+"""The device that is timed: its bounds, its memory, its energy, its clocks."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import torch
+from torch import Tensor
+
+_L3 = 32 * 2**20  # bytes, where the system does not tell its cache
+
+
+def synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    """One call, until the device has done it."""
+    synchronize(device)
+    start = time.perf_counter()
+    work()
+    synchronize(device)
+    return time.perf_counter() - start
+
+
+def cache_bytes(device: torch.device) -> int:
+    """Size of the last cache before memory."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).L2_cache_size)
+    try:
+        return os.sysconf("SC_LEVEL3_CACHE_SIZE") or _L3
+    except (ValueError, OSError):
+        return _L3
+
+
+def copy_bandwidth(device: torch.device) -> float:
+    """GB/s read and written by the fastest of 10 copies of 8 times the cache."""
+    source = torch.rand(2 * cache_bytes(device), device=device)
+    target = torch.empty_like(source)
+    best = min(seconds(lambda: target.copy_(source), device) for _ in range(10))
+    return 2 * source.numel() * source.element_size() / best / 1e9
+
+
+def matmul_rate(device: torch.device) -> float:
+    """GFLOP/s of the fastest of 10 float32 products of square matrices, as PyTorch is set here."""
+    side = 8192 if device.type == "cuda" else 1024
+    left, right = torch.rand(2, side, side, device=device).unbind(0)
+    best = min(seconds(lambda: left @ right, device) for _ in range(10))
+    return float(2 * side**3 / best / 1e9)
+
+
+def inputs_of(make: Callable[[int], Tensor], size: int, device: torch.device) -> list[Tensor]:
+    """So many different inputs that the cache cannot hold those to come; ``size`` bytes each."""
+    count = min(8, max(2, math.ceil(2 * cache_bytes(device) / size)))
+    return [make(number) for number in range(count)]
+
+
+def kept_bytes(forward: Callable[[], object]) -> int:
+    """Bytes of the tensors that ``forward`` keeps for its backward pass, each storage once."""
+    storages: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = forward()
+    del out  # until here no storage was freed, so no address can have been used twice
+    return sum(storages.values())
+
+
+def peak_bytes(work: Callable[[], object], device: torch.device) -> int:
+    """Most bytes of tensors that ``work`` holds at a time beyond those there before."""
+    if device.type == "cuda":
+        synchronize(device)
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        work()
+        synchronize(device)
+        return int(torch.cuda.max_memory_allocated() - before)
+    kinds = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=kinds, profile_memory=True) as profiled:
+        work()
+    held = peak = 0
+    for event in profiled.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            held += event.nbytes()
+            peak = max(peak, held)
+    return peak
+
+
+def joules(work: Callable[[], object], device: torch.device, at_least_s: float = 1.0) -> float:
+    """Energy of one call, in J, from the device's own counter; nan where it has none."""
+    counter = _energy_counter(device)
+    if counter is None:
+        return math.nan
+    calls = max(1, math.ceil(at_least_s / max(seconds(work, device), 1e-6)))
+    before = counter()
+    for _ in range(calls):
+        work()
+    synchronize(device)
+    return (counter() - before) / calls
+
+
+def _energy_counter(device: torch.device) -> Callable[[], float] | None:
+    handle = _nvml(device)
+    if handle is None:
+        return None
+    import pynvml
+
+    try:
+        pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
+    except pynvml.NVMLError:  # older than Volta
+        return None
+    return lambda: float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000
+
+
+def _nvml(device: torch.device) -> Any:
+    """NVML's handle of the device, or None."""
+    if device.type != "cuda":
+        return None
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+        return pynvml.nvmlDeviceGetHandleByUUID(uuid)
+    except (ImportError, AttributeError, OSError):
+        return None
+    except pynvml.NVMLError:
+        return None
+
+
+def state(device: torch.device) -> dict[str, float]:
+    """Clocks in MHz, temperature in degrees Celsius and power in W, as far as they are told."""
+    handle = _nvml(device)
+    if handle is None:
+        clock = psutil.cpu_freq() if device.type == "cpu" else None
+        return {"cpu_mhz": clock.current} if clock and clock.current else {}
+    import pynvml
+
+    read = {
+        "sm_mhz": lambda: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
+        "memory_mhz": lambda: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_MEM),
+        "temperature_c": lambda: pynvml.nvmlDeviceGetTemperature(
+            handle, pynvml.NVML_TEMPERATURE_GPU
+        ),
+        "power_w": lambda: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000,
+    }
+    told = {}
+    for name, ask in read.items():
+        try:
+            told[name] = float(ask())
+        except pynvml.NVMLError:
+            continue
+    return told
