@@ -240,7 +240,8 @@ def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) ->
         bound = here[0].bound
         if bound is not None:
             axes.axvline(bound, color="#000000", lw=1.2, ls="--")
-            note += f"; dashed: memory bound, {bound:.2f}"
+            form = ".2f" if what in PER_ELEMENT else ",.0f"
+            note += f"; dashed: the device's bound, {bound:{form}}"
         axes.set_title(f"{TITLES[what]}\n{note}", loc="left")
     for axes in panels[len(kinds) :]:
         axes.set_visible(False)
@@ -252,6 +253,7 @@ def _bars(axes: Axes, timings: list[Timing], neurons: tuple[str, ...], looks: Lo
     known = {t.neuron: t for t in timings}
     form = ".2f" if timings[0].what in PER_ELEMENT else ",.0f"
     end = 1.3 * max(t.median for t in timings)  # a stray round must not flatten all bars
+    end = max([end, *(1.05 * t.bound for t in timings if t.bound is not None)])
     for y, neuron in enumerate(neurons):
         if neuron not in known:
             axes.text(0, y, " not measured", va="center", fontsize=8, color="#555555")

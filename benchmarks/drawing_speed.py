@@ -7,6 +7,7 @@ import ast
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.drawing import NARROW, WIDE, Look, Looks
 from benchmarks.timings import MAIN, NETWORK, Machine, Timing
@@ -112,11 +113,10 @@ def roofline(timings: list[Timing], machine: Machine, looks: Looks) -> Figure | 
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("FLOP per byte that must move")
     axes.set_ylabel("GFLOP/s")
-    axes.set_title(
-        f"{machine.device}: {note}\nfilled: training, hollow: inference", loc="left"
-    )
+    axes.set_title(f"{machine.device}: {note}\nfilled: training, hollow: inference", loc="left")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
     figure.tight_layout()
     return figure

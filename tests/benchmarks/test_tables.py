@@ -29,7 +29,7 @@ from benchmarks.rows import (
 )
 from benchmarks.selection import Selection, load
 from benchmarks.tables import all_tables, escape, judge, write_tables
-from benchmarks.timings import read_timings
+from benchmarks.timings import Speeds, read_timings
 from benchmarks.tuning import Tuned, at_rate, tuned_cells
 from tests.benchmarks.made_records import (
     DATASETS,
@@ -366,7 +366,7 @@ def test_every_number_that_is_shown_can_be_sorted_by(tmp_path: Path) -> None:
     profile, chosen = Profile(tmp_path), selection(seeds=2)
     tuned = write_grid(profile, chosen, {"aia": 0.01})
     cells = load(profile.runs, chosen)
-    for table in all_tables(cells, [], tuned, judge(cells, tuned)):
+    for table in all_tables(cells, Speeds([], [], []), tuned, judge(cells, tuned)):
         assert table.values.shape == table.shown.shape
     assert _sorted_by(accuracy(cells), "test accuracy, %", "test_mean")
     assert _sorted_by(cells_table(cells), "test, %", "test")
