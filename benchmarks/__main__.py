@@ -180,6 +180,7 @@ def measure(
     """
     if context.invoked_subcommand is not None:
         return
+    from benchmarks.run import hand_times_to_dvc
     from benchmarks.throughput.compare import in_words, slower
     from benchmarks.throughput.runner import measure_throughput, record_of
     from benchmarks.timings import costs, timings_of
@@ -197,6 +198,7 @@ def measure(
             f"a training step of AIA takes {cost.ratio:.3f} times LIF's "
             f"[{cost.low:.3f}, {cost.high:.3f}] on {cost.device}"
         )
+    hand_times_to_dvc(params)
     say(f"wrote {path}")
 
 

@@ -24,7 +24,7 @@ from benchmarks.throughput.backends import Variant, variants
 from benchmarks.throughput.plan import PEERS, VARIABLE, Plan, library_of
 from benchmarks.timings import Timing, all_timings
 
-FILE = "times.json"
+QUICK, FULL = "quick.json", "times.json"  # a quick run leaves a full one's times alone
 Device = Literal["cpu", "cuda"]
 Say = Callable[[str], None]
 
@@ -51,13 +51,14 @@ def measure_throughput(
     """Write ``out/<device>/times.json`` in pytest-benchmark's format; other devices' files stay.
 
     Each backend that must be chosen before its library is imported has a process of its own.
-    ``quick`` times what each neuron does by itself at one size. Raises InputError with the end of
-    pytest's output if a benchmark fails, or if there is no such device.
+    ``quick`` times what each neuron does by itself at one size and writes ``quick.json`` beside
+    the full run's file. Raises InputError with the end of pytest's output if a benchmark fails,
+    or if there is no such device.
     """
     device = device or here()
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("throughput: no CUDA device is here; leave --device out to time the CPU")
-    path = out / folder_of(device) / FILE
+    path = out / folder_of(device) / (QUICK if quick else FULL)
     merged: dict[str, Any] = {}
     for variant in variants(device == "cuda", quick):
         plan = _plan(params, variant, device, quick)

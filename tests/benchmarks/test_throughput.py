@@ -19,7 +19,7 @@ from benchmarks.throughput.backends import variants
 from benchmarks.throughput.compare import named, pair, slower
 from benchmarks.throughput.peers import NorseLIF
 from benchmarks.throughput.plan import BASE, scaling
-from benchmarks.throughput.runner import FILE, folder_of
+from benchmarks.throughput.runner import QUICK, folder_of
 from benchmarks.timings import Machine, Timing, all_timings, read_speeds, timings_of
 from tests.benchmarks.small import AIA, ROOT, run_command, small_profile
 
@@ -48,11 +48,11 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One quick run on this machine's processor, beside a file of another device."""
     folder = tmp_path_factory.mktemp("speed")
     params, profile = small_profile(folder, {"aia": AIA})
-    other = profile.throughput / "another-device" / FILE
+    other = profile.throughput / "another-device" / QUICK
     other.parent.mkdir(parents=True)
     other.write_text("kept")
     path = measure_throughput(params, profile.throughput, quick=True, device="cpu")
-    assert path == profile.throughput / folder_of("cpu") / FILE
+    assert path == profile.throughput / folder_of("cpu") / QUICK
     assert other.read_text() == "kept"
     other.unlink()
     return {"path": path, "content": json.loads(path.read_text()), "folder": profile.throughput}
@@ -113,7 +113,7 @@ def test_a_library_that_is_not_installed_is_left_out_by_name(measured: dict[str,
 
 def test_a_neuron_that_fails_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
     params, profile = small_profile(tmp_path, {"bad": {"class": "snntorch:Leaky"}})
-    old = profile.throughput / folder_of("cpu") / FILE
+    old = profile.throughput / folder_of("cpu") / QUICK
     old.parent.mkdir(parents=True)
     old.write_text("old")
     with pytest.raises(InputError, match=r"throughput.*Leaky"):
