@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 repro: $(BIN)/.installed
 	python -m benchmarks run --jobs $(JOBS)
-	dvc repro --quiet
+	dvc repro --quiet --single-item throughput tables report
 	@echo "open reports/index.html"
 
 test: $(BIN)/.installed-test lint

@@ -39,6 +39,11 @@ def _neuron(alias: str, case: Case, what: str) -> nn.Module:
 
 
 def _drives(case: Case) -> list[Tensor]:
+    return [drive.detach() for drive in _drawn(case)]
+
+
+@functools.lru_cache(maxsize=1)
+def _drawn(case: Case) -> list[Tensor]:
     dtype = getattr(torch, case.dtype)
 
     def make(number: int) -> Tensor:
