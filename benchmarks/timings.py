@@ -46,6 +46,8 @@ class Timing:
     flops: float | None = None  # of one call of a network
     bytes_moved: float | None = None  # of one call of a network
     threads: int | None = None
+    asked: str = ""  # the backend that the process was asked for
+    test: str = ""  # pytest's name of the benchmark
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,8 @@ def _timing(device: str, threads: int | None, entry: dict[str, Any]) -> Timing:
         flops=about.get("flops"),
         bytes_moved=about.get("bytes_moved"),
         threads=threads,
+        asked=str(about.get("asked", "")),
+        test=str(entry.get("fullname", "")),
     )
 
 

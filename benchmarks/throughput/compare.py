@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from benchmarks.errors import InputError
 from benchmarks.timings import Timing, all_timings, parsed, timings_of
 
 TOLERANCE = 0.10  # a smaller change is not called one
+AGAIN = 2  # how often what looks slower is measured once more
 Verdict = Literal["slower", "faster", "same"]
 
 
@@ -61,6 +62,22 @@ def slower(before: list[Timing], after: list[Timing]) -> list[Paired]:
     devices = {timing.device for timing in after}
     here = [timing for timing in before if timing.device in devices]
     return [each for each in pair(here, after) if each.verdict == "slower"]
+
+
+def confirmed(
+    before: list[Timing], after: list[Timing], again: Callable[[list[Timing]], list[Timing]]
+) -> list[Paired]:
+    """What is slower in ``after`` and, measured ``again`` in two more processes, slower each time.
+
+    Where a process lies in memory and what else the machine does can cost a tenth; a change of
+    the code costs it every time.
+    """
+    suspects = slower(before, after)
+    for _ in range(AGAIN):
+        if not suspects:
+            return []
+        suspects = slower(before, again([each.after for each in suspects]))
+    return suspects
 
 
 def in_words(paired: Paired) -> str:

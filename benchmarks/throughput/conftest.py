@@ -78,7 +78,7 @@ def timed(benchmark: Any) -> Callable[..., None]:
                 next(turns)()
             devices.synchronize(DEVICE)
 
-        benchmark.extra_info.update(extra, repeats=repeats)
+        benchmark.extra_info.update(extra, repeats=repeats, asked=PLAN.backend)
         benchmark.pedantic(whole, rounds=PLAN.rounds(repeats * min(warm)), iterations=1)
 
     return run

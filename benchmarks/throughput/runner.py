@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from benchmarks.recorded import FOLDER
 from benchmarks.records import write_atomic
 from benchmarks.throughput.backends import Variant, variants
 from benchmarks.throughput.plan import PEERS, VARIABLE, Plan, library_of
-from benchmarks.timings import Timing, all_timings
+from benchmarks.timings import Timing, all_timings, parsed
 
 QUICK, FULL = "quick.json", "times.json"  # a quick run leaves a full one's times alone
 Device = Literal["cpu", "cuda"]
@@ -69,6 +69,19 @@ def measure_throughput(
     return path
 
 
+def measure_again(
+    params: Params, chosen: list[Timing], quick: bool, device: Device
+) -> list[Timing]:
+    """Some timings once more, in new processes; nothing is written. Raises InputError."""
+    found: list[Timing] = []
+    for variant in variants(device == "cuda", quick):
+        tests = [timing.test for timing in chosen if timing.asked == variant.backend]
+        if tests:
+            content = _run(_plan(params, variant, device, quick), variant, tests)
+            found += parsed(json.dumps(content), "the second measurement")
+    return found
+
+
 def _by(variant: Variant) -> str:
     if variant.libraries is None:
         return ", each as it comes"
@@ -97,11 +110,12 @@ def _plan(params: Params, variant: Variant, device: Device, quick: bool) -> Plan
     )
 
 
-def _run(plan: Plan, variant: Variant) -> dict[str, Any]:
+def _run(plan: Plan, variant: Variant, tests: Sequence[str] = ("",)) -> dict[str, Any]:
     files = Path(__file__).parent
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder, "result.json")
-        command = [sys.executable, "-m", "pytest", str(files), "-q", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        command += [str(files / test) for test in tests]
         command += ["-p", "no:xdist", "-o", "addopts=", "-o", "python_files=bench_*.py"]
         command += ["-o", "python_functions=bench_*"]
         command += [f"--benchmark-json={result}", "--rootdir", str(files)]

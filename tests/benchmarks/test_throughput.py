@@ -16,10 +16,10 @@ from benchmarks.errors import InputError
 from benchmarks.throughput import device as devices
 from benchmarks.throughput import measure_throughput
 from benchmarks.throughput.backends import variants
-from benchmarks.throughput.compare import named, pair, slower
+from benchmarks.throughput.compare import confirmed, named, pair, slower
 from benchmarks.throughput.peers import NorseLIF
 from benchmarks.throughput.plan import BASE, scaling
-from benchmarks.throughput.runner import QUICK, folder_of
+from benchmarks.throughput.runner import QUICK, folder_of, measure_again
 from benchmarks.timings import Machine, Timing, all_timings, read_speeds, timings_of
 from tests.benchmarks.small import AIA, ROOT, run_command, small_profile
 
@@ -55,7 +55,12 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert path == profile.throughput / folder_of("cpu") / QUICK
     assert other.read_text() == "kept"
     other.unlink()
-    return {"path": path, "content": json.loads(path.read_text()), "folder": profile.throughput}
+    return {
+        "path": path,
+        "content": json.loads(path.read_text()),
+        "folder": profile.throughput,
+        "params": params,
+    }
 
 
 def test_the_file_says_which_device_with_which_versions_and_bounds(
@@ -218,6 +223,33 @@ def test_another_device_or_backend_is_no_record() -> None:
     assert not slower([made(1e-3, device="gpu")], [made(2e-3)])
     assert not slower([made(1e-3, backend="c")], [made(2e-3)])
     assert slower([made(1e-3)], [made(2e-3)])
+
+
+def test_a_slowdown_must_show_in_every_process() -> None:
+    """Noise passes, a change of the code stays."""
+    asked: list[list[str]] = []
+
+    def again(timings: list[Timing]) -> list[Timing]:
+        asked.append([t.neuron for t in timings])
+        return [made(1e-3, neuron="noisy"), made(1.3e-3, neuron="changed")]
+
+    before = [made(1e-3, neuron=name) for name in ("noisy", "changed", "fine")]
+    after = [
+        made(1.2e-3, neuron="noisy"),
+        made(1.3e-3, neuron="changed"),
+        made(1e-3, neuron="fine"),
+    ]
+    assert [each.after.neuron for each in confirmed(before, after, again)] == ["changed"]
+    assert asked == [["noisy", "changed"], ["changed"]]
+    assert not confirmed(before, before, again)
+
+
+def test_some_are_measured_again_alone(measured: dict[str, Any]) -> None:
+    timed = timings_of(measured["path"])
+    chosen = [t for t in timed if t.neuron == "aia" and t.what == "neuron_forward"]
+    found = measure_again(measured["params"], chosen, quick=True, device="cpu")
+    assert [(t.neuron, t.what) for t in found] == [("aia", "neuron_forward")]
+    assert len(pair(chosen, found)) == 1
 
 
 def test_times_are_named_by_file_folder_or_device(measured: dict[str, Any]) -> None:
