@@ -102,7 +102,10 @@ def from_environment() -> Plan:
 
 def library_of(neuron: NeuronParams) -> str:
     """Top-level package of the neuron's class; ``ours`` for this project's."""
-    package = neuron.class_.partition(":")[0].partition(".")[0]
+    module = neuron.class_.rpartition(":")[0]
+    if module.endswith(".py"):
+        return "own file"
+    package = module.partition(".")[0]
     if neuron.class_ == PEERS["norse_lif"].class_:
         return "norse"
     return "ours" if package in OURS else package
