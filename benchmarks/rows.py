@@ -447,6 +447,9 @@ def throughput(cells: Cells, timings: list[Timing], costs: Iterable[SpeedCost] =
             text = f"{cost.ratio:.3f} times as long [{cost.low:.3f}, {cost.high:.3f}]"
             row = {"device": device, "neuron": "AIA over LIF"}
             shown.append(row | {TITLES["training_step"]: Number(text, cost.ratio)})
+    if not any(t.gpu for t in timings) and timings:
+        row = {"device": "a GPU", "neuron": "every neuron", "run by": NOTHING}
+        shown.append(row | dict.fromkeys(TITLES.values(), NOT_MEASURED))
     table = make_table("throughput", "Throughput", [({}, row) for row in shown])
     raw = pd.DataFrame(timings, columns=list(Timing.__dataclass_fields__))
     return replace(table, raw=raw)

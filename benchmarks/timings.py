@@ -46,6 +46,7 @@ class Timing:
     flops: float | None = None  # of one call of a network
     bytes_moved: float | None = None  # of one call of a network
     threads: int | None = None
+    gpu: bool = False
     asked: str = ""  # the backend that the process was asked for
     test: str = ""  # pytest's name of the benchmark
 
@@ -125,8 +126,12 @@ def parsed(text: str, name: str) -> list[Timing]:
     try:
         content = json.loads(text)
         machine = content["machine_info"]
-        device, threads = str(machine["aia_device"]), machine.get("aia_threads")
-        return [_timing(device, threads, entry) for entry in content["benchmarks"]]
+        about = {
+            "device": str(machine["aia_device"]),
+            "threads": machine.get("aia_threads"),
+            "gpu": machine.get("aia_driver") is not None,
+        }
+        return [_timing(about, entry) for entry in content["benchmarks"]]
     except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
         raise _not_ours(name, error) from error
 
@@ -178,7 +183,7 @@ def _not_ours(name: str, error: Exception) -> InputError:
     )
 
 
-def _timing(device: str, threads: int | None, entry: dict[str, Any]) -> Timing:
+def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:
     about, stats = entry["extra_info"], entry["stats"]
     repeats = int(about.get("repeats", 1))
     fast, median, slow = (value / repeats for value in _quartiles(stats))
@@ -191,7 +196,7 @@ def _timing(device: str, threads: int | None, entry: dict[str, Any]) -> Timing:
         scale = 1e9 / int(about["elements"])
         q1, middle, q3 = fast * scale, median * scale, slow * scale
     return Timing(
-        device=device,
+        **machine,
         what=str(about["what"]),
         neuron=str(about["neuron"]),
         backend=str(about["backend"]),
@@ -209,7 +214,6 @@ def _timing(device: str, threads: int | None, entry: dict[str, Any]) -> Timing:
         joules=about.get("joules"),
         flops=about.get("flops"),
         bytes_moved=about.get("bytes_moved"),
-        threads=threads,
         asked=str(about.get("asked", "")),
         test=str(entry.get("fullname", "")),
     )

@@ -214,6 +214,7 @@ def test_throughput_is_shown_per_element_and_per_sample(tmp_path: Path) -> None:
     assert row["training, samples/s"] == "640 [582, 711]"
     assert row["inference, samples/s"] == "not measured"
     assert "0.50" in _row(table.shown, "the device's bound").to_list()
+    assert _row(table.shown, "every neuron")["training, samples/s"] == "not measured"
 
 
 def test_without_a_throughput_file_the_table_says_not_measured(tmp_path: Path) -> None:
