@@ -1,11 +1,14 @@
-"""The dynamics as Triton kernels: one pass over memory forward, one backward, any T at run time.
+"""The dynamics as Triton kernels: every tensor passes once, forward and backward, at any T.
 
 Of every element and time step the forward kernel reads the drive and writes the spike; the
-backward kernel reads the gradient and the drive and writes the gradient. The membrane potential
-lives in registers; backward recomputes it and parks it where the gradient will be written, in
-lines that the cache still holds when time runs back over them. What a coefficient's gradient sums
-is reduced within a program and written once, so no two programs meet at one address and the sum
-has one order. State and sums are float32 (float64 for a float64 drive), whatever the drive is.
+backward kernel reads the gradient and the drive and writes the gradient. No implementation can
+move less. The membrane potential lives in registers: time is cut into segments of at most
+:data:`LONGEST` steps, unrolled, whose drives are loaded together so that many loads are under way
+at a time. Backward computes a segment's potentials again from the potential at its beginning,
+which forward keeps (nothing for T up to LONGEST, 1 value in about 10 beyond). What a coefficient's
+gradient sums is reduced within a program and written once, so no two programs meet at one address
+and the sum has one order. State and sums are float32 (float64 for a float64 drive), whatever the
+drive is.
 
 ``TRITON_INTERPRET=1``, set before this module is imported, runs them on a CPU, slowly.
 """
@@ -22,7 +25,9 @@ from torch import Tensor
 
 from aia.dynamics import LIFParameters
 
-_TILE = 1024  # elements a program, 8 a thread of 4 warps: a vector load of 16 bytes in bfloat16
+LONGEST = 12  # time steps a segment: drive, potential and gradient of each are in registers
+_WARPS = 4
+_TILE = 32 * _WARPS * 4  # elements a program, 4 a thread: a load of 16 bytes in float32
 
 
 class _Tiling(NamedTuple):
@@ -34,18 +39,24 @@ class _Tiling(NamedTuple):
     places: int
     block_c: int
     block_d: int
+    segment: int  # time steps of one, as equal as they can be
 
     @property
     def programs(self) -> tuple[int, int]:
         """Programs along the channels and along the places of one sample."""
         return triton.cdiv(self.channels, self.block_c), triton.cdiv(self.places, self.block_d)
 
+    @property
+    def segments(self) -> int:
+        return int(triton.cdiv(self.steps, self.segment))
+
 
 def _tiling(shape: torch.Size) -> _Tiling:
     steps, samples, channels, places = shape
     block_d = min(_TILE, triton.next_power_of_2(places))
     block_c = min(_TILE // block_d, triton.next_power_of_2(channels))
-    return _Tiling(steps, samples, channels, places, block_c, block_d)
+    segment = triton.cdiv(steps, triton.cdiv(steps, LONGEST))
+    return _Tiling(steps, samples, channels, places, block_c, block_d, segment)
 
 
 @triton.jit
@@ -69,6 +80,19 @@ def _gain_of(a, c, channels, GAIN: tl.constexpr, STATE: tl.constexpr):
 
 
 @triton.jit
+def _loaded(
+    values, at, real, left, stride, STATE: tl.constexpr, SEGMENT: tl.constexpr, WHOLE: tl.constexpr
+):
+    """A segment's time steps, ``left`` of which exist, loaded before any of them is needed."""
+    steps = ()
+    for k in tl.static_range(SEGMENT):
+        inside = real if WHOLE else real & (k < left)
+        steps = steps + (tl.load(values + at, mask=inside, other=0).to(STATE),)
+        at += stride
+    return steps
+
+
+@triton.jit
 def _charged(v, y, gain, DECAY: tl.constexpr, GAIN: tl.constexpr):
     """Membrane potential before the spike."""
     if GAIN:
@@ -89,14 +113,19 @@ def _forward_kernel(
     drive,
     a,
     spikes,
+    kept,
     steps,
     channels,
     places,
     stride,
+    segments,
     DECAY: tl.constexpr,
     THRESHOLD: tl.constexpr,
     HARD: tl.constexpr,
     GAIN: tl.constexpr,
+    KEEPS: tl.constexpr,
+    WHOLE: tl.constexpr,
+    SEGMENT: tl.constexpr,
     STATE: tl.constexpr,
     BLOCK_C: tl.constexpr,
     BLOCK_D: tl.constexpr,
@@ -104,13 +133,21 @@ def _forward_kernel(
     c, at, real = _tile(channels, places, BLOCK_C, BLOCK_D)
     gain = _gain_of(a, c, channels, GAIN, STATE)
     v = tl.zeros([BLOCK_C, BLOCK_D], STATE)
-    for _ in range(steps):
-        y = tl.load(drive + at, mask=real, other=0).to(STATE)
-        h = _charged(v, y, gain, DECAY, GAIN)
-        fired = h >= THRESHOLD
-        tl.store(spikes + at, tl.where(fired, 1.0, 0.0).to(spikes.dtype.element_ty), mask=real)
-        v = _after(h, fired, THRESHOLD, HARD)
-        at += stride
+    for segment in range(segments):
+        left = steps - segment * SEGMENT
+        here = at + tl.cast(segment * SEGMENT, tl.int64) * stride
+        ys = _loaded(drive, here, real, left, stride, STATE, SEGMENT, WHOLE)
+        if KEEPS:  # the first segment begins at zero, which need not be kept
+            keep = at + tl.cast(segment - 1, tl.int64) * stride
+            tl.store(kept + keep, v, mask=real & (segment > 0))
+        for k in tl.static_range(SEGMENT):
+            h = _charged(v, ys[k], gain, DECAY, GAIN)
+            fired = h >= THRESHOLD
+            inside = real if WHOLE else real & (k < left)
+            out = tl.where(fired, 1.0, 0.0).to(spikes.dtype.element_ty)
+            tl.store(spikes + here, out, mask=inside)
+            v = _after(h, fired, THRESHOLD, HARD)
+            here += stride
 
 
 @triton.jit
@@ -118,13 +155,14 @@ def _backward_kernel(
     gradient,
     drive,
     a,
-    potential,
+    kept,
     to_drive,
     to_a,
     steps,
     channels,
     places,
     stride,
+    segments,
     DECAY: tl.constexpr,
     THRESHOLD: tl.constexpr,
     HARD: tl.constexpr,
@@ -132,37 +170,48 @@ def _backward_kernel(
     HALF_ALPHA: tl.constexpr,
     STEEPNESS: tl.constexpr,
     GAIN: tl.constexpr,
+    KEEPS: tl.constexpr,
+    WHOLE: tl.constexpr,
+    SEGMENT: tl.constexpr,
     STATE: tl.constexpr,
     BLOCK_C: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):
     c, at, real = _tile(channels, places, BLOCK_C, BLOCK_D)
     gain = _gain_of(a, c, channels, GAIN, STATE)
-    v = tl.zeros([BLOCK_C, BLOCK_D], STATE)
-    for _ in range(steps):
-        y = tl.load(drive + at, mask=real, other=0).to(STATE)
-        h = _charged(v, y, gain, DECAY, GAIN)
-        tl.store(potential + at, h, mask=real)
-        v = _after(h, h >= THRESHOLD, THRESHOLD, HARD)
-        at += stride
-    tl.debug_barrier()  # a thread may read back what another one wrote
     delta_v = tl.zeros([BLOCK_C, BLOCK_D], STATE)
     along_a = tl.zeros([BLOCK_C, BLOCK_D], STATE)
-    for _ in range(steps):
-        at -= stride
-        h = tl.load(potential + at, mask=real, other=0)
-        delta = tl.load(gradient + at, mask=real, other=0).to(STATE)
-        steep = STEEPNESS * (h - THRESHOLD)
-        slope = HALF_ALPHA / (1 + steep * steep)
-        kept = tl.where(h >= THRESHOLD, 0.0, delta_v) if HARD else delta_v
-        if not DETACHED:
-            delta -= delta_v * h if HARD else delta_v * THRESHOLD
-        delta = delta * slope + kept
-        if GAIN:
-            along_a += delta * tl.load(drive + at, mask=real, other=0).to(STATE)
-        # a line of potential that is the gradient's own has been read by now
-        tl.store(to_drive + at, delta.to(to_drive.dtype.element_ty), mask=real)
-        delta_v = DECAY * delta
+    for back in range(segments):
+        segment = segments - 1 - back
+        left = steps - segment * SEGMENT
+        first = at + tl.cast(segment * SEGMENT, tl.int64) * stride
+        ys = _loaded(drive, first, real, left, stride, STATE, SEGMENT, WHOLE)
+        deltas = _loaded(gradient, first, real, left, stride, STATE, SEGMENT, WHOLE)
+        v = tl.zeros([BLOCK_C, BLOCK_D], STATE)
+        if KEEPS:
+            keep = at + tl.cast(segment - 1, tl.int64) * stride
+            v = tl.load(kept + keep, mask=real & (segment > 0), other=0)
+        hs = ()
+        for k in tl.static_range(SEGMENT):
+            h = _charged(v, ys[k], gain, DECAY, GAIN)
+            hs = hs + (h,)
+            v = _after(h, h >= THRESHOLD, THRESHOLD, HARD)
+        here = first + SEGMENT * stride
+        for k in tl.static_range(SEGMENT - 1, -1, -1):
+            here -= stride
+            h = hs[k]
+            delta = deltas[k]
+            steep = STEEPNESS * (h - THRESHOLD)
+            slope = HALF_ALPHA / (1 + steep * steep)
+            kept_v = tl.where(h >= THRESHOLD, 0.0, delta_v) if HARD else delta_v
+            if not DETACHED:
+                delta -= delta_v * h if HARD else delta_v * THRESHOLD
+            delta = delta * slope + kept_v
+            if GAIN:
+                along_a += delta * ys[k]
+            inside = real if WHOLE else real & (k < left)
+            tl.store(to_drive + here, delta.to(to_drive.dtype.element_ty), mask=inside)
+            delta_v = DECAY * delta
     if GAIN:
         # one row of to_a a tile of places: [D tiles, B, C]
         along_d = tl.cdiv(places, BLOCK_D)
@@ -178,30 +227,36 @@ class _LIF(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, drive: Tensor, a: Tensor | None, p: LIFParameters) -> Tensor:
-        ctx.save_for_backward(drive, a)
         ctx.p = p
         spikes = torch.empty_like(drive)
         tiling = _tiling(drive.shape)
+        kept = None
+        if tiling.segments > 1:
+            kept = drive.new_empty((tiling.segments - 1, *drive.shape[1:]), dtype=_state(drive))
+        ctx.save_for_backward(drive, a, kept)
         _forward_kernel[_grid(tiling)](
-            drive, _or_any(a, drive), spikes, *_sizes(tiling), **_options(drive, a, tiling, p)
+            drive,
+            _or_any(a, drive),
+            spikes,
+            _or_any(kept, drive),
+            *_sizes(tiling),
+            **_options(drive, a, tiling, p),
         )
         return spikes
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
-        drive, a = ctx.saved_tensors
-        p, state = ctx.p, _state(drive)
-        tiling = _tiling(drive.shape)
+        drive, a, kept = ctx.saved_tensors
+        p, tiling = ctx.p, _tiling(drive.shape)
         to_drive = torch.empty_like(drive)
-        potential = to_drive if drive.dtype == state else torch.empty_like(drive, dtype=state)
         rows = tiling.programs[1] * tiling.samples
-        parts = None if a is None else drive.new_empty((rows, tiling.channels), dtype=state)
+        parts = None if a is None else drive.new_empty((rows, tiling.channels), dtype=_state(drive))
         _backward_kernel[_grid(tiling)](
             gradients[0].contiguous(),
             drive,
             _or_any(a, drive),
-            potential,
+            _or_any(kept, drive),
             to_drive,
             _or_any(parts, drive),
             *_sizes(tiling),
@@ -225,8 +280,9 @@ def _grid(tiling: _Tiling) -> tuple[int]:
 
 
 def _sizes(tiling: _Tiling) -> tuple[int, ...]:
-    """Steps, channels, places, and elements of a time step."""
-    return (*tiling[0:1], *tiling[2:4], math.prod(tiling[1:4]))
+    """Steps, channels, places, elements of a time step, and segments."""
+    stride = math.prod(tiling[1:4])
+    return tiling.steps, tiling.channels, tiling.places, stride, tiling.segments
 
 
 def _or_any(values: Tensor | None, other: Tensor) -> Tensor:
@@ -240,9 +296,13 @@ def _options(drive: Tensor, a: Tensor | None, tiling: _Tiling, p: LIFParameters)
         "THRESHOLD": p.threshold,
         "HARD": p.reset == "zero",
         "GAIN": a is not None,
+        "KEEPS": tiling.segments > 1,
+        "WHOLE": tiling.steps % tiling.segment == 0,
+        "SEGMENT": tiling.segment,
         "STATE": tl.float64 if _state(drive) == torch.float64 else tl.float32,
         "BLOCK_C": tiling.block_c,
         "BLOCK_D": tiling.block_d,
+        "num_warps": _WARPS,
         "enable_fp_fusion": False,  # a fused multiply-add rounds once: other spikes than eager's
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
@@ -25,7 +26,7 @@ OPTIONS = [
     for detached in (True, False)
 ]
 # a tile that is not full, one channel a tile and many, more places than a tile has, one time step
-SHAPES = [(5, 2, 3, 5, 7), (1, 3, 5), (6, 2, 70), (3, 1, 2, 36, 36)]
+SHAPES = [(5, 2, 3, 5, 7), (1, 3, 5), (6, 2, 70), (3, 1, 2, 36, 36), (19, 2, 3, 9), (32, 1, 2, 5)]
 
 
 @pytest.fixture
@@ -132,55 +133,84 @@ def test_a_backend_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatc
 
 
 COMPILES = """
-import math, sys
+import json, math, re, sys
 import triton
 import triton.language as tl
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from aia import kernels
 
-capability = int(sys.argv[1])
+capability, steps = int(sys.argv[1]), int(sys.argv[2])
+tiling = kernels._tiling((steps, 4, 8, 1024))
 shared = dict(DECAY=0.5, THRESHOLD=1.0, HARD=True, GAIN=True, STATE=tl.float32)
-shared |= dict(BLOCK_C=1, BLOCK_D=1024)
+shared |= dict(KEEPS=tiling.segments > 1, WHOLE=steps % tiling.segment == 0)
+shared |= dict(SEGMENT=tiling.segment, BLOCK_C=tiling.block_c, BLOCK_D=tiling.block_d)
+if tiling.segments == 1:
+    shared["segments"] = 1  # as at run time, where a size of 1 is a constant
 more = dict(DETACHED=True, HALF_ALPHA=1.0, STEEPNESS=math.pi)
-sizes = dict.fromkeys(("steps", "channels", "places", "stride"), "i32")
 for low in ("*fp32", "*bf16"):
-    forward = dict(drive=low, a="*fp32", spikes=low, **sizes)
-    backward = dict(gradient=low, drive=low, a="*fp32", potential="*fp32", to_drive=low)
-    backward |= dict(to_a="*fp32", **sizes)
-    for kernel, takes, constants in (
-        (kernels._forward_kernel, forward, shared),
-        (kernels._backward_kernel, backward, {**shared, **more}),
+    kinds = dict(spikes=low, to_drive=low, gradient=low, drive=low, a="*fp32", kept="*fp32")
+    kinds |= dict(to_a="*fp32")
+    for kernel, constants in (
+        (kernels._forward_kernel, shared), (kernels._backward_kernel, {**shared, **more})
     ):
-        takes = takes | dict.fromkeys(constants, "constexpr")
-        places = enumerate(takes.items())
-        aligned = {(i,): [["tt.divisibility", 16]] for i, (_, t) in places if t != "constexpr"}
+        takes = {
+            name: "constexpr" if name in constants else kinds.get(name, "i32")
+            for name in kernel.arg_names
+        }
+        round_sizes = {"places", "stride", *kinds}
+        aligned = {
+            (i,): [["tt.divisibility", 16]] for i, n in enumerate(takes) if n in round_sizes
+        }
         made = triton.compile(
             ASTSource(kernel, takes, constants, aligned),
             target=GPUTarget("cuda", capability, 32),
-            options={"enable_fp_fusion": False},
+            options={"enable_fp_fusion": False, "num_warps": kernels._WARPS},
         )
-        ptx = made.asm["ptx"]
-        wide = "v4.b32" in ptx
-        print(kernel.__name__, low, len(made.asm["cubin"]) > 0, wide, "fma.rn" in ptx)
+        sass = made.asm["sass"]
+        print(json.dumps({
+            "kernel": kernel.__name__,
+            "low": low,
+            "segment": tiling.segment,
+            "loads": re.findall(r"LDG[.\\w]*", sass),
+            "stores": re.findall(r"STG[.\\w]*", sass),
+            "spilled": len(re.findall(r"LDL|STL", sass)),
+            "fused": len(re.findall(r"FFMA", sass)),
+        }))
 """
 
 
+@pytest.mark.parametrize("steps", [10, 64])
 @pytest.mark.parametrize("capability", [80, 90])
-def test_kernels_compile_for_a_gpu_that_is_not_here(capability: int, tmp_path: Path) -> None:
-    """Down to machine code, with loads of 16 bytes and no fused multiply-add."""
+def test_machine_code_moves_no_more_than_it_must(
+    capability: int, steps: int, tmp_path: Path
+) -> None:
+    """For a GPU that is not here: of each time step one load and one store forward, two loads and
+    one store backward, all of them wide; nothing spilled from registers, no fused multiply-add."""
     outside = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
     done = subprocess.run(
-        [sys.executable, "-c", COMPILES, str(capability)],
+        [sys.executable, "-c", COMPILES, str(capability), str(steps)],
         env={**outside, "TRITON_CACHE_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    lines = [line.split() for line in done.stdout.splitlines()]
-    assert len(lines) == 4
-    assert all(line[2:] == ["True", "True", "False"] for line in lines), lines
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(found) == 4
+    for each in found:
+        backward = each["kernel"] == "_backward_kernel"
+        segment, kept = each["segment"], int(steps > each["segment"])
+        wide = ".128" if each["low"] == "*fp32" else ".64"
+        coefficients = 1  # read by both, their gradient is written by the second
+        loads = segment * (2 if backward else 1) + coefficients + (kept if backward else 0)
+        stores = segment + (coefficients if backward else kept)
+        assert len(each["loads"]) == loads, each
+        assert len(each["stores"]) == stores, each
+        assert sum(wide in load for load in each["loads"]) >= loads - 2, each
+        assert sum(wide in store for store in each["stores"]) >= segment, each
+        assert not each["spilled"], each
+        assert not each["fused"], each
 
 
 def test_the_surrogate_s_constants_are_those_of_the_definition(kernels: ModuleType) -> None:
