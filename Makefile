@@ -4,6 +4,8 @@ PYTHON ?= python3
 JOBS ?= 0
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# dozens of processes import torch: without compiled modules on disk each takes 8 s more
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: repro test setup lint clean
 

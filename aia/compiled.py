@@ -2,9 +2,12 @@
 
 The compiled functions see every size but T marked dynamic, so one kernel for each T, dtype and
 set of options serves layers and batches of any size, and what it computes does not depend on
-which sizes came first. Nothing but the drive is kept for the backward pass: recomputing the
-membrane potential in registers is cheaper than reading it from memory. The compiler's cache on
-disk (``TORCHINDUCTOR_CACHE_DIR``) carries the kernels over to later processes.
+which sizes came first. All T steps are unrolled in one kernel up to :data:`LONGEST`; beyond,
+registers run out and compiling takes minutes, so longer drives go through kernels of
+:data:`SEGMENT` steps that hand on their state. Nothing but the drive (and the state between two
+segments) is kept for the backward pass: recomputing the membrane potential in registers is cheaper
+than reading it from memory. The compiler's cache on disk (``TORCHINDUCTOR_CACHE_DIR``) carries the
+kernels over to later processes.
 
 :func:`over_time` gives the same to any neuron written as one time step in plain PyTorch.
 """
@@ -25,38 +28,46 @@ from aia import association, dynamics
 from aia.dynamics import LIFParameters
 
 
-def _lif(drive: Tensor, p: LIFParameters) -> Tensor:
-    out: Tensor = checkpoint(dynamics.lif, drive, p, use_reentrant=False)
-    return out
-
-
-def _associated_lif_eager(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
-    return dynamics.lif(association.on_drive(drive, a), p)
-
-
-def _associated_lif_by_step(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
-    return dynamics.lif(association.on_drive_by_step(drive, a), p)
-
-
-def _associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
-    out: Tensor = checkpoint(_associated_lif_by_step, drive, a, p, use_reentrant=False)
-    return out
-
+LONGEST = 24  # time steps that one kernel unrolls
+SEGMENT = 10  # time steps of a kernel where there are more
 
 State = Tensor | tuple[Tensor, ...]
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
+# (state before the first step or None for zeros, drive, further arguments) -> (spikes, state)
+Run = Callable[..., tuple[Tensor, State]]
 
 
-def _unrolled(step: Step, drive: Tensor, state: State) -> Tensor:
+def _lif(v: Tensor | None, drive: Tensor, p: LIFParameters) -> tuple[Tensor, Tensor]:
+    v = torch.zeros_like(drive[0]) if v is None else v
+    return dynamics.lif_from(v, drive.unbind(0), p)
+
+
+def _associated_lif(
+    v: Tensor | None, drive: Tensor, a: Tensor, p: LIFParameters
+) -> tuple[Tensor, Tensor]:
+    v = torch.zeros_like(drive[0]) if v is None else v
+    return dynamics.lif_from(v, association.on_drive_by_step(drive, a), p)
+
+
+def _any_step(state: State, drive: Tensor, step: Step) -> tuple[Tensor, State]:
     spikes = []
     for current in drive.unbind(0):
         s, state = step(current, state)
         spikes.append(s)
-    return torch.stack(spikes)
+    return torch.stack(spikes), state
 
 
-def _any_step(step: Step, drive: Tensor, state: State) -> Tensor:
-    out: Tensor = checkpoint(_unrolled, step, drive, state, use_reentrant=False)
+def _spikes(run: Run, state: State | None, drive: Tensor, *rest: Any) -> Tensor:
+    return run(state, drive, *rest)[0]
+
+
+def _whole(run: Run, state: State | None, drive: Tensor, *rest: Any) -> Tensor:
+    out: Tensor = checkpoint(_spikes, run, state, drive, *rest, use_reentrant=False)
+    return out
+
+
+def _part(run: Run, state: State, drive: Tensor, *rest: Any) -> tuple[Tensor, State]:
+    out: tuple[Tensor, State] = checkpoint(run, state, drive, *rest, use_reentrant=False)
     return out
 
 
@@ -66,9 +77,8 @@ logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
 # one kernel for each T, dtype and set of options is what we want, not a runaway to stop at 8
 torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 256)
 
-_compiled_lif = torch.compile(_lif, fullgraph=True)
-_compiled_associated_lif = torch.compile(_associated_lif, fullgraph=True)
-_compiled_any_step = torch.compile(_any_step, fullgraph=True)
+_compiled_whole = torch.compile(_whole, fullgraph=True)
+_compiled_part = torch.compile(_part, fullgraph=True)
 _broken = False
 
 
@@ -80,10 +90,13 @@ def works() -> bool:
 def lif(drive: Tensor, p: LIFParameters) -> Tensor:
     """As :func:`aia.dynamics.lif`, compiled where that works, with one warning where not."""
     shape = drive.shape
-    if not _worth_it(shape[0], drive[0].numel() if shape[0] else 0):
+    # a size of 0 or 1 cannot be marked dynamic, and is not worth a kernel
+    if not works() or drive.numel() < 2 * shape[0] or not shape[0]:
         return dynamics.lif(drive, p)
-    flat = _any_size(_flattened(drive, (shape[0], -1)), 1)
-    return _or_eager(lambda: _compiled_lif(flat, p).view(shape), lambda: dynamics.lif(drive, p))
+    flat = _flattened(drive, (shape[0], -1))
+    return _or_eager(
+        lambda: _run(_lif, None, flat, p).view(shape), lambda: dynamics.lif(drive, p)
+    )
 
 
 def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
@@ -92,14 +105,18 @@ def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
     drive ``[T, B, C, ...]``, a ``[C]``.
     """
     shape = drive.shape
-    if not _worth_it(*shape[:3]):
-        return _associated_lif_eager(drive, a, p)
-    flat = _flattened(drive, (*shape[:3], -1))
-    flat = _any_size(flat, *(i for i in range(1, flat.dim()) if flat.shape[i] > 1))
-    return _or_eager(
-        lambda: _compiled_associated_lif(flat, a, p).view(shape),
-        lambda: _associated_lif_eager(drive, a, p),
-    )
+
+    def eager() -> Tensor:
+        return dynamics.lif(association.on_drive(drive, a), p)
+
+    if not works() or not drive.numel() or shape[2] == 1:
+        return eager()
+    if shape[1] > 1:
+        flat, per_channel = _flattened(drive, (*shape[:3], -1)), a
+    else:  # of one sample every place can have a coefficient: nothing to sum over in the kernel
+        flat = _flattened(drive, (shape[0], 1, -1, 1))
+        per_channel = a.repeat_interleave(flat.shape[2] // shape[2])
+    return _or_eager(lambda: _run(_associated_lif, None, flat, per_channel, p).view(shape), eager)
 
 
 def over_time(step: Step, drive: Tensor, state: State | None = None) -> Tensor:
@@ -118,25 +135,38 @@ def over_time(step: Step, drive: Tensor, state: State | None = None) -> Tensor:
     """
     shape = drive.shape
     flat = _flattened(drive, (*shape[:3], -1)) if drive.numel() else drive.reshape(*shape[:3], 0)
-    state = torch.zeros_like(flat[0]) if state is None else state
-    if not _worth_it(*shape[:3]) or not drive.numel():
-        return _unrolled(step, flat, state).view(shape)
-    sized = [i for i in range(1, flat.dim()) if flat.shape[i] > 1]
-    any_state = [_any_size(s, *(i - 1 for i in sized)) for s in _tensors(state)]
-    states = any_state[0] if isinstance(state, Tensor) else tuple(any_state)
-    return _or_eager(
-        lambda: _compiled_any_step(step, _any_size(flat, *sized), states).view(shape),
-        lambda: _unrolled(step, flat, state).view(shape),
-    )
+    first: State = torch.zeros_like(flat[0]) if state is None else state
+
+    def eager() -> Tensor:
+        return _any_step(first, flat, step)[0].view(shape)
+
+    if not works() or not drive.numel() or 1 in shape[1:3]:
+        return eager()
+    return _or_eager(lambda: _run(_any_step, first, flat, step).view(shape), eager)
 
 
-def _tensors(state: State) -> tuple[Tensor, ...]:
-    return (state,) if isinstance(state, Tensor) else tuple(state)
+def _run(run: Run, state: State | None, drive: Tensor, *rest: Any) -> Tensor:
+    """Compiled; in segments, each from the state that the last one left, if there are many."""
+    if drive.shape[0] <= LONGEST:
+        return _compiled_whole(run, _any_sizes(state), _any_size(drive), *rest)
+    spikes = []
+    now = _with_gradient(torch.zeros_like(drive[0]) if state is None else state, drive)
+    for part in drive.split(SEGMENT):
+        s, now = _compiled_part(run, _any_sizes(now), _any_size(part), *rest)
+        spikes.append(s)
+    return torch.cat(spikes)
 
 
-def _worth_it(*sizes: int) -> bool:
-    """A size of 0 or 1 cannot be marked dynamic, and is not worth a kernel."""
-    return works() and sizes[0] > 0 and all(size > 1 for size in sizes[1:])
+def _with_gradient(state: State, drive: Tensor) -> State:
+    """With a gradient like the states between segments, so that one kernel serves all of them."""
+    if not (torch.is_grad_enabled() and drive.requires_grad):
+        return state
+
+    def one(s: Tensor) -> Tensor:
+        plain = s.requires_grad or not s.is_floating_point()
+        return s if plain else s.detach().requires_grad_()
+
+    return one(state) if isinstance(state, Tensor) else tuple(map(one, state))
 
 
 def _flattened(drive: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -145,9 +175,22 @@ def _flattened(drive: Tensor, shape: tuple[int, ...]) -> Tensor:
     return out
 
 
-def _any_size(x: Tensor, *dims: int) -> Tensor:
-    for dim in dims:
-        torch._dynamo.maybe_mark_dynamic(x, dim)
+def _any_size(drive: Tensor) -> Tensor:
+    """A drive whose sizes but T are marked dynamic."""
+    return _marked(drive, 1)
+
+
+def _any_sizes(state: State | None) -> State | None:
+    """The state likewise; it has no T."""
+    if state is None or isinstance(state, Tensor):
+        return state if state is None else _marked(state, 0)
+    return tuple(_marked(s, 0) for s in state)
+
+
+def _marked(x: Tensor, first: int) -> Tensor:
+    for dim in range(first, x.dim()):
+        if x.shape[dim] > 1:  # a size of 1 cannot be marked
+            torch._dynamo.maybe_mark_dynamic(x, dim)
     return x
 
 

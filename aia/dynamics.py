@@ -87,7 +87,12 @@ def lif(drive: Tensor | Sequence[Tensor], p: LIFParameters) -> Tensor:
         if drive.shape[0] == 0:
             return drive.clone()
         drive = drive.unbind(0)
-    v = torch.zeros_like(drive[0])
+    spikes, _ = lif_from(torch.zeros_like(drive[0]), drive, p)
+    return spikes
+
+
+def lif_from(v: Tensor, drive: Sequence[Tensor], p: LIFParameters) -> tuple[Tensor, Tensor]:
+    """As :func:`lif`, from a membrane potential ``v`` on; also returns the one at the end."""
     spikes = []
     for current in drive:
         h = p.decay * v + current
@@ -95,4 +100,4 @@ def lif(drive: Tensor | Sequence[Tensor], p: LIFParameters) -> Tensor:
         r = s.detach() if p.detach_reset else s
         v = h * (1 - r) if p.reset == "zero" else h - p.threshold * r
         spikes.append(s)
-    return torch.stack(spikes)
+    return torch.stack(spikes), v

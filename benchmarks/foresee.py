@@ -181,6 +181,7 @@ def _cost(params: Params, neuron: str, size: Size) -> Cost:
     state.network.eval()
     frames = torch.from_numpy(split.frames[:EVALUATION_BATCH].swapaxes(0, 1)).to(device).float()
     with torch.no_grad():
+        state.network(frames)  # compiles
         inference = _clocked(lambda: state.network(frames))
     return Cost(min(took[1:]), inference, _peak_bytes(device))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from aia import AIA, LIF, association, fold
+from aia import AIA, LIF, association, compiled, fold
 from aia.dynamics import LIFParameters, lif
 from benchmarks.networks import Block
 
@@ -130,13 +130,22 @@ def test_folding_leaves_a_plain_lif_with_exactly_the_same_spikes(
     assert isinstance(block.neuron, AIA), "the trained network itself must stay as it was"
 
 
+# a batch, one sample, one sample of a linear layer, more time steps than one kernel takes
+@pytest.mark.parametrize("shape", [(6, 3, 4, 5, 5), (6, 1, 4, 5, 5), (6, 1, 4), (30, 2, 4, 3)])
 def test_compiled_association_equals_the_definition_step_by_step(
-    generator: torch.Generator,
+    shape: tuple[int, ...], generator: torch.Generator
 ) -> None:
     neuron = AIA(4)
-    drive = torch.randn(6, 3, 4, 5, 5, generator=generator)
-    expected = lif(association.on_drive(drive, neuron.coefficient), LIFParameters())
-    assert torch.equal(neuron(drive), expected)
+    drive = torch.randn(shape, generator=generator).requires_grad_()
+    outer = torch.rand(shape, generator=generator)
+    definition = lif(association.on_drive(drive, neuron.coefficient), LIFParameters())
+    fast = neuron(drive)
+    assert compiled.works(), "the compiler fell back, so this compared eager with eager"
+    assert torch.equal(fast, definition)
+    wanted = [drive, neuron.coefficient]
+    expected = torch.autograd.grad(definition, wanted, outer)
+    got = torch.autograd.grad(fast, wanted, outer)
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_synapse_that_is_no_convolution_or_linear_layer_is_refused() -> None:

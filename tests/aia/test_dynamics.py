@@ -89,6 +89,35 @@ def test_a_layer_of_another_size_uses_the_same_compiled_kernel(generator: torch.
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == before
 
 
+@pytest.mark.parametrize("steps", [compiled.LONGEST, compiled.LONGEST + 1, 40])
+@pytest.mark.parametrize("p", [OPTIONS[5], OPTIONS[6]], ids=str)
+def test_a_long_drive_goes_through_segments_and_comes_out_the_same(
+    p: LIFParameters, steps: int, generator: torch.Generator
+) -> None:
+    drive = torch.randn(steps, 2, 3, 4, generator=generator).mul(1.5).requires_grad_()
+    outer = torch.rand(drive.shape, generator=generator)
+    eager, fast = dynamics.lif(drive, p), compiled.lif(drive, p)
+    (expected,) = torch.autograd.grad(eager, drive, outer)
+    (got,) = torch.autograd.grad(fast, drive, outer)
+    assert compiled.works(), "the compiler fell back, so this compared eager with eager"
+    assert torch.equal(fast, eager)
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
+    with torch.no_grad():
+        assert torch.equal(compiled.lif(drive, p), eager)
+
+
+def test_segments_of_all_long_drives_share_their_kernels(generator: torch.Generator) -> None:
+    def passes(steps: int, batch: int) -> None:
+        drive = torch.randn(steps, batch, 3, 4, generator=generator, requires_grad=True)
+        compiled.lif(drive, LIFParameters(decay=0.125)).sum().backward()
+
+    passes(30, 2)
+    before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    passes(60, 4)
+    passes(100, 3)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == before
+
+
 @pytest.mark.parametrize("shape", [(1, 2, 3), (4, 0, 3), (0, 2, 3), (4, 1, 1), (1, 1, 1)])
 def test_edge_shapes_come_back_in_their_shape(shape: tuple[int, ...]) -> None:
     drive = torch.full(shape, 2.0)

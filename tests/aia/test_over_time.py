@@ -44,7 +44,7 @@ class Adaptive(nn.Module):
         return torch.stack(spikes).view(drive.shape)
 
 
-@pytest.mark.parametrize("shape", [(6, 2, 4, 5, 5), (6, 3, 4)], ids=str)
+@pytest.mark.parametrize("shape", [(6, 2, 4, 5, 5), (6, 3, 4), (27, 2, 4, 3, 3)], ids=str)
 def test_spikes_and_gradients_are_those_of_the_loop(
     shape: tuple[int, ...], generator: torch.Generator
 ) -> None:
@@ -97,3 +97,23 @@ def test_a_batch_without_samples(generator: torch.Generator) -> None:
         return spike(v + current - 1, 2.0), v + current
 
     assert over_time(step, torch.zeros(5, 0, 3, 4, 4)).shape == (5, 0, 3, 4, 4)
+
+
+def test_a_state_that_was_learned_gets_its_gradient_through_all_segments(
+    generator: torch.Generator,
+) -> None:
+    def step(current: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        h = 0.9 * v + current
+        s = spike(h - 1, 2.0)
+        return s, h - s.detach()
+
+    drive = 0.1 * torch.randn(compiled.LONGEST + 5, 2, 3, 4, generator=generator)
+    first = torch.rand(2, 3, 4, generator=generator).requires_grad_()
+    v, spikes = first, []
+    for current in drive:
+        s, v = step(current, v)
+        spikes.append(s)
+    (expected,) = torch.autograd.grad(torch.stack(spikes).sum(), first)
+    (got,) = torch.autograd.grad(over_time(step, drive, first).sum(), first)
+    assert compiled.works(), "the compiler fell back, so this compared eager with eager"
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-6)
