@@ -27,7 +27,6 @@ from torch.utils.checkpoint import checkpoint
 from aia import association, dynamics
 from aia.dynamics import LIFParameters
 
-
 LONGEST = 24  # time steps that one kernel unrolls
 SEGMENT = 10  # time steps of a kernel where there are more
 
@@ -94,9 +93,7 @@ def lif(drive: Tensor, p: LIFParameters) -> Tensor:
     if not works() or drive.numel() < 2 * shape[0] or not shape[0]:
         return dynamics.lif(drive, p)
     flat = _flattened(drive, (shape[0], -1))
-    return _or_eager(
-        lambda: _run(_lif, None, flat, p).view(shape), lambda: dynamics.lif(drive, p)
-    )
+    return _or_eager(lambda: _run(_lif, None, flat, p).view(shape), lambda: dynamics.lif(drive, p))
 
 
 def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
@@ -148,7 +145,8 @@ def over_time(step: Step, drive: Tensor, state: State | None = None) -> Tensor:
 def _run(run: Run, state: State | None, drive: Tensor, *rest: Any) -> Tensor:
     """Compiled; in segments, each from the state that the last one left, if there are many."""
     if drive.shape[0] <= LONGEST:
-        return _compiled_whole(run, _any_sizes(state), _any_size(drive), *rest)
+        first = None if state is None else _any_sizes(state)
+        return _compiled_whole(run, first, _any_size(drive), *rest)
     spikes = []
     now = _with_gradient(torch.zeros_like(drive[0]) if state is None else state, drive)
     for part in drive.split(SEGMENT):
@@ -180,10 +178,10 @@ def _any_size(drive: Tensor) -> Tensor:
     return _marked(drive, 1)
 
 
-def _any_sizes(state: State | None) -> State | None:
+def _any_sizes(state: State) -> State:
     """The state likewise; it has no T."""
-    if state is None or isinstance(state, Tensor):
-        return state if state is None else _marked(state, 0)
+    if isinstance(state, Tensor):
+        return _marked(state, 0)
     return tuple(_marked(s, 0) for s in state)
 
 

@@ -129,7 +129,7 @@ def _speeds(speeds: Speeds, selection: Selection, out: Path) -> list[Path]:
     written = []
     for device in speeds.devices:
         timed = [t for t in speeds.main if t.device == device]
-        every = [t for t in speeds.all if t.device == device]
+        every = [t for t in speeds.every if t.device == device]
         figures = {
             "throughput": drawing.throughput(timed, neurons, colours),
             "scaling": drawing_speed.scaling(every, colours),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -74,9 +75,10 @@ CAPTIONS = {
     "backward pass, bytes per element and time step. AIA over LIF is the median ratio of their "
     "training steps, taken in turn [95 % interval].",
     "backends": "Everything that was timed, size by size. Neuron: ns per element and time step; "
-    "network: samples/s; median [quartiles]. Times the bound: how much longer than the device's "
-    "memory or arithmetic would take. Peak memory beyond the inputs is bytes per element and time "
-    "step, or per sample; energy is that of the whole device by its own counter.",
+    "network: samples/s; median [quartiles]. Size: T x batch x channels x height x width. Times "
+    "the bound: how much longer than the device's memory or arithmetic would take. Peak memory beyond "
+    "the inputs is per element and time step, or per sample; energy is that of the whole device by "
+    "its own counter.",
     "published": "Test accuracies that others published, each beside a neuron of ours. Networks, "
     "splits, augmentation and budgets differ, so a difference is no comparison of neurons.",
     "cells": "Epochs count from 1; the best one was chosen on the validation split.",
@@ -465,15 +467,15 @@ def backends(timings: list[Timing]) -> Table:
         times = times if times is None or t.what in NETWORK else 1 / times
         row: Shown = {
             "device": t.device,
-            "what": t.what.replace("_", " "),
+            "what": _WORK.get(t.what, t.what),
             "neuron": t.neuron,
             "run by": t.backend,
             "varied": t.series,
-            "size": t.shape,
+            "size": "x".join(map(str, ast.literal_eval(t.shape))),
             "precision": t.dtype,
             "speed": f"{t.median:{form}} [{t.q1:{form}}, {t.q3:{form}}] {unit}",
             "times the bound": NOTHING if times is None else Number(f"{times:.2f}", times),
-            "peak memory": _amount(t.peak_bytes, ",.1f"),
+            "peak memory": _memory(t),
             "energy, mJ": _amount(None if t.joules is None else 1000 * t.joules, ",.3g"),
         }
         shown.append(row)
@@ -484,6 +486,22 @@ def backends(timings: list[Timing]) -> Table:
         NOT_MEASURED,
     )
     return replace(table, raw=pd.DataFrame(timings, columns=list(Timing.__dataclass_fields__)))
+
+
+_WORK = {
+    "neuron_forward": "neuron, inference",
+    "neuron_training_forward": "neuron, forward for training",
+    "neuron_forward_backward": "neuron, forward and backward",
+    "training_step": "network, training step",
+    "inference": "network, inference",
+}
+
+
+def _memory(t: Timing) -> str | Number:
+    if t.peak_bytes is None:
+        return NOTHING
+    text = f"{t.peak_bytes / 1e6:,.2f} MB" if t.what in NETWORK else f"{t.peak_bytes:.1f} B"
+    return Number(text, t.peak_bytes)
 
 
 def _amount(value: float | None, form: str) -> str | Number:

@@ -78,7 +78,7 @@ def all_tables(cells: Cells, speeds: Speeds, tuned: Tuned | None, judged: Judged
         rows.association(cells),
         rows.parameters(cells),
         rows.throughput(cells, speeds.main, speeds.costs),
-        rows.backends(speeds.all),
+        rows.backends(speeds.every),
         published(cells),
         rows.cells_table(cells),
         rows.tuned_cells_table(tuned),

@@ -47,8 +47,18 @@ class Timing:
     bytes_moved: float | None = None  # of one call of a network
     threads: int | None = None
     gpu: bool = False
+    copy_s: float | None = None  # what the yardsticks took between the rounds, medians
+    product_s: float | None = None
     asked: str = ""  # the backend that the process was asked for
     test: str = ""  # pytest's name of the benchmark
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The quartiles of one call, in seconds."""
+        low, high = self.q1 / self.median, self.q3 / self.median
+        if self.what in PER_SAMPLE:
+            low, high = 1 / high, 1 / low
+        return self.seconds * low, self.seconds * high
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,14 @@ class Speeds:
         return list(seen.values())
 
     @property
+    def every(self) -> list[Timing]:
+        """Everything once: of what a quick and a full run timed both, the full run's."""
+        last = {
+            (t.device, t.what, t.neuron, t.backend, t.shape, t.dtype, t.series): t for t in self.all
+        }
+        return list(last.values())
+
+    @property
     def devices(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(timing.device for timing in self.all))
 
@@ -112,7 +130,7 @@ def all_timings(folder: Path) -> list[Timing]:
 
 
 def files(folder: Path) -> list[Path]:
-    """One file a device."""
+    """Of each device quick.json, then times.json, the full run's."""
     return sorted(folder.glob("*/*.json"))
 
 
@@ -214,6 +232,8 @@ def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:
         joules=about.get("joules"),
         flops=about.get("flops"),
         bytes_moved=about.get("bytes_moved"),
+        copy_s=about.get("copy_s"),
+        product_s=about.get("product_s"),
         asked=str(about.get("asked", "")),
         test=str(entry.get("fullname", "")),
     )

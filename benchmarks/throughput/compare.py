@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import subprocess
 from collections.abc import Callable, Iterable
@@ -16,6 +17,7 @@ from benchmarks.errors import InputError
 from benchmarks.timings import Timing, all_timings, parsed, timings_of
 
 TOLERANCE = 0.10  # a smaller change is not called one
+_WORTH_SAYING = 0.02  # of the machine's own change
 AGAIN = 2  # how often what looks slower is measured once more
 Verdict = Literal["slower", "faster", "same"]
 
@@ -32,18 +34,38 @@ class Paired:
         return self.after.seconds / self.before.seconds
 
     @property
+    def machine(self) -> float:
+        """How much slower the same device was by itself: the worse of its two yardsticks.
+
+        1 for two devices, whose difference is what one wants to know, and without yardsticks.
+        """
+        if self.before.device != self.after.device:
+            return 1.0
+        both = (
+            (self.before.copy_s, self.after.copy_s),
+            (self.before.product_s, self.after.product_s),
+        )
+        return max((after / before for before, after in both if before and after), default=1.0)
+
+    @property
+    def own(self) -> float:
+        """The ratio that the machine does not explain."""
+        return self.ratio / self.machine
+
+    @property
     def apart(self) -> bool:
-        """Whether the quartiles of the two do not overlap."""
-        return self.after.q1 > self.before.q3 or self.before.q1 > self.after.q3
+        """Whether the quartiles of the two do not overlap, the machine's part taken out."""
+        (fast, slow), (faster, slower) = self.before.span, self.after.span
+        return faster / self.machine > slow or fast > slower / self.machine
 
     @property
     def verdict(self) -> Verdict:
         """A change counts if it is larger than the tolerance and than the rounds' own spread."""
         if not self.apart:
             return "same"
-        if self.ratio > 1 + TOLERANCE:
+        if self.own > 1 + TOLERANCE:
             return "slower"
-        return "faster" if self.ratio < 1 / (1 + TOLERANCE) else "same"
+        return "faster" if self.own < 1 / (1 + TOLERANCE) else "same"
 
 
 def pair(before: Iterable[Timing], after: Iterable[Timing]) -> list[Paired]:
@@ -69,8 +91,7 @@ def confirmed(
 ) -> list[Paired]:
     """What is slower in ``after`` and, measured ``again`` in two more processes, slower each time.
 
-    Where a process lies in memory and what else the machine does can cost a tenth; a change of
-    the code costs it every time.
+    Where a process lies in memory can cost a tenth; a change of the code costs it every time.
     """
     suspects = slower(before, after)
     for _ in range(AGAIN):
@@ -83,10 +104,13 @@ def confirmed(
 def in_words(paired: Paired) -> str:
     """One slowdown, in a line."""
     what = paired.after.what.replace("_", " ")
+    machine = ""
+    if abs(paired.machine - 1) >= _WORTH_SAYING:
+        machine = f", the machine itself {paired.machine - 1:+.0%}"
     return (
         f"slower than the record: {what} of {paired.after.neuron} by {paired.after.backend} at "
         f"{paired.after.shape}, {_time(paired.before.seconds)} -> {_time(paired.after.seconds)} "
-        f"({paired.ratio - 1:+.0%})"
+        f"({paired.ratio - 1:+.0%}{machine})"
     )
 
 
@@ -136,19 +160,19 @@ def _git(*words: str) -> str | None:
 def table(pairs: list[Paired]) -> Table:
     """For the terminal, largest change first."""
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("what", "neuron", "run by", "size"):
+    for heading in ("what", "of, run by"):
         shown.add_column(heading, overflow="fold")
-    for heading in ("A", "B", "B / A", ""):
+    for heading in ("A", "B", "B / A", "machine", ""):
         shown.add_column(heading, justify="right", no_wrap=True)
-    for each in sorted(pairs, key=lambda p: -abs(math.log(p.ratio))):
+    for each in sorted(pairs, key=lambda p: -abs(math.log(p.own))):
+        size = "x".join(map(str, ast.literal_eval(each.after.shape)))
         shown.add_row(
-            each.after.what.replace("_", " "),
-            each.after.neuron,
-            each.after.backend,
-            f"{each.after.shape} {each.after.dtype}",
+            f"{each.after.what.replace('_', ' ')}\n{size} {each.after.dtype}",
+            f"{each.after.neuron}\n{each.after.backend}",
             _time(each.before.seconds),
             _time(each.after.seconds),
             f"{each.ratio:.2f}",
+            f"{each.machine:.2f}",
             each.verdict,
         )
     return shown

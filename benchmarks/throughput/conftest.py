@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ _before: dict[str, float] = {}
 
 copy_bandwidth = functools.cache(lambda: devices.copy_bandwidth(DEVICE))
 matmul_rate = functools.cache(lambda: devices.matmul_rate(DEVICE))
+_yardsticks = functools.cache(lambda: devices.yardsticks(DEVICE))
 
 
 def pytest_configure() -> None:
@@ -57,8 +59,8 @@ def timed(benchmark: Any) -> Callable[..., None]:
     """``timed(calls, **extra_info)``: warm up, then time rounds that end synchronised.
 
     ``calls`` are the same work on different inputs, taken in turn, so that no input is still in
-    the cache when it comes round again. A neuron that does not run is left out, with the reason,
-    where the plan allows it.
+    the cache when it comes round again; between rounds the device's yardsticks are taken. A neuron
+    that does not run is left out, with the reason, where the plan allows it.
     """
 
     def run(calls: list[Callable[[], object]], **extra: Any) -> None:
@@ -78,8 +80,12 @@ def timed(benchmark: Any) -> Callable[..., None]:
                 next(turns)()
             devices.synchronize(DEVICE)
 
-        benchmark.extra_info.update(extra, repeats=repeats, asked=PLAN.backend)
-        benchmark.pedantic(whole, rounds=PLAN.rounds(repeats * min(warm)), iterations=1)
+        take, taken = _yardsticks(), []
+        rounds = PLAN.rounds(repeats * min(warm))
+        benchmark.pedantic(whole, setup=lambda: taken.append(take()), rounds=rounds, iterations=1)
+        copied, multiplied = (statistics.median(each) for each in zip(*taken, strict=True))
+        yardsticks = {"copy_s": copied, "product_s": multiplied}
+        benchmark.extra_info.update(extra, **yardsticks, repeats=repeats, asked=PLAN.backend)
 
     return run
 

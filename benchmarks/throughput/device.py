@@ -55,6 +55,26 @@ def matmul_rate(device: torch.device) -> float:
     return float(2 * side**3 / best / 1e9)
 
 
+def yardsticks(device: torch.device) -> Callable[[], tuple[float, float]]:
+    """A call that gives the seconds of a copy and of a matrix product that never change.
+
+    Taken between the rounds of a benchmark they say how fast the machine was just then: what else
+    a shared machine does can cost a memory-bound neuron half of its speed.
+    """
+    source = torch.rand(cache_bytes(device) // 2, device=device)
+    target = torch.empty_like(source)
+    side = 4096 if device.type == "cuda" else 512
+    left, right = torch.rand(2, side, side, device=device).unbind(0)
+    product = torch.empty_like(left)
+
+    def take() -> tuple[float, float]:
+        copied = seconds(lambda: target.copy_(source), device)
+        return copied, seconds(lambda: torch.mm(left, right, out=product), device)
+
+    take()
+    return take
+
+
 def inputs_of(make: Callable[[int], Tensor], size: int, device: torch.device) -> list[Tensor]:
     """So many different inputs that the cache cannot hold those to come; ``size`` bytes each."""
     count = min(8, max(2, math.ceil(2 * cache_bytes(device) / size)))
