@@ -177,7 +177,8 @@ def measure(
 ) -> None:
     """Time neurons and networks on a device: every backend, size and precision, with bounds.
 
-    What is over 10 % slower than the record of the same device, in three processes, is said.
+    What is over 10 % slower than the record of the same device, beyond what the machine itself
+    is slower, in two of three processes, is said.
     """
     if context.invoked_subcommand is not None:
         return
@@ -200,7 +201,7 @@ def measure(
             f"a training step of AIA takes {cost.ratio:.3f} times LIF's "
             f"[{cost.low:.3f}, {cost.high:.3f}] on {cost.device}"
         )
-    hand_times_to_dvc(params)
+    hand_times_to_dvc(params, profile.specs)
     say(f"wrote {path}")
 
 

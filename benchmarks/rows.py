@@ -76,9 +76,9 @@ CAPTIONS = {
     "training steps, taken in turn [95 % interval].",
     "backends": "Everything that was timed, size by size. Neuron: ns per element and time step; "
     "network: samples/s; median [quartiles]. Size: T x batch x channels x height x width. Times "
-    "the bound: how much longer than the device's memory or arithmetic would take. Peak memory beyond "
-    "the inputs is per element and time step, or per sample; energy is that of the whole device by "
-    "its own counter.",
+    "the bound: how much longer than the device's memory or arithmetic would take. Peak memory "
+    "beyond the inputs is per element and time step, or per sample; energy is that of the whole "
+    "device by its own counter.",
     "published": "Test accuracies that others published, each beside a neuron of ours. Networks, "
     "splits, augmentation and budgets differ, so a difference is no comparison of neurons.",
     "cells": "Epochs count from 1; the best one was chosen on the validation split.",

@@ -122,18 +122,20 @@ def hand_to_dvc(stages: Iterable[Stage], params: Params, profile: Profile) -> No
     done = sorted(stages, key=lambda stage: stage.name(params))
     names = [stage.name(params) for stage in done if _concluded(stage, params, profile)]
     if names:
-        _dvc("commit", "--force", "--quiet", *names)
+        _dvc("commit", "--force", *names)
 
 
-def hand_times_to_dvc(params: Params) -> None:
+def hand_times_to_dvc(params: Params, specs: Path) -> None:
     """Let DVC record times as its own, where it already knows such a stage's results.
 
-    Within ``dvc repro`` the stage is DVC's own to record.
+    Within ``dvc repro`` the stage is DVC's own to record; before the first ``dvc repro`` of a
+    clone what the stage depends on is not there.
     """
     lock = Path(params.at, "dvc.lock")
     inside = "DVC_STAGE" in os.environ or "DVC_ROOT" in os.environ
-    if not inside and lock.exists() and "  throughput:" in lock.read_text(encoding="utf-8"):
-        _dvc("commit", "--force", "--quiet", f"{params.at}dvc.yaml:throughput")
+    known = lock.exists() and "  throughput:" in lock.read_text(encoding="utf-8")
+    if not inside and known and specs.exists():
+        _dvc("commit", "--force", f"{params.at}dvc.yaml:throughput")
 
 
 def _concluded(stage: Stage, params: Params, profile: Profile) -> bool:

@@ -257,23 +257,30 @@ def test_another_device_or_backend_is_no_record() -> None:
     assert slower([made(1e-3)], [made(2e-3)])
 
 
-def test_a_slowdown_must_show_in_every_process() -> None:
+def test_a_slowdown_must_show_in_two_processes_of_three() -> None:
     """Noise passes, a change of the code stays."""
     asked: list[list[str]] = []
+    names = ("noisy", "changed", "late", "fine")
+    before = [made(1e-3, neuron=name) for name in names]
+    after = [made(1e-3 if name == "fine" else 1.3e-3, neuron=name) for name in names]
 
     def again(timings: list[Timing]) -> list[Timing]:
         asked.append([t.neuron for t in timings])
-        return [made(1e-3, neuron="noisy"), made(1.3e-3, neuron="changed")]
+        second = len(asked) == 1
+        slow = {"changed"} if second else {"late"}
+        return [made(1.3e-3 if t.neuron in slow else 1e-3, neuron=t.neuron) for t in timings]
 
-    before = [made(1e-3, neuron=name) for name in ("noisy", "changed", "fine")]
-    after = [
-        made(1.2e-3, neuron="noisy"),
-        made(1.3e-3, neuron="changed"),
-        made(1e-3, neuron="fine"),
-    ]
-    assert [each.after.neuron for each in confirmed(before, after, again)] == ["changed"]
-    assert asked == [["noisy", "changed"], ["changed"]]
+    found = confirmed(before, after, again)
+    assert [each.after.neuron for each in found] == ["changed", "late"]
+    assert asked == [["noisy", "changed", "late"], ["noisy", "late"]]
     assert not confirmed(before, before, again)
+
+
+def test_of_several_records_the_slowest_counts() -> None:
+    """The quick run and the full one time the same things; one of them may have been lucky."""
+    records = [made(0.8e-3), made(1e-3)]
+    assert not slower(records, [made(1.05e-3)])
+    assert slower(records, [made(1.2e-3)])
 
 
 def test_some_are_measured_again_alone(measured: dict[str, Any]) -> None:
