@@ -185,7 +185,7 @@ def measure(
     from benchmarks.run import hand_times_to_dvc
     from benchmarks.throughput.compare import confirmed, in_words
     from benchmarks.throughput.runner import here, measure_again, measure_throughput, record_of
-    from benchmarks.timings import costs, timings_of
+    from benchmarks.timings import costs_of, timings_of
 
     profile, params = _opened(context)
     if device not in ("", "cpu", "cuda"):
@@ -196,7 +196,7 @@ def measure(
     again = functools.partial(measure_again, params, quick=quick, device=chosen or here())
     for each in confirmed(before, timings_of(path), again):
         say(in_words(each))
-    for cost in {cost.device: cost for cost in costs(path.parents[1])}.values():
+    for cost in costs_of(path):
         say(
             f"a training step of AIA takes {cost.ratio:.3f} times LIF's "
             f"[{cost.low:.3f}, {cost.high:.3f}] on {cost.device}"

@@ -168,22 +168,22 @@ def machines(folder: Path) -> list[Machine]:
 
 
 def costs(folder: Path) -> list[Cost]:
+    """:func:`costs_of` all files below ``folder``; a device's last is the full run's."""
+    return [cost for path in files(folder) for cost in costs_of(path)]
+
+
+def costs_of(path: Path) -> list[Cost]:
     """AIA against LIF in a training step, steps taken in turn. Raises InputError.
 
     The interval is the bootstrap's, 95 %, of the median over pairs.
     """
-    found = []
-    for path in files(folder):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            device = str(content["machine_info"]["aia_device"])
-            for entry in content["benchmarks"]:
-                pairs = entry["extra_info"].get("pairs_s")
-                if pairs:
-                    found.append(_cost(device, pairs["aia"], pairs["lif"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise _not_ours(str(path), error) from error
-    return found
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        device = str(content["machine_info"]["aia_device"])
+        taken = [entry["extra_info"].get("pairs_s") for entry in content["benchmarks"]]
+        return [_cost(device, pairs["aia"], pairs["lif"]) for pairs in taken if pairs]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _not_ours(str(path), error) from error
 
 
 def _cost(device: str, over: list[float], under: list[float]) -> Cost:
