@@ -178,7 +178,7 @@ def measure(
     """Time neurons and networks on a device: every backend, size and precision, with bounds.
 
     What is over 10 % slower than the record of the same device, beyond what the machine itself
-    is slower, in two of three processes, is said.
+    is slower, in four processes, is said.
     """
     if context.invoked_subcommand is not None:
         return
@@ -191,7 +191,7 @@ def measure(
     if device not in ("", "cpu", "cuda"):
         raise unknown("device", device, ("cpu", "cuda"))
     chosen = cast(Literal["cpu", "cuda"], device) if device else None
-    before = record_of(profile, _name_of(profile))
+    before = record_of(profile, _name_of(profile), quick)
     path = measure_throughput(params, profile.throughput, quick, chosen, say)
     again = functools.partial(measure_again, params, quick=quick, device=chosen or here())
     for each in confirmed(before, timings_of(path), again):

@@ -18,7 +18,7 @@ from benchmarks.timings import Timing, all_timings, parsed, timings_of
 
 TOLERANCE = 0.10  # a smaller change is not called one
 _WORTH_SAYING = 0.02  # of the machine's own change
-AGAIN = 2  # how often what looks slower is measured once more, until it is slower again
+AGAIN = 3  # how often what looks slower is measured once more
 Verdict = Literal["slower", "faster", "same"]
 
 
@@ -80,35 +80,25 @@ def _key(timing: Timing) -> tuple[str, ...]:
 
 
 def slower(before: list[Timing], after: list[Timing]) -> list[Paired]:
-    """What became slower on the device that both were timed on.
-
-    Where ``before`` has timed the same work in several runs, the one nearest to ``after`` counts:
-    a record that was lucky once makes nothing slow.
-    """
-    found = []
-    for timing in after:
-        key = (timing.device, *_key(timing))
-        known = [Paired(b, timing) for b in before if (b.device, *_key(b)) == key]
-        if known and (nearest := min(known, key=lambda p: p.own)).verdict == "slower":
-            found.append(nearest)
-    return found
+    """What became slower on the device that both were timed on."""
+    devices = {timing.device for timing in after}
+    here = [timing for timing in before if timing.device in devices]
+    return [each for each in pair(here, after) if each.verdict == "slower"]
 
 
 def confirmed(
     before: list[Timing], after: list[Timing], again: Callable[[list[Timing]], list[Timing]]
 ) -> list[Paired]:
-    """What is slower in ``after`` and, measured ``again``, in another of up to two processes.
+    """What is slower in ``after`` and, measured ``again`` in more processes, slower each time.
 
-    Where a process lies in memory can cost a tenth; a change of the code costs it every time.
+    Where a process lies in memory can cost a fifth; a change of the code costs it every time.
     """
-    suspects, sure = slower(before, after), list[Paired]()
+    suspects = slower(before, after)
     for _ in range(AGAIN):
-        if suspects:
-            found = slower(before, again([each.after for each in suspects]))
-            sure += found
-            known = {_key(each.after) for each in found}
-            suspects = [each for each in suspects if _key(each.after) not in known]
-    return sure
+        if not suspects:
+            return []
+        suspects = slower(before, again([each.after for each in suspects]))
+    return suspects
 
 
 def in_words(paired: Paired) -> str:

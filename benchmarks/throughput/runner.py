@@ -22,7 +22,7 @@ from benchmarks.recorded import FOLDER
 from benchmarks.records import write_atomic
 from benchmarks.throughput.backends import Variant, variants
 from benchmarks.throughput.plan import PEERS, VARIABLE, Plan, library_of
-from benchmarks.timings import Timing, all_timings, parsed
+from benchmarks.timings import Timing, parsed, timings_of
 
 QUICK, FULL = "quick.json", "times.json"  # a quick run leaves a full one's times alone
 Device = Literal["cpu", "cuda"]
@@ -39,10 +39,17 @@ def folder_of(device: Device) -> str:
     return re.sub(r"[^a-z0-9]+", "-", device_name(torch.device(device)).lower()).strip("-")
 
 
-def record_of(profile: Profile, name: str) -> list[Timing]:
-    """What new times are held against: the recorded ones, else those of the run before."""
-    frozen = all_timings(FOLDER / name / "results" / "throughput")
-    return frozen or all_timings(profile.throughput)
+def record_of(profile: Profile, name: str, quick: bool) -> list[Timing]:
+    """What new times are held against: the recorded ones, else those of the run before.
+
+    Of a quick run those of a quick run, of a full one a full one's: each has its own rounds.
+    """
+    kind = QUICK if quick else FULL
+    for folder in (FOLDER / name / "results" / "throughput", profile.throughput):
+        found = [t for path in sorted(folder.glob(f"*/{kind}")) for t in timings_of(path)]
+        if found:
+            return found
+    return []
 
 
 def measure_throughput(
