@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -48,9 +46,9 @@ def _against(axes: Axes, timings: list[Timing], axis: int, looks: Looks) -> None
         look: Look = looks[neuron]
         own = sorted(
             (t for t in timings if (t.neuron, t.backend) == (neuron, backend)),
-            key=lambda t: _size(t)[axis],
+            key=lambda t: t.sizes[axis],
         )
-        x = [_size(t)[axis] for t in own]
+        x = [t.sizes[axis] for t in own]
         scale = [t.seconds / t.median * 1000 for t in own]
         middle = [t.seconds * 1000 for t in own]
         low, high = (
@@ -68,18 +66,13 @@ def _against(axes: Axes, timings: list[Timing], axis: int, looks: Looks) -> None
             label=f"{neuron}, {backend}",
         )
         axes.fill_between(x, low, high, color=look.colour, alpha=0.2, lw=0)
-    bound = {_size(t)[axis]: t.bound * t.seconds / t.median * 1000 for t in timings if t.bound}
+    bound = {t.sizes[axis]: t.bound * t.seconds / t.median * 1000 for t in timings if t.bound}
     x = sorted(bound)
     axes.plot(x, [bound[size] for size in x], "--", color="#000000", lw=1.0, label="memory bound")
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_major_formatter("{x:g}")
-
-
-def _size(timing: Timing) -> list[int]:
-    sizes: list[int] = ast.literal_eval(timing.shape)
-    return sizes
 
 
 def roofline(timings: list[Timing], machine: Machine, looks: Looks) -> Figure | None:

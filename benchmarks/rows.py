@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -471,7 +470,7 @@ def backends(timings: list[Timing]) -> Table:
             "neuron": t.neuron,
             "run by": t.backend,
             "varied": t.series,
-            "size": "x".join(map(str, ast.literal_eval(t.shape))),
+            "size": t.size,
             "precision": t.dtype,
             "speed": f"{t.median:{form}} [{t.q1:{form}}, {t.q3:{form}}] {unit}",
             "times the bound": NOTHING if times is None else Number(f"{times:.2f}", times),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,17 @@ class Timing:
     product_s: float | None = None
     asked: str = ""  # the backend that the process was asked for
     test: str = ""  # pytest's name of the benchmark
+
+    @property
+    def sizes(self) -> list[int]:
+        """``shape`` as numbers."""
+        found: list[int] = ast.literal_eval(self.shape)
+        return found
+
+    @property
+    def size(self) -> str:
+        """``shape`` as a person reads it: 10x16x32x32x32."""
+        return "x".join(map(str, self.sizes))
 
     @property
     def span(self) -> tuple[float, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import math
 import subprocess
 from collections.abc import Callable, Iterable
@@ -165,9 +164,8 @@ def table(pairs: list[Paired]) -> Table:
     for heading in ("A", "B", "B / A", "machine", ""):
         shown.add_column(heading, justify="right", no_wrap=True)
     for each in sorted(pairs, key=lambda p: -abs(math.log(p.own))):
-        size = "x".join(map(str, ast.literal_eval(each.after.shape)))
         shown.add_row(
-            f"{each.after.what.replace('_', ' ')}\n{size} {each.after.dtype}",
+            f"{each.after.what.replace('_', ' ')}\n{each.after.size} {each.after.dtype}",
             f"{each.after.neuron}\n{each.after.backend}",
             _time(each.before.seconds),
             _time(each.after.seconds),
