@@ -54,26 +54,38 @@ def scaled(weight: Tensor, a: Tensor) -> Tensor:
     return weight + gain * weight
 
 
-class _Swap(torch.autograd.Function):
-    """A convolution by W' whose gradient to its input goes through W."""
+def _associated_bias(bias: Tensor, a: Tensor) -> Tensor:
+    """b' = b + relu(a) sg(b); both ``[C]``."""
+    return bias + F.relu(a) * bias.detach()
+
+
+def _to_coefficient(to_weight: Tensor, weight: Tensor, a: Tensor) -> Tensor:
+    """dL/da of W' = W + relu(a) sg(W), from dL/dW'."""
+    # whatever order the gradient is stored in, it is summed in the weights' own
+    each = (to_weight.contiguous() * weight).sum(tuple(range(1, weight.dim())))
+    return each.masked_fill_(a <= 0, 0)
+
+
+class _Convolution(torch.autograd.Function):
+    """A convolution by W', whose gradient to its input goes through W."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, effective: Tensor, weight: Tensor, bias: Tensor | None, geometry: Any
+        ctx: Any, x: Tensor, weight: Tensor, a: Tensor, bias: Tensor | None, geometry: Any
     ) -> Tensor:
-        ctx.save_for_backward(x, weight)
+        ctx.save_for_backward(x, weight, a)
         ctx.geometry, ctx.has_bias = geometry, bias is not None
         out: Tensor = torch.ops.aten.convolution(
-            x, effective, bias, *geometry[:3], False, [0, 0], geometry[3]
+            x, scaled(weight, a), bias, *geometry[:3], False, [0, 0], geometry[3]
         )
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
-        x, weight = ctx.saved_tensors
+        x, weight, a = ctx.saved_tensors
         stride, padding, dilation, groups = ctx.geometry
-        needed = [ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.has_bias]
-        to_x, to_effective, to_bias = torch.ops.aten.convolution_backward(
+        needed = [ctx.needs_input_grad[0], True, ctx.has_bias]
+        to_x, to_weight, to_bias = torch.ops.aten.convolution_backward(
             gradients[0],
             x,
             weight,
@@ -86,13 +98,8 @@ class _Swap(torch.autograd.Function):
             groups,
             needed,
         )
-        return to_x, to_effective, None, to_bias, None
-
-
-def _effective(weight: Tensor, a: Tensor) -> Tensor:
-    """W' with dW'/dW = 1 and dW'/da = [a > 0] W."""
-    gain: Tensor = F.relu(a).view(-1, *[1] * (weight.dim() - 1))
-    return weight + gain * weight.detach()
+        to_a = _to_coefficient(to_weight, weight, a) if ctx.needs_input_grad[2] else None
+        return to_x, to_weight, to_a, to_bias, None
 
 
 def through_conv2d(x: Tensor, synapse: nn.Conv2d, a: Tensor) -> Tensor:
@@ -108,27 +115,29 @@ def through_conv2d(x: Tensor, synapse: nn.Conv2d, a: Tensor) -> Tensor:
         list(synapse.dilation),
         synapse.groups,
     )
-    bias = None if synapse.bias is None else _effective(synapse.bias, a)
-    out: Tensor = _Swap.apply(x, _effective(synapse.weight, a), synapse.weight, bias, geometry)
+    bias = None if synapse.bias is None else _associated_bias(synapse.bias, a)
+    out: Tensor = _Convolution.apply(x, synapse.weight, a, bias, geometry)
     return out
 
 
-class _SwapLinear(torch.autograd.Function):
-    """A linear layer by W' whose gradient to its input goes through W."""
+class _Linear(torch.autograd.Function):
+    """A linear layer by W', whose gradient to its input goes through W."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, effective: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return F.linear(x, effective)
+    def forward(ctx: Any, x: Tensor, weight: Tensor, a: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight, a)
+        return F.linear(x, scaled(weight, a))
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        x, weight = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        x, weight, a = ctx.saved_tensors
         delta = gradients[0]
-        return delta @ weight, delta.flatten(0, -2).T @ x.flatten(0, -2), None
+        to_weight = delta.flatten(0, -2).T @ x.flatten(0, -2)
+        to_a = _to_coefficient(to_weight, weight, a) if ctx.needs_input_grad[2] else None
+        return delta @ weight, to_weight, to_a
 
 
 def through_linear(x: Tensor, synapse: nn.Linear, a: Tensor) -> Tensor:
     """:func:`on_drive` of ``synapse(x)``; x ``[..., D]`` to ``[..., C]``."""
-    y: Tensor = _SwapLinear.apply(x, _effective(synapse.weight, a), synapse.weight)
-    return y if synapse.bias is None else y + _effective(synapse.bias, a)
+    y: Tensor = _Linear.apply(x, synapse.weight, a)
+    return y if synapse.bias is None else y + _associated_bias(synapse.bias, a)

@@ -32,7 +32,15 @@ def compiles() -> bool:
 
 
 def lif(drive: Tensor, p: LIFParameters) -> Tensor:
-    """:func:`aia.dynamics.lif` by the chosen backend; drive ``[T, ...]``."""
+    """:func:`aia.dynamics.lif` by the chosen backend; drive ``[T, ...]``.
+
+    A drive ``[T, B, C, ...]`` whose channels come last in memory is not copied: the units know
+    nothing of each other, so their order is the same to them.
+    """
+    if drive.dim() > 3 and not drive.is_contiguous():
+        stored = drive.movedim(2, -1)
+        if stored.is_contiguous():
+            return lif(stored, p).movedim(-1, 2)
     name = chosen()
     if name == "triton" and _on_triton(drive):
         from aia import kernels

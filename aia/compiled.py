@@ -75,6 +75,8 @@ logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
 
 # one kernel for each T, dtype and set of options is what we want, not a runaway to stop at 8
 torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 256)
+# options are constants of a kernel: as its arguments, a second surrogate width does not compile
+torch._dynamo.config.specialize_float = True
 
 _compiled_whole = torch.compile(_whole, fullgraph=True)
 _compiled_part = torch.compile(_part, fullgraph=True)

@@ -19,6 +19,8 @@ class LIF(nn.Module):
     Raises ValueError for an option outside its range.
     """
 
+    any_layout = True  # the order in memory of what it is given changes no bit
+
     def __init__(
         self,
         channels: int,

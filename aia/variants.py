@@ -53,6 +53,8 @@ def coincidence(spikes: Tensor, synapse: nn.Conv2d | nn.Linear) -> tuple[Tensor,
 class _Associating(LIF):
     """LIF with coefficients ``[C]`` drawn as those of :class:`aia.AIA`."""
 
+    any_layout = False  # the coefficients' gradient is a sum over the drive
+
     def __init__(
         self,
         channels: int,

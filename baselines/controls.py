@@ -32,6 +32,8 @@ class GainFrozen(AIA):
 class GainPlain(AIA):
     """I = (1 + relu(a)) y, every gradient through both factors: an ordinary trained gain."""
 
+    any_layout = False  # the coefficients' gradient is a sum over a weight's, or over the drive
+
     def forward(self, drive: Tensor) -> Tensor:
         gain = (1 + F.relu(self.coefficient)).view(-1, *[1] * (drive.dim() - 3))
         return backends.lif(gain * drive, self.parameters_of_lif)

@@ -49,6 +49,8 @@ class SnnTorchNeuron(nn.Module):
     def __init__(self, cls: type, options: dict[str, Any]) -> None:
         super().__init__()
         self.cell = cls(**options, init_hidden=True)
+        # the gradient of a cell's own parameters is a sum over the drive
+        self.any_layout = not any(p.requires_grad for p in self.parameters())
 
     def forward(self, drive: Tensor) -> Tensor:
         self.cell.reset_mem()

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, cast
 
 # before torch is imported anywhere: compiled kernels outlive the process and a reboot
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(".cache", "inductor").absolute()))
+# and so do their graphs, those of the surrogate gradient's own function among them
+os.environ.setdefault("TORCHINDUCTOR_AUTOGRAD_CACHE_ALLOW_CUSTOM_AUTOGRAD", "1")
 # large tensors in pages of 2 MB: a page is faulted in 512 times less often
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
@@ -123,7 +125,8 @@ def run(
     if dry_run:
         _foresee(profile, params)
         return
-    stale = runner.stale_jobs(params, profile)
+    workers = jobs or os.cpu_count() or 1
+    stale = runner.stale_jobs(params, profile, workers)
     if not stale:
         say("every cell is up to date")
         return
@@ -132,7 +135,6 @@ def run(
     faults: list[runner.Outcome] = []
     try:
         with Progress(f"{len(todo)} cells", "cells") as report:
-            workers = jobs or os.cpu_count() or 1
             outcomes = runner.run_jobs(todo, params, profile, workers, minutes)
             for done, outcome in enumerate(outcomes, start=1):
                 if outcome.error:

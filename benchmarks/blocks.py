@@ -77,6 +77,8 @@ class Block(nn.Module):
     def forward(self, spikes: Tensor) -> Tensor:
         spikes = self.incoming(spikes)
         plain = self.norm is None and self.precision == torch.float32
+        if plain and not self.flattens and getattr(self.neuron, "any_layout", False):
+            spikes = _channels_last(spikes)
         if plain and isinstance(self.neuron, _WantsSynapse):
             return self.neuron.forward_from(self.synapse, spikes)
         drive = self._drive(spikes)
@@ -93,6 +95,18 @@ class Block(nn.Module):
             y = y if self.norm is None else self.norm(y)
         drive: Tensor = (y.float() if low else y).unflatten(0, spikes.shape[:2])
         return drive
+
+
+def _channels_last(spikes: Tensor) -> Tensor:
+    """``[T, B, C, H, W]``, stored so that oneDNN's convolutions need not reorder it.
+
+    The convolutions and their gradients are bit-identical to those of the usual order.
+    """
+    if spikes.device.type != "cpu":
+        return spikes
+    stored = spikes.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    out: Tensor = stored.unflatten(0, spikes.shape[:2])
+    return out
 
 
 @dataclass(frozen=True)

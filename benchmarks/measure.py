@@ -144,11 +144,13 @@ def _watcher(name: str, seen: Activity, synops: bool):  # type: ignore[no-untype
     def watch(block: nn.Module, inputs: tuple[Tensor], spikes: Tensor) -> None:
         assert isinstance(block, Block)
         check(block.neuron, spikes, spikes, name)
-        steps = (spikes != 0).flatten(1).sum(1, dtype=torch.float64).cpu()
+        fired = (spikes != 0).float()
+        if fired.dim() > 3:  # [T, B, C]; whole numbers, exact as float32 up to 2^24 a channel
+            fired = fired.sum(tuple(range(3, fired.dim())))
+        steps = fired.sum((1, 2), dtype=torch.float64).cpu()
         seen.spikes[name] = seen.spikes.get(name, torch.zeros_like(steps)) + steps
         seen.units[name] = spikes[0, 0].numel()
-        of_channel = (spikes != 0).transpose(0, 1).transpose(1, 2).flatten(2).sum(2)
-        seen.counts.setdefault(name, []).append(of_channel.cpu())
+        seen.counts.setdefault(name, []).append(fired.sum(0).long().cpu())
         if synops:
             _add_synops(block.synapse, block.incoming(inputs[0]).flatten(0, 1), seen)
 

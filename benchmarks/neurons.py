@@ -154,9 +154,15 @@ def check(neuron: nn.Module, out: Tensor, drive: Tensor, name: str) -> None:
             f"neuron {name!r} must return the shape of its drive "
             f"{tuple(drive.shape)} ([T, B, C, ...]), not {found}"
         )
+    if is_graded(neuron) or not torch.equal(out, (out != 0).to(out.dtype)):
+        _refuse_values(neuron, out, name)
+
+
+def _refuse_values(neuron: nn.Module, out: Tensor, name: str) -> None:
+    """Raise InputError for what :func:`check` found, if it is wrong."""
     if torch.isnan(out).any():
         raise InputError(f"neuron {name!r} returned NaN; spikes must be 0 or 1")
-    if not is_graded(neuron) and not ((out == 0) | (out == 1)).all():
+    if not is_graded(neuron):
         worst = out[(out != 0) & (out != 1)][0].item()
         raise InputError(
             f"neuron {name!r} returned {worst:.4g}; spikes must be 0 or 1 "

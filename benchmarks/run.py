@@ -11,20 +11,23 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import joblib
 
 from benchmarks.cells import finished, run_cell
 from benchmarks.errors import InputError
+from benchmarks.events import ensure, unmade
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records import Record
 from benchmarks.train import Cell, Progress
 from benchmarks.tuning import profile_at, write_choice
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,18 @@ def jobs_of(params: Params) -> list[Job]:
     return sorted(jobs, key=lambda job: order[job.seed])
 
 
-def stale_jobs(params: Params, profile: Profile) -> list[Job]:
+def stale_jobs(params: Params, profile: Profile, workers: int) -> list[Job]:
     """Jobs whose record is missing or does not fit code, data and parameters any more.
 
     Brings the data and the specs up to date first. Raises InputError if DVC refuses.
     """
     target = f"{params.at}dvc.yaml"
-    _dvc("repro", "--quiet", *(f"{target}:{name}" for name in ("specs", "data")))
+    missing = unmade(params.datasets, params.training.steps, profile.events)
+    making = _in_parallel(_make, [(name, params, profile) for name in missing], workers)
+    _dvc("repro", "--quiet", f"{target}:specs")
+    for _ in making:
+        pass
+    _dvc("repro", "--quiet", f"{target}:data")
     status = json.loads(_dvc("status", "--json", target) or "{}")
     return [job for job in jobs_of(params) if job.stage.name(params) in status]
 
@@ -110,11 +118,23 @@ def run_jobs(
     After ``minutes`` no further job is begun.
     """
     end = time.monotonic() + 60 * minutes
+    in_time = itertools.takewhile(lambda _: time.monotonic() < end, jobs)
+    yield from _in_parallel(_run_one, ((job, params, profile) for job in in_time), workers)
+
+
+def _in_parallel(
+    work: Callable[..., Result], arguments: Iterable[tuple[Any, ...]], workers: int
+) -> Iterator[Result]:
+    """Results as they come; work begins at once and a further job when one has ended."""
     pool = joblib.Parallel(
         n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch=workers
     )
-    in_time = itertools.takewhile(lambda _: time.monotonic() < end, jobs)
-    yield from pool(joblib.delayed(_run_one)(job, params, profile) for job in in_time)
+    results: Iterator[Result] = pool(joblib.delayed(work)(*each) for each in arguments)
+    return results
+
+
+def _make(name: str, params: Params, profile: Profile) -> None:
+    ensure(name, params.training.steps, profile.events)
 
 
 def hand_to_dvc(stages: Iterable[Stage], params: Params, profile: Profile) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache as memoised
 from importlib.metadata import version
 from pathlib import Path
@@ -57,7 +57,7 @@ def ensure(name: str, steps: int, cache: Path, report: real.Report = real.silent
         raise unknown("data set", name, [*SETS, *PUBLISHED])
     if not 1 <= steps <= DURATION_US:
         raise InputError(f"data set {name!r}: {steps} steps; give 1 or more")
-    path = cache / f"{name}-{steps}-{_source_hash()}.npz"
+    path = _file(name, steps, cache)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
         kept = _load(path)
@@ -66,6 +66,15 @@ def ensure(name: str, steps: int, cache: Path, report: real.Report = real.silent
         made = SETS[name](steps)
         write_atomic_bytes(path, _packed(made))
         return made
+
+
+def unmade(names: Sequence[str], steps: int, cache: Path) -> list[str]:
+    """Those of ``names`` that are made here and are not in ``cache`` yet."""
+    return [n for n in names if n in SETS and not _file(n, steps, cache).exists()]
+
+
+def _file(name: str, steps: int, cache: Path) -> Path:
+    return cache / f"{name}-{steps}-{_source_hash()}.npz"
 
 
 def _record(

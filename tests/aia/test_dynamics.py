@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from aia import compiled, dynamics
+from aia import backends, compiled, dynamics
 from aia.dynamics import LIFParameters
 
 OPTIONS = [
@@ -78,6 +78,37 @@ def test_compiled_equals_eager(
         torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
     else:
         assert (fast != eager).float().mean() < 0.02
+
+
+def test_kernels_of_several_surrogate_widths_and_decays_live_side_by_side(
+    generator: torch.Generator,
+) -> None:
+    drive = torch.randn(5, 2, 3, 4, generator=generator, requires_grad=True)
+    for p in (LIFParameters(0.3, surrogate_width=w) for w in (1.5, 2.5, 3.5)):
+        for one in (p, p._replace(decay=0.35)):
+            (expected,) = torch.autograd.grad(dynamics.lif(drive, one).sum(), drive)
+            (got,) = torch.autograd.grad(compiled.lif(drive, one).sum(), drive)
+            assert compiled.works()
+            torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("backend", ["compile", "eager"])
+def test_the_order_in_memory_changes_no_bit_and_is_kept(
+    backend: str, generator: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(backends.VARIABLE, backend)
+    usual = torch.randn(6, 2, 3, 5, 7, generator=generator).requires_grad_()
+    last = usual.detach().movedim(2, -1).contiguous().movedim(-1, 2).requires_grad_()
+    assert last.stride(2) == 1
+    outer = torch.rand(usual.shape, generator=generator)
+    outs = [backends.lif(drive, LIFParameters()) for drive in (usual, last)]
+    gradients = [
+        torch.autograd.grad(out, drive, outer)[0]
+        for out, drive in zip(outs, (usual, last), strict=True)
+    ]
+    assert torch.equal(*outs)
+    assert torch.equal(*gradients)
+    assert outs[1].movedim(2, -1).is_contiguous()
 
 
 def test_a_layer_of_another_size_uses_the_same_compiled_kernel(generator: torch.Generator) -> None:

@@ -25,6 +25,8 @@ NEURONS = {
     "plif": "spikingjelly.activation_based.neuron:ParametricLIFNode",
     "scaled": "baselines.controls:LIFInitScaled",
     "coincidence": "aia.variants:AIACoincidence",
+    "gain_plain": "baselines.controls:GainPlain",
+    "spikingjelly": "spikingjelly.activation_based.neuron:LIFNode",
 }
 GATED = "spikingjelly.activation_based.neuron:GatedLIFNode"
 LARGE = ("vgg_author", "vgg11", "sew_resnet18")
@@ -57,6 +59,22 @@ def test_every_block_fires_and_every_parameter_learns(name: str, neuron: str) ->
     nn.functional.cross_entropy(logits, torch.arange(BATCH)).backward()
     without = [n for n, p in network.named_parameters() if p.grad is None]
     assert without == []
+
+
+@pytest.mark.parametrize("neuron", sorted(NEURONS))
+def test_the_order_of_channels_in_memory_changes_no_bit_of_training(neuron: str) -> None:
+    """What is matched must not hang on what a neuron lets convolutions do to go faster."""
+    frames, labels = frames_of(rate=2.0), torch.arange(BATCH)
+    fast, plain = (network_of("matched", neuron, channels=[6, 8], hidden=7) for _ in range(2))
+    for block in plain.blocks.values():
+        block.neuron.any_layout = False
+    found = []
+    for network in (fast, plain):
+        logits = network(frames)
+        nn.functional.cross_entropy(logits, labels).backward()
+        found.append([logits, *(p.grad for p in network.parameters())])
+    assert found[0][1].abs().sum() > 0
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
 
 def test_vgg11_has_the_layers_of_the_literature() -> None:
