@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ PER_SAMPLE = {"training_step": "training, samples/s", "inference": "inference, s
 TITLES = PER_ELEMENT | PER_SAMPLE
 NETWORK = tuple(PER_SAMPLE)
 MAIN = "main"
+RUNNING_SUM = "running sum"  # the yardstick that reads and writes as a neuron does
 _RESAMPLES = 10_000
 
 
@@ -48,8 +50,8 @@ class Timing:
     bytes_moved: float | None = None  # of one call of a network
     threads: int | None = None
     gpu: bool = False
-    copy_s: float | None = None  # what the yardsticks took between the rounds, medians
-    product_s: float | None = None
+    # what constant work took between the rounds, medians in seconds by its name
+    yardsticks: Mapping[str, float] = field(default_factory=dict)
     asked: str = ""  # the backend that the process was asked for
     test: str = ""  # pytest's name of the benchmark
 
@@ -244,8 +246,7 @@ def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:
         joules=about.get("joules"),
         flops=about.get("flops"),
         bytes_moved=about.get("bytes_moved"),
-        copy_s=about.get("copy_s"),
-        product_s=about.get("product_s"),
+        yardsticks=about.get("yardsticks_s", {}),
         asked=str(about.get("asked", "")),
         test=str(entry.get("fullname", "")),
     )

@@ -83,9 +83,9 @@ def timed(benchmark: Any) -> Callable[..., None]:
         take, taken = _yardsticks(), []
         rounds = PLAN.rounds(repeats * min(warm))
         benchmark.pedantic(whole, setup=lambda: taken.append(take()), rounds=rounds, iterations=1)
-        copied, multiplied = (statistics.median(each) for each in zip(*taken, strict=True))
-        yardsticks = {"copy_s": copied, "product_s": multiplied}
-        benchmark.extra_info.update(extra, **yardsticks, repeats=repeats, asked=PLAN.backend)
+        yardsticks = {name: statistics.median(each[name] for each in taken) for name in taken[0]}
+        about = {"yardsticks_s": yardsticks, "repeats": repeats, "asked": PLAN.backend}
+        benchmark.extra_info.update(extra, **about)
 
     return run
 

@@ -80,11 +80,11 @@ class Plan(BaseModel):
     optional: bool  # a neuron that does not run is left out, with the reason
 
     def rounds(self, round_s: float) -> int:
-        """Rounds of ``round_s`` seconds: 20, or as many as fit in 2 s, but never under 7.
+        """Rounds of ``round_s`` seconds: 25, or as many as fit in 2 s, but never under 7.
 
-        9 in a quick run.
+        In 0.25 s in a quick run.
         """
-        return 9 if self.quick else max(7, min(20, int(2 / round_s)))
+        return max(7, min(25, int((0.25 if self.quick else 2) / round_s)))
 
     @property
     def cases(self) -> list[Case]:

@@ -22,7 +22,14 @@ from benchmarks.throughput.compare import confirmed, in_words, named, pair, slow
 from benchmarks.throughput.peers import NorseLIF
 from benchmarks.throughput.plan import BASE, scaling
 from benchmarks.throughput.runner import FULL, QUICK, folder_of, measure_again, record_of
-from benchmarks.timings import Machine, Timing, all_timings, read_speeds, timings_of
+from benchmarks.timings import (
+    RUNNING_SUM,
+    Machine,
+    Timing,
+    all_timings,
+    read_speeds,
+    timings_of,
+)
 from tests.benchmarks.small import AIA, ROOT, run_command, small_profile
 
 CPU = torch.device("cpu")
@@ -94,7 +101,9 @@ def test_every_measurement_is_taken_beside_its_peers_and_no_faster_than_memory(
         assert timing.peak_bytes >= timing.kept_bytes * 0.9
     assert both["aia"].backend == "torch.compile"
     assert both["spikingjelly_lif"].backend == "spikingjelly, torch"
-    assert all(t.copy_s and t.product_s for t in timed), "no yardstick was taken"
+    names = {"copy", "product", "running sum"}
+    assert all(set(t.yardsticks) == names for t in timed), "a yardstick was not taken"
+    assert all(min(t.yardsticks.values()) > 0 for t in timed)
     step = next(t for t in timed if t.what == "training_step" and t.neuron == "aia")
     assert step.flops is not None
     assert step.bound is not None
@@ -243,14 +252,30 @@ def test_samples_a_second_fall_where_time_grows() -> None:
 def test_what_the_machine_itself_lost_is_not_called_slower() -> None:
     """A neighbour on a shared machine slows the yardsticks with the neuron; a change of the code
     does not."""
-    before = made(1e-3, copy_s=1e-3, product_s=2e-3)
-    (busy,) = pair([before], [made(1.5e-3, copy_s=1.5e-3, product_s=2e-3)])
+    quiet, busy_then = {"copy": 1e-3, "product": 2e-3}, {"copy": 1.5e-3, "product": 2e-3}
+    before = made(1e-3, yardsticks=quiet)
+    (busy,) = pair([before], [made(1.5e-3, yardsticks=busy_then)])
     assert (busy.verdict, busy.ratio, busy.own) == ("same", 1.5, 1.0)
-    (changed,) = pair([before], [made(1.8e-3, copy_s=1.5e-3, product_s=2e-3)])
+    (changed,) = pair([before], [made(1.8e-3, yardsticks=busy_then)])
     assert changed.verdict == "slower"
     assert in_words(changed).endswith("1 ms -> 1.8 ms (+80%, the machine itself +50%)")
-    (other,) = pair([before], [made(1.5e-3, device="gpu", copy_s=1.5e-3, product_s=2e-3)])
+    (other,) = pair([before], [made(1.5e-3, device="gpu", yardsticks=busy_then)])
     assert (other.verdict, other.machine) == ("slower", 1.0)  # two devices are compared as they are
+
+
+def test_a_neuron_in_one_kernel_is_held_against_the_running_sum_alone() -> None:
+    """A neighbour who costs streams over time a half may leave a copy as it was, or the reverse."""
+    quiet = {"copy": 1e-3, "product": 2e-3, RUNNING_SUM: 1e-3}
+    for lost, fused, by_step in (
+        ("copy", 1.2, 1.0),
+        (RUNNING_SUM, 1.0, 1.0),
+        ("product", 1.2, 1.0),
+    ):
+        then = quiet | {lost: 1.2 * quiet[lost]}
+        for backend, own in (("torch.compile", fused), ("snntorch", by_step)):
+            before = made(1e-3, yardsticks=quiet, backend=backend)
+            (paired,) = pair([before], [made(1.2e-3, yardsticks=then, backend=backend)])
+            assert paired.own == pytest.approx(own)
 
 
 def test_another_device_or_backend_is_no_record() -> None:
@@ -271,7 +296,7 @@ def test_a_slowdown_must_show_in_every_process() -> None:
     before = [made(1e-3, neuron=name) for name in names]
     after = [made(1e-3 if name == "fine" else 1.3e-3, neuron=name) for name in names]
     assert [each.after.neuron for each in confirmed(before, after, again)] == ["changed"]
-    assert asked == [["noisy", "changed"], ["changed"], ["changed"]]
+    assert asked == [["noisy", "changed"], ["changed"], ["changed"], ["changed"]]
     assert not confirmed(before, before, again)
 
 
