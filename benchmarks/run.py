@@ -14,18 +14,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import joblib
 
-from benchmarks.cells import finished, run_cell
 from benchmarks.errors import InputError
 from benchmarks.events import ensure, unmade
 from benchmarks.params import Params
 from benchmarks.profile import Profile
-from benchmarks.records import Record
-from benchmarks.train import Cell, Progress
+from benchmarks.records import Record, record_path
 from benchmarks.tuning import profile_at, write_choice
+
+if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
+    from benchmarks.train import Cell, Progress
 
 Result = TypeVar("Result")
 
@@ -54,6 +55,8 @@ class Job:
 
     @property
     def cell(self) -> Cell:
+        from benchmarks.train import Cell
+
         return Cell(self.stage.dataset, self.stage.neuron, self.seed)
 
     def __str__(self) -> str:
@@ -107,7 +110,16 @@ def stale_jobs(params: Params, profile: Profile, workers: int) -> list[Job]:
 
 def unfinished(jobs: list[Job], params: Params, profile: Profile) -> list[Job]:
     """The jobs without a valid record; DVC knows whole stages alone, which hold several."""
-    return [job for job in jobs if finished(job.cell, *_at(job, params, profile)) is None]
+    return [job for job in jobs if not _finished(job, *_at(job, params, profile))]
+
+
+def _finished(job: Job, params: Params, profile: Profile) -> bool:
+    stage = job.stage
+    if not record_path(profile.runs, stage.dataset, stage.neuron, job.seed).exists():
+        return False
+    from benchmarks.cells import finished
+
+    return finished(job.cell, params, profile) is not None
 
 
 def run_jobs(
@@ -170,6 +182,8 @@ def run_stage(stage: Stage, params: Params, profile: Profile, progress: Progress
 
     Raises InputError, once the other seeds are trained, for what was wrong with one.
     """
+    from benchmarks.cells import run_cell
+
     params.neuron_named(stage.neuron)
     faults = []
     for job in unfinished([j for j in jobs_of(params) if j.stage == stage], params, profile):
@@ -188,6 +202,8 @@ def _at(job: Job, params: Params, profile: Profile) -> tuple[Params, Profile]:
 
 
 def _run_one(job: Job, params: Params, profile: Profile) -> Outcome:
+    from benchmarks.cells import run_cell
+
     try:
         record = run_cell(job.cell, *_at(job, params, profile), _silent)
     except InputError as error:

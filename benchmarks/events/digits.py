@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from sklearn.datasets import load_digits
 
 from benchmarks.events.scenes import FRAMES, SENSOR, Scenes, window
 
@@ -23,6 +22,8 @@ _BACKGROUND, _INK = 0.25, 0.75  # intensity
 
 def scenes(generator: np.random.Generator) -> Scenes:
     """One recording an image."""
+    from sklearn.datasets import load_digits  # takes a second to import, and is used once
+
     digits = load_digits()
     pictures = _pictures(digits.images / 16.0)
     left, top = _loops(len(pictures), pictures.shape[1] - SENSOR.width, generator)
