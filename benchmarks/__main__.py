@@ -143,8 +143,9 @@ def run(
                     left[outcome.job.stage] -= 1
                 report(done, len(todo), f"{outcome.job} {outcome.says}")
     finally:
-        whole = {job.stage for job in stale if not left[job.stage]}
-        runner.hand_to_dvc(whole, params, profile)
+        partial = {job.stage for job in stale if left[job.stage]}
+        whole = {job.stage for job in stale} - partial
+        runner.hand_to_dvc(whole, partial, params, profile)
     for outcome in faults:
         typer.echo(f"error: {outcome.job}: {outcome.error}", err=True)
     if faults:
