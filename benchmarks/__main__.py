@@ -335,7 +335,7 @@ def compare(
     from benchmarks.compare_files import terminal_table, write_comparison
     from benchmarks.compare_words import in_words
     from benchmarks.recorded import open_recorded
-    from benchmarks.throughput import measure_throughput
+    from benchmarks.throughput.runner import measure_throughput
     from benchmarks.timings import read_timings
 
     home, known = _opened(context)

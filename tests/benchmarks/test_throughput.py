@@ -16,12 +16,18 @@ from benchmarks import drawing, drawing_speed
 from benchmarks.errors import InputError
 from benchmarks.profile import Profile
 from benchmarks.throughput import device as devices
-from benchmarks.throughput import measure_throughput
 from benchmarks.throughput.backends import variants
 from benchmarks.throughput.compare import confirmed, in_words, named, pair, slower
 from benchmarks.throughput.peers import NorseLIF
 from benchmarks.throughput.plan import BASE, scaling
-from benchmarks.throughput.runner import FULL, QUICK, folder_of, measure_again, record_of
+from benchmarks.throughput.runner import (
+    FULL,
+    QUICK,
+    folder_of,
+    measure_again,
+    measure_throughput,
+    record_of,
+)
 from benchmarks.timings import (
     RUNNING_SUM,
     Machine,
