@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from aia import backends
 from benchmarks.records import Host
 
 _PACKAGES = ("torch", "snntorch", "spikingjelly", "numpy", "dvc")
@@ -48,8 +49,6 @@ def keep_freed_memory() -> None:
 
 def describe(device: torch.device, started: datetime, seconds: float, samples: int) -> Host:
     """The host file of a cell that trained on ``samples`` samples in ``seconds``."""
-    from aia import backends  # and with it the compiler, two seconds that a name does not need
-
     return Host(
         commit=_git("rev-parse", "HEAD") or "unknown",
         dirty=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *_WRITTEN)),
