@@ -184,6 +184,7 @@ def check_contract(build: Build, name: str, steps: int) -> None:
             with eager, torch.no_grad(), torch.random.fork_rng():
                 neuron = build(3)
                 out = neuron(drive)
+                reordered = neuron(_channels_last(drive)) if _takes_any_layout(neuron) else out
         except InputError:
             raise
         except Exception as error:
@@ -192,3 +193,18 @@ def check_contract(build: Build, name: str, steps: int) -> None:
                 f"neuron {name!r} failed on a drive of shape {tuple(shape)}: {reason}"
             ) from error
         check(neuron, out, drive, name)
+        if not torch.equal(reordered, out):
+            raise InputError(
+                f"neuron {name!r} says any_layout, but gives other spikes for a drive whose "
+                "channels come last in memory; leave any_layout out"
+            )
+
+
+def _takes_any_layout(neuron: nn.Module) -> bool:
+    """Whether the neuron says that the order in memory of what it is given changes no bit."""
+    return bool(getattr(neuron, "any_layout", False))
+
+
+def _channels_last(drive: Tensor) -> Tensor:
+    """``[T, B, C, ...]`` with the channels last in memory."""
+    return drive.movedim(2, -1).contiguous().movedim(-1, 2)

@@ -15,7 +15,7 @@ from benchmarks.neurons import builder
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.backends import label
 from benchmarks.throughput.conftest import DEVICE, PLAN, copy_bandwidth, leave_out
-from benchmarks.throughput.plan import BASE, SCALED, Case
+from benchmarks.throughput.plan import BASE, SCALED, Case, is_control
 
 # tensors of the drive's size that any implementation must move: drive in, spikes out;
 # backward: gradient in, drive in, gradient out
@@ -30,6 +30,8 @@ def _at(cases: list[Case]) -> pytest.MarkDecorator:
 def _neuron(alias: str, case: Case, what: str) -> nn.Module:
     if case.series not in ("main", "precision") and alias not in SCALED:
         pytest.skip("not drawn against size")
+    if PLAN.quick and is_control(PLAN.neuron(alias)):
+        pytest.skip("its dynamics are timed as AIA's or LIF's")
     try:
         build = builder(PLAN.neuron(alias), PLAN.params.matched)
         return build(case.shape.channels).to(DEVICE, getattr(torch, case.dtype))

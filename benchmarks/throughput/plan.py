@@ -98,6 +98,11 @@ class Plan(BaseModel):
         return self.params.neuron.get(alias) or PEERS[alias]
 
 
+def is_control(neuron: NeuronParams) -> bool:
+    """Whether the neuron is one of the suite's controls, whose dynamics are AIA's or LIF's."""
+    return neuron.class_.startswith("baselines.controls:")
+
+
 def from_environment() -> Plan:
     """The plan of this process."""
     return Plan.model_validate_json(os.environ[VARIABLE])

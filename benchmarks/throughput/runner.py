@@ -58,9 +58,9 @@ def measure_throughput(
     """Write ``out/<device>/times.json`` in pytest-benchmark's format; other devices' files stay.
 
     Each backend that must be chosen before its library is imported has a process of its own.
-    ``quick`` times what each neuron does by itself at one size and writes ``quick.json`` beside
-    the full run's file. Raises InputError with the end of pytest's output if a benchmark fails,
-    or if there is no such device.
+    ``quick`` times each neuron as it comes, at one size, the controls in the network alone, and
+    writes ``quick.json`` beside the full run's file. Raises InputError with the end of pytest's
+    output if a benchmark fails, or if there is no such device.
     """
     device = device or here()
     if device == "cuda" and not torch.cuda.is_available():

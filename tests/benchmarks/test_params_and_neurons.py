@@ -28,6 +28,16 @@ class Graded(WrongShape):
         return drive.relu()
 
 
+class InMemoryOrder(WrongShape):
+    """Says that the order in memory changes nothing, and looks at memory."""
+
+    any_layout = True
+
+    def forward(self, drive: torch.Tensor) -> torch.Tensor:
+        stored = torch.as_strided(drive, drive.shape, torch.empty(drive.shape).stride())
+        return (stored > 0).to(drive.dtype)
+
+
 class NotANumber(WrongShape):
     def forward(self, drive: torch.Tensor) -> torch.Tensor:
         return drive * float("nan")
@@ -118,6 +128,7 @@ def test_a_librarys_defaults_are_another_neuron_than_its_matched_options() -> No
         ("WrongShape", "must return the shape of its drive"),
         ("Graded", "spikes must be 0 or 1"),
         ("NotANumber", "returned NaN"),
+        ("InMemoryOrder", "leave any_layout out"),
     ],
 )
 def test_a_neuron_that_breaks_the_contract_is_refused(name: str, said: str) -> None:
