@@ -424,6 +424,13 @@ def _parameters(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
     }
 
 
+def _raw(timings: list[Timing]) -> pd.DataFrame:
+    """Every field a column, every yardstick one of its own, in seconds."""
+    raw = pd.DataFrame(timings, columns=list(Timing.__dataclass_fields__))
+    yardsticks = pd.DataFrame(list(raw.pop("yardsticks")), index=raw.index)
+    return raw.join(yardsticks.rename(columns=lambda name: f"{name.replace(' ', '_')}_s"))
+
+
 def throughput(cells: Cells, timings: list[Timing], costs: Iterable[SpeedCost] = ()) -> Table:
     """One row a neuron and device; ``not measured`` where there is no timing."""
     known = {(t.device, t.neuron, t.what): t for t in timings}
@@ -438,7 +445,9 @@ def throughput(cells: Cells, timings: list[Timing], costs: Iterable[SpeedCost] =
             row: Shown = {"device": device, "neuron": neuron, "run by": backend}
             row |= {TITLES[what]: _timing(t) for what, t in here.items()}
             shown.append(row | {"kept for backward, bytes": _kept(here.values())})
-        bounds = {t.what: t.bound for t in timings if t.device == device and t.bound is not None}
+        # of a quick and a full run the first, as in the rows
+        of_device = [t for t in reversed(timings) if t.device == device]
+        bounds = {t.what: t.bound for t in of_device if t.bound is not None}
         if bounds:
             row = {"device": device, "neuron": "the device's bound"}
             form = {what: ".2f" if what in PER_ELEMENT else ",.0f" for what in bounds}
@@ -452,7 +461,7 @@ def throughput(cells: Cells, timings: list[Timing], costs: Iterable[SpeedCost] =
         row = {"device": "a GPU", "neuron": "every neuron", "run by": NOTHING}
         shown.append(row | dict.fromkeys(TITLES.values(), NOT_MEASURED))
     table = make_table("throughput", "Throughput", [({}, row) for row in shown])
-    raw = pd.DataFrame(timings, columns=list(Timing.__dataclass_fields__))
+    raw = _raw(timings)
     return replace(table, raw=raw)
 
 
@@ -484,7 +493,7 @@ def backends(timings: list[Timing]) -> Table:
         [({}, row) for row in shown],
         NOT_MEASURED,
     )
-    return replace(table, raw=pd.DataFrame(timings, columns=list(Timing.__dataclass_fields__)))
+    return replace(table, raw=_raw(timings))
 
 
 _WORK = {

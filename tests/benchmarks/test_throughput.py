@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import drawing, drawing_speed
+from benchmarks import drawing, drawing_speed, rows
 from benchmarks.errors import InputError
 from benchmarks.profile import Profile
+from benchmarks.selection import Cells, Selection
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.backends import variants
 from benchmarks.throughput.compare import confirmed, in_words, named, pair, slower
@@ -30,6 +31,7 @@ from benchmarks.throughput.runner import (
 )
 from benchmarks.timings import (
     RUNNING_SUM,
+    TITLES,
     Machine,
     Timing,
     all_timings,
@@ -282,6 +284,21 @@ def test_a_neuron_in_one_kernel_is_held_against_the_running_sum_alone() -> None:
             before = made(1e-3, yardsticks=quiet, backend=backend)
             (paired,) = pair([before], [made(1.2e-3, yardsticks=then, backend=backend)])
             assert paired.own == pytest.approx(own)
+
+
+def test_the_csv_has_a_column_for_each_yardstick_and_the_table_the_bound_of_its_rows() -> None:
+    timed = [
+        replace(made(1e-3, yardsticks={"copy": 1e-3, RUNNING_SUM: 3e-3}), bound=0.5),
+        replace(made(1e-3, neuron="lif"), bound=0.25),
+    ]
+    empty = Cells(Path(), Selection((), (), ()), {})
+    table = rows.throughput(empty, timed)
+    assert list(table.raw["running_sum_s"])[:1] == [3e-3]
+    assert "yardsticks" not in table.raw
+    title = TITLES["neuron_forward"]
+    of_bound = table.shown[table.shown["neuron"] == "the device's bound"]
+    assert list(of_bound[title]) == ["0.50"]
+    assert rows.throughput(empty, []).raw.empty
 
 
 def test_another_device_or_backend_is_no_record() -> None:
