@@ -181,7 +181,7 @@ def measure(
     """Time neurons and networks on a device: every backend, size and precision, with bounds.
 
     What is over 10 % slower than the record of the same device, beyond what the machine itself
-    is slower, in four processes, is said.
+    is slower, in five processes, is said.
     """
     if context.invoked_subcommand is not None:
         return

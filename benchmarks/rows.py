@@ -461,8 +461,7 @@ def throughput(cells: Cells, timings: list[Timing], costs: Iterable[SpeedCost] =
         row = {"device": "a GPU", "neuron": "every neuron", "run by": NOTHING}
         shown.append(row | dict.fromkeys(TITLES.values(), NOT_MEASURED))
     table = make_table("throughput", "Throughput", [({}, row) for row in shown])
-    raw = _raw(timings)
-    return replace(table, raw=raw)
+    return replace(table, raw=_raw(timings))
 
 
 def backends(timings: list[Timing]) -> Table:

@@ -120,7 +120,7 @@ def unfinished(jobs: list[Job], params: Params, profile: Profile) -> list[Job]:
 def _finished(job: Job, params: Params, profile: Profile) -> bool:
     stage = job.stage
     if not record_path(profile.runs, stage.dataset, stage.neuron, job.seed).exists():
-        return False
+        return False  # what is not there is worth no import of torch
     from benchmarks.cells import finished
 
     return finished(job.cell, params, profile) is not None

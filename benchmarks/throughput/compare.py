@@ -99,7 +99,8 @@ def confirmed(
 ) -> list[Paired]:
     """What is slower in ``after`` and, measured ``again`` in more processes, slower each time.
 
-    Where a process lies in memory can cost a fifth; a change of the code costs it every time.
+    What a busy neighbour does can cost one process a fifth; a change of the code costs it each
+    time.
     """
     suspects = slower(before, after)
     for _ in range(AGAIN):
