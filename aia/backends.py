@@ -1,6 +1,7 @@
-"""Who runs the dynamics: the compiler, hand-written kernels, or PyTorch op by op.
+"""Who runs the dynamics: C++, the compiler, hand-written GPU kernels, or PyTorch op by op.
 
-``AIA_BACKEND`` chooses: ``compile`` (:mod:`aia.compiled`, the default), ``triton``
+``AIA_BACKEND`` chooses: ``native`` (:mod:`aia.native`, the default, for drives on a CPU; elsewhere,
+and where there is no C++ compiler, as ``compile``), ``compile`` (:mod:`aia.compiled`), ``triton``
 (:mod:`aia.kernels`, for drives on a CUDA device; elsewhere as ``compile``) or ``eager``. All give
 the same spikes; tests hold them to it.
 """
@@ -11,24 +12,32 @@ import os
 
 from torch import Tensor
 
-from aia import association, compiled, dynamics
+from aia import association, dynamics, native
 from aia.dynamics import LIFParameters
 
 VARIABLE = "AIA_BACKEND"
-NAMES = ("compile", "triton", "eager")
+NAMES = ("native", "compile", "triton", "eager")
 
 
 def chosen() -> str:
     """The backend asked for. Raises ValueError for one that does not exist."""
-    name = os.environ.get(VARIABLE, "compile")
+    name = os.environ.get(VARIABLE, NAMES[0])
     if name not in NAMES:
         raise ValueError(f"{VARIABLE}={name}: no such backend; one of {', '.join(NAMES)}")
     return name
 
 
-def compiles() -> bool:
-    """Whether the compiler is asked for and has not failed in this process."""
-    return chosen() == "compile" and compiled.works()
+def running(device: str) -> str:
+    """The backend that runs the dynamics on ``device``, "cpu" or "cuda", in this process."""
+    name = chosen()
+    if name == "native" and device == "cpu" and native.builds():
+        return name
+    if name == "eager" or (name == "triton" and _on_triton(device)):
+        return name
+    # imported where it is needed: the compiler takes 2 s to import
+    from aia import compiled
+
+    return "compile" if compiled.works() else "eager"
 
 
 def lif(drive: Tensor, p: LIFParameters) -> Tensor:
@@ -41,25 +50,35 @@ def lif(drive: Tensor, p: LIFParameters) -> Tensor:
         stored = drive.movedim(2, -1)
         if stored.is_contiguous():
             return lif(stored, p).movedim(-1, 2)
-    name = chosen()
-    if name == "triton" and _on_triton(drive):
+    name = running(drive.device.type)
+    if name == "eager" or not drive.numel():
+        return dynamics.lif(drive, p)
+    if name == "native" and native.takes(drive):
+        return native.lif(drive, p)
+    if name == "triton":
         from aia import kernels
 
         return kernels.lif(drive, p)
-    return dynamics.lif(drive, p) if name == "eager" else compiled.lif(drive, p)
+    from aia import compiled
+
+    return compiled.lif(drive, p)
 
 
 def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
     """:func:`lif` of :func:`aia.association.on_drive`; drive ``[T, B, C, ...]``, a ``[C]``."""
-    name = chosen()
-    if name == "triton" and _on_triton(drive):
+    name = running(drive.device.type)
+    if name == "eager" or not drive.numel():
+        return dynamics.lif(association.on_drive(drive, a), p)
+    if name == "native" and native.takes(drive, a):
+        return native.associated_lif(drive, a, p)
+    if name == "triton":
         from aia import kernels
 
         return kernels.associated_lif(drive, a, p)
-    if name == "eager":
-        return dynamics.lif(association.on_drive(drive, a), p)
+    from aia import compiled
+
     return compiled.associated_lif(drive, a, p)
 
 
-def _on_triton(drive: Tensor) -> bool:
-    return drive.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"
+def _on_triton(device: str) -> bool:
+    return device == "cuda" or os.environ.get("TRITON_INTERPRET") == "1"

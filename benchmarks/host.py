@@ -60,7 +60,7 @@ def describe(device: torch.device, started: datetime, seconds: float, samples: i
         driver=driver() if device.type == "cuda" else None,
         threads=torch.get_num_threads(),
         deterministic=torch.are_deterministic_algorithms_enabled(),
-        compiled=backends.compiles(),
+        compiled=backends.running(device.type) != "eager",
         command=[Path(sys.argv[0]).name, *sys.argv[1:]],
         started=started.isoformat(timespec="seconds"),
         train_seconds=seconds,

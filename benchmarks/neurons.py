@@ -131,7 +131,10 @@ def source_hash(params: NeuronParams, matched: Matched) -> str:
         if not cls.__module__.startswith(library):  # derived from a library's class by the user
             source = digest(source, digest_of_files([own]))
     elif cls.__module__.partition(".")[0] in ("aia", "baselines"):
-        source = digest_of_files({*here.glob("*.py"), own})
+        source = digest(
+            digest_of_files({*here.glob("*.py"), own}),
+            *(path.read_bytes() for path in sorted(here.glob("*.cpp"))),
+        )
     else:
         source = digest_of_files([own])
     options = json.dumps([params.class_, params.args, params.match], sort_keys=True)

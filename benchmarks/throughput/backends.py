@@ -16,7 +16,7 @@ from benchmarks.throughput.plan import Plan, library_of
 # SpikingJelly chooses when its operators are imported, from one variable for each of them.
 _SPIKINGJELLY = tuple(f"SJ_{name}_CUDA_IMPLEMENTATION" for name in ("IF", "LIF", "PLIF"))
 _OPERATORS = {"IFNode": "if_", "LIFNode": "lif", "ParametricLIFNode": "plif"}
-_OURS = {"compile": "torch.compile", "triton": "Triton", "eager": "eager"}
+_OURS = {"native": "C++", "compile": "torch.compile", "triton": "Triton", "eager": "eager"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def variants(cuda: bool, quick: bool) -> list[Variant]:
     asked = Variant(None, {}, optional=False)
     if quick:
         return [asked]
-    ours = ["eager", *(["triton"] if cuda else [])]
+    ours = ["eager", "triton" if cuda else "compile"]
     others = ["cuda", "triton", "torch"] if cuda else []
     return [
         asked,
@@ -47,7 +47,7 @@ def label(plan: Plan, alias: str, neuron: nn.Module, device: torch.device) -> st
     """Who runs the dynamics of a neuron in this process."""
     library = library_of(plan.neuron(alias))
     if library == "ours":
-        return _OURS["compile" if backends.compiles() else backends.chosen()]
+        return _OURS[backends.running(device.type)]
     if library == "spikingjelly":
         return f"spikingjelly, {_spikingjelly(neuron, device)}"
     return library

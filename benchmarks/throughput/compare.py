@@ -72,7 +72,7 @@ class Paired:
 def _in_one_kernel(timing: Timing) -> bool:
     """Whether a neuron alone was timed, all its steps fused."""
     return timing.what.startswith("neuron") and timing.backend.startswith(
-        ("torch.compile", "Triton")
+        ("C++", "torch.compile", "Triton")
     )
 
 

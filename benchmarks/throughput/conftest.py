@@ -71,7 +71,7 @@ def timed(benchmark: Any) -> Callable[..., None]:
             if not PLAN.optional and extra.get("series", "main") == "main":
                 raise
             leave_out(f"{type(error).__name__}: {error}", **extra)
-        if extra["backend"] == "torch.compile" and not backends.compiles():
+        if extra["backend"] == "torch.compile" and backends.running(DEVICE.type) == "eager":
             extra["backend"] = "eager, the compiler failed"
         repeats = max(1, min(1000, math.ceil(_ROUND_S / min(warm))))
 

@@ -92,7 +92,7 @@ def test_kernels_of_several_surrogate_widths_and_decays_live_side_by_side(
             torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("backend", ["compile", "eager"])
+@pytest.mark.parametrize("backend", ["native", "compile", "eager"])
 def test_the_order_in_memory_changes_no_bit_and_is_kept(
     backend: str, generator: torch.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

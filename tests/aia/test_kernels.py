@@ -128,7 +128,7 @@ def test_a_drive_without_elements_is_no_launch(kernels: ModuleType) -> None:
 
 def test_a_backend_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(backends.VARIABLE, "cuda")
-    with pytest.raises(ValueError, match=r"AIA_BACKEND=cuda: no such backend; one of compile"):
+    with pytest.raises(ValueError, match=r"AIA_BACKEND=cuda: no such backend; one of native"):
         backends.lif(torch.zeros(2, 3), LIFParameters())
 
 

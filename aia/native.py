@@ -1,0 +1,223 @@
+"""The dynamics on a CPU by C++ of our own (``native.cpp``), built when they are first needed.
+
+What is kept for the backward pass is the drive alone. The kernels' shared library lies in
+``TORCHINDUCTOR_CACHE_DIR``, where torch keeps its own, or else in the user's cache folder, under
+a name that changes with the source, the compiler and the processor. Gradients with respect to
+coefficients are summed in one order, however many threads there are.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import math
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from aia.dynamics import LIFParameters
+
+SOURCE = Path(__file__).with_name("native.cpp")
+# no operation may be contracted or reordered: the bits are those of PyTorch's own operations
+FLAGS = [
+    "-std=c++17",
+    "-O2",
+    "-ftree-vectorize",
+    "-march=native",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-shared",
+    "-fPIC",
+]
+
+_DTYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
+_TILE = 128  # elements, as in native.cpp: what is cut between threads
+_WORTH_A_THREAD = 2**18  # elements and steps; below, waking a thread costs more than it saves
+# bytes of a tensor from which streaming past the cache is faster, also where the next layer reads
+# the spikes at once
+_PAST_CACHE = 2**20
+
+
+class _Work(ctypes.Structure):
+    """``Work`` of native.cpp."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("drive", "gain", "gradient", "out", "to_gain")),
+        *((name, ctypes.c_int64) for name in ("steps", "samples", "places", "start", "stop")),
+        *((name, ctypes.c_double) for name in ("decay", "threshold", "slope", "width")),
+        *((name, ctypes.c_int32) for name in ("hard", "detach_reset", "past_cache", "dtype")),
+    )
+
+
+def builds() -> bool:
+    """Whether the kernels are there; builds them at the first call, with a warning if it fails."""
+    return library() is not None
+
+
+def takes(*tensors: Tensor) -> bool:
+    """Whether the kernels take these: plain tensors of one dtype that they know, in memory."""
+    first = tensors[0]
+    plain = all(type(x) in (Tensor, nn.Parameter) and x.device.type == "cpu" for x in tensors)
+    alike = all(x.dtype == first.dtype for x in tensors)
+    # a compiler that traces the caller sees through PyTorch's operations, not through these
+    return plain and alike and first.dtype in _DTYPES and not torch.compiler.is_compiling()
+
+
+def lif(drive: Tensor, p: LIFParameters) -> Tensor:
+    """As :func:`aia.dynamics.lif`; drive ``[T, ...]`` that :func:`takes` accepts, not empty."""
+    out: Tensor = _Neuron.apply(drive.contiguous().view(len(drive), 1, -1), None, p)
+    return out.view(drive.shape)
+
+
+def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
+    """:func:`lif` of :func:`aia.association.on_drive`; drive ``[T, B, C, ...]``, a ``[C]``."""
+    out: Tensor = _Neuron.apply(drive.contiguous().flatten(2), a, p)
+    return out.view(drive.shape)
+
+
+class _Neuron(torch.autograd.Function):
+    """Spikes of a contiguous drive ``[T, B, P]``; with coefficients ``a``, P is C channels."""
+
+    @staticmethod
+    def forward(ctx: Any, drive: Tensor, a: Tensor | None, p: LIFParameters) -> Tensor:
+        ctx.save_for_backward(drive, a)
+        ctx.p = p
+        spikes = torch.empty_like(drive)
+        _call("aia_forward", p, drive, spikes, _gain(drive, a))
+        return spikes
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        drive, a = ctx.saved_tensors
+        to_drive, gain = torch.empty_like(drive), _gain(drive, a)
+        to_gain = None if gain is None else torch.zeros_like(gain)
+        to_spikes = gradients[0].contiguous()
+        _call("aia_backward", ctx.p, drive, to_drive, gain, to_gain, to_spikes)
+        if to_gain is None:
+            return to_drive, None, None
+        to_a = to_gain.view(len(a), -1).sum(1).to(a.dtype)
+        return to_drive, to_a.masked_fill_(a <= 0, 0), None
+
+
+def _gain(drive: Tensor, a: Tensor | None) -> Tensor | None:
+    """relu(a) for each place of a sample, in the dtype of the state."""
+    if a is None:
+        return None
+    state = torch.float64 if drive.dtype == torch.float64 else torch.float32
+    return a.detach().relu().to(state).repeat_interleave(drive.shape[2] // len(a))
+
+
+def _call(
+    name: str,
+    p: LIFParameters,
+    drive: Tensor,
+    out: Tensor,
+    gain: Tensor | None,
+    to_gain: Tensor | None = None,
+    gradient: Tensor | None = None,
+) -> None:
+    kernel = getattr(library(), name)
+    places = drive.shape[2]
+    threads = torch.get_num_threads() if drive.numel() >= _WORTH_A_THREAD else 1
+    part = math.ceil(places / threads / _TILE) * _TILE
+    work = [
+        _Work(
+            *(None if x is None else x.data_ptr() for x in (drive, gain, gradient, out, to_gain)),
+            *drive.shape,
+            start,
+            min(start + part, places),
+            p.decay,
+            p.threshold,
+            p.surrogate_width / 2,
+            math.pi / 2 * p.surrogate_width,
+            p.reset == "zero",
+            p.detach_reset,
+            drive.nbytes >= _PAST_CACHE,
+            _DTYPES[drive.dtype],
+        )
+        for start in range(0, places, part)
+    ]
+    if len(work) == 1:
+        kernel(ctypes.byref(work[0]))
+    else:  # ctypes lets go of Python's lock
+        list(_pool(threads).map(kernel, map(ctypes.byref, work)))
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="aia")
+
+
+if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """The kernels, built if this machine has none of this source yet; None without a compiler."""
+    asked = shlex.split(os.environ.get("CXX", "")) or ["c++"]
+    found = shutil.which(asked[0]) or (shutil.which("g++") if "CXX" not in os.environ else None)
+    if found is None:
+        return None  # torch.compile, which is asked next, says so
+    try:
+        kernels = ctypes.CDLL(str(_built([found, *asked[1:]])))
+    except (OSError, subprocess.SubprocessError) as error:
+        said = (getattr(error, "stderr", None) or b"").decode(errors="replace") or str(error)
+        line = next((line for line in said.splitlines() if "error" in line), said[:200])
+        warnings.warn(f"{SOURCE.name} does not build, compiling by torch: {line}", stacklevel=5)
+        return None
+    for name in ("aia_forward", "aia_backward"):
+        getattr(kernels, name).argtypes = [ctypes.c_void_p]
+        getattr(kernels, name).restype = None
+    kernels.aia_copy.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
+    kernels.aia_copy.restype = None
+    return kernels
+
+
+def copy(source: Tensor, target: Tensor) -> None:
+    """Copy between contiguous tensors of one size as the kernels move what they read and write."""
+    kernels = library()
+    if kernels is None or source.nbytes != target.nbytes:
+        raise ValueError("native.copy needs the kernels and two tensors of one size")
+    kernels.aia_copy(source.data_ptr(), target.data_ptr(), source.nbytes)
+
+
+def _built(compiler: list[str]) -> Path:
+    """The shared library. Raises OSError or CalledProcessError if it cannot be built."""
+
+    def said(*words: str) -> bytes:
+        done = subprocess.run([*compiler, *FLAGS, *words], capture_output=True, check=True)
+        return done.stdout
+
+    # what the compiler defines tells its version and every instruction set of this processor
+    known = said("-E", "-dM", "-x", "c++", os.devnull)
+    key = hashlib.sha256(b"\0".join([SOURCE.read_bytes(), known, *map(str.encode, FLAGS)]))
+    name = f"aia-{key.hexdigest()[:16]}.so"
+    path = _folder() / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            made = Path(folder, name)
+            said(str(SOURCE), "-o", str(made))
+            made.replace(path)  # whole or not at all, also where several processes build
+    return path
+
+
+def _folder() -> Path:
+    asked = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+    if asked:
+        return Path(asked)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aia"
