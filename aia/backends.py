@@ -9,6 +9,7 @@ the same spikes; tests hold them to it.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from torch import Tensor
 
@@ -34,8 +35,7 @@ def running(device: str) -> str:
         return name
     if name == "eager" or (name == "triton" and _on_triton(device)):
         return name
-    # imported where it is needed: the compiler takes 2 s to import
-    from aia import compiled
+    from aia import compiled  # here, not above: it takes 2 s to import the compiler
 
     return "compile" if compiled.works() else "eager"
 
@@ -50,34 +50,33 @@ def lif(drive: Tensor, p: LIFParameters) -> Tensor:
         stored = drive.movedim(2, -1)
         if stored.is_contiguous():
             return lif(stored, p).movedim(-1, 2)
-    name = running(drive.device.type)
-    if name == "eager" or not drive.numel():
-        return dynamics.lif(drive, p)
-    if name == "native" and native.takes(drive):
-        return native.lif(drive, p)
-    if name == "triton":
-        from aia import kernels
-
-        return kernels.lif(drive, p)
-    from aia import compiled
-
-    return compiled.lif(drive, p)
+    runs = _module(drive)
+    return dynamics.lif(drive, p) if runs is None else runs.lif(drive, p)
 
 
 def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
     """:func:`lif` of :func:`aia.association.on_drive`; drive ``[T, B, C, ...]``, a ``[C]``."""
+    runs = _module(drive, a)
+    if runs is None:
+        return dynamics.lif(association.on_drive(drive, a), p)
+    spikes: Tensor = runs.associated_lif(drive, a, p)
+    return spikes
+
+
+def _module(drive: Tensor, *rest: Tensor) -> Any:
+    """The module whose functions run the dynamics of these; None: PyTorch op by op."""
     name = running(drive.device.type)
     if name == "eager" or not drive.numel():
-        return dynamics.lif(association.on_drive(drive, a), p)
-    if name == "native" and native.takes(drive, a):
-        return native.associated_lif(drive, a, p)
+        return None
+    if name == "native" and native.takes(drive, *rest):
+        return native
     if name == "triton":
-        from aia import kernels
+        from aia import kernels  # here, not above: Triton may be missing
 
-        return kernels.associated_lif(drive, a, p)
+        return kernels
     from aia import compiled
 
-    return compiled.associated_lif(drive, a, p)
+    return compiled
 
 
 def _on_triton(device: str) -> bool:

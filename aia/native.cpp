@@ -1,11 +1,14 @@
 // The dynamics of aia/dynamics.py on a CPU, operation by operation in the same order, so that
 // every spike and gradient has the same bits.
 //
-// A drive [T, B, P] is cut into tiles of TILE elements of one sample, which go through all T steps
-// while their membrane potential stays in the first cache. Each step of a tile is one burst of
-// consecutive addresses; the burst AHEAD places later in this order is fetched meanwhile. Results
-// larger than a core's own cache are streamed past it: an ordinary store would first read what it
-// is about to overwrite.
+// A drive [T, B, P] is cut into tiles of consecutive elements of one sample, which go through all T
+// steps while their membrane potential stays in the first cache. Each step of a tile is a burst of
+// consecutive addresses, too short for a processor to foresee the next; bursts are fetched into
+// the second cache long before they are needed. Results larger than a core's own cache are
+// streamed past it: an ordinary store would first read what it is about to overwrite.
+//
+// Elements are worked on as vectors of a register's size, GCC's and Clang's own type: operators act
+// on each element.
 
 #include <algorithm>
 #include <cstdint>
@@ -16,17 +19,23 @@
 #include <immintrin.h>
 #endif
 
-namespace {
-
-#if defined(__GNUC__)
-#define RESTRICT __restrict__
+#if defined(__clang__)
+#define NOT_UNROLLED _Pragma("clang loop unroll(disable)")
 #else
-#define RESTRICT
+#define NOT_UNROLLED _Pragma("GCC unroll 1")
 #endif
 
-constexpr int64_t TILE = 128;
-constexpr int64_t AHEAD = 8;
-constexpr int64_t LINE = 64;  // bytes
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int64_t VECTOR = 64;  // bytes
+#elif defined(__AVX__)
+constexpr int64_t VECTOR = 32;
+#else
+constexpr int64_t VECTOR = 16;
+#endif
+constexpr int64_t VECTORS = 512 / VECTOR;  // of a tile
+constexpr int64_t AHEAD = 64;              // bursts fetched ahead, beyond those of one tile
 
 struct bfloat16 {
   uint16_t bits;
@@ -42,50 +51,68 @@ struct StateOf<double> {
   using type = double;
 };
 
-inline float load(float x) { return x; }
-inline double load(double x) { return x; }
-inline float load(bfloat16 x) {
-  uint32_t bits = static_cast<uint32_t>(x.bits) << 16;
-  float out;
-  std::memcpy(&out, &bits, sizeof out);
+template <class Element>
+struct VectorOf {
+  typedef Element type __attribute__((vector_size(VECTOR)));
+};
+template <>
+struct VectorOf<bfloat16> {
+  typedef uint16_t type __attribute__((vector_size(VECTOR / 2)));  // as many as floats
+};
+template <class Element>
+using Vector = typename VectorOf<Element>::type;
+
+// The first n elements there, zeros behind them.
+template <class Element>
+inline Vector<Element> load(const Element* from, int64_t n) {
+  Vector<Element> out = {};
+  std::memcpy(&out, from, n * sizeof(Element));
   return out;
 }
 
-inline void store(float& to, float x) { to = x; }
-inline void store(double& to, double x) { to = x; }
-inline void store(bfloat16& to, float x) {  // to the nearest, ties to even
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  to.bits = static_cast<uint16_t>(x == x ? rounded : 0x7fc0);
+inline Vector<float> load(const bfloat16* from, int64_t n) {
+  const auto bits = load<bfloat16>(from, n);
+  return (Vector<float>)(__builtin_convertvector(bits, Vector<uint32_t>) << 16);
 }
 
-template <class Value>
-inline void fetch(const Value* from) {
-#if defined(__GNUC__)
-  for (int64_t i = 0; i < TILE; i += LINE / static_cast<int64_t>(sizeof(Value)))
-    __builtin_prefetch(from + i);
-#endif
-}
-
-// Copy n bytes, past the cache if asked to and if the addresses allow it.
-inline void put(void* to, const void* from, int64_t n, bool past_cache) {
+// Copy SIZE bytes, past the cache if asked to; the address is then a multiple of SIZE.
+template <int64_t SIZE>
+inline void put(void* to, const void* from, bool past_cache) {
 #if defined(__SSE2__)
-  if (past_cache && n % LINE == 0 && reinterpret_cast<uintptr_t>(to) % LINE == 0) {
+  if (past_cache && SIZE % 16 == 0) {
     auto* out = static_cast<char*>(to);
     auto* in = static_cast<const char*>(from);
 #if defined(__AVX512F__)
-    for (int64_t i = 0; i < n; i += 64)
-      _mm512_stream_si512(reinterpret_cast<__m512i*>(out + i), _mm512_loadu_si512(in + i));
-#else
-    for (int64_t i = 0; i < n; i += 16)
+    if (SIZE == 64) {
+      _mm512_stream_si512(reinterpret_cast<__m512i*>(out), _mm512_loadu_si512(in));
+      return;
+    }
+#endif
+    for (int64_t i = 0; i < SIZE; i += 16)
       _mm_stream_si128(reinterpret_cast<__m128i*>(out + i),
                        _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i)));
-#endif
     return;
   }
 #endif
-  std::memcpy(to, from, n);
+  std::memcpy(to, from, SIZE);
+}
+
+// Store the first n elements of a vector.
+template <class Element>
+inline void store(Element* to, Vector<Element> x, int64_t n, bool past_cache) {
+  if (n * sizeof(Element) == sizeof x)
+    put<sizeof x>(to, &x, past_cache);
+  else
+    std::memcpy(to, &x, n * sizeof(Element));
+}
+
+inline void store(bfloat16* to, Vector<float> x, int64_t n, bool past_cache) {
+  using Words = Vector<uint32_t>;
+  const Words bits = (Words)x;
+  const Words nearest = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;  // ties to even
+  const Words nan = Words{} + 0x7fc0;
+  const Words rounded = x == x ? nearest : nan;
+  store<bfloat16>(to, __builtin_convertvector(rounded, Vector<bfloat16>), n, past_cache);
 }
 
 inline void all_written() {
@@ -115,11 +142,13 @@ struct Work {
 
 namespace {
 
-// One kind of neuron. The loops over a tile's elements are functions of restricted pointers and
-// of values: what may share memory is not vectorised.
+// One kind of neuron.
 template <class Value, bool HARD, bool GAIN>
 struct Neuron {
   using State = typename StateOf<Value>::type;
+  using States = Vector<State>;
+  static constexpr int64_t LANES = VECTOR / sizeof(State);  // elements of a vector
+  static constexpr int64_t TILE = VECTORS * LANES;
 
   const Work& work;
   const int64_t stride = work.samples * work.places;  // elements of a time step
@@ -129,85 +158,99 @@ struct Neuron {
   const Value* gradient = static_cast<const Value*>(work.gradient);
   Value* out = static_cast<Value*>(work.out);
 
-  static State charged(State v, State y, State gain, State decay) {
+  static States charged(States v, States y, States gain, State decay) {
     return decay * v + (GAIN ? y + gain * y : y);
   }
 
-  static State fired(State above) { return static_cast<State>(above >= 0); }
+  static States fired(States above) { return above >= 0 ? States{} + 1 : States{}; }
 
-  static State reset(State h, State spike, State threshold) {
+  static States reset(States h, States spike, State threshold) {
     return HARD ? h * (1 - spike) : h - threshold * spike;
   }
 
-  static void step(int64_t n, const Value* RESTRICT x, const State* RESTRICT gain,
-                   State* RESTRICT v, Value* RESTRICT spikes, State decay, State threshold) {
-    for (int64_t i = 0; i < n; ++i) {
-      const State h = charged(v[i], load(x[i]), gain[i], decay);
-      const State spike = fired(h - threshold);
-      store(spikes[i], spike);
-      v[i] = reset(h, spike, threshold);
+  // Whether the vectors of a tile at this place may be streamed.
+  bool streams(int64_t at) const {
+    const auto address = reinterpret_cast<uintptr_t>(out + at);
+    return work.past_cache && address % VECTOR == 0 && stride * sizeof(Value) % VECTOR == 0;
+  }
+
+  // visit(number, first element, elements) for the vectors of a tile of n elements, all VECTORS if
+  // it is WHOLE; what is at `later` is fetched alongside.
+  template <bool WHOLE, class Visit>
+  static void each_vector(int64_t n, const Value* later, const Visit& visit) {
+    const int64_t vectors = WHOLE ? VECTORS : (n + LANES - 1) / LANES;
+    NOT_UNROLLED  // or the fetches come in bunches, which costs a third of the time
+    for (int64_t number = 0; number < vectors; ++number) {
+      const int64_t first = number * LANES;
+      __builtin_prefetch(later + first, 0, 1);
+      visit(number, first, WHOLE ? LANES : std::min(LANES, n - first));
     }
   }
 
-  static void step_again(int64_t n, const Value* RESTRICT x, const State* RESTRICT gain,
-                         State* RESTRICT v, State* RESTRICT h, State decay, State threshold) {
-    for (int64_t i = 0; i < n; ++i) {
-      h[i] = charged(v[i], load(x[i]), gain[i], decay);
-      v[i] = reset(h[i], fired(h[i] - threshold), threshold);
-    }
+  // Where burst number k lies, counted from the tile at `at`: its drives and those of the next.
+  const Value* forward_burst(int64_t k, int64_t at) const {
+    return drive + k % work.steps * stride + at + k / work.steps * TILE;
   }
 
-  template <bool DETACH>
-  static void step_back(int64_t n, const Value* RESTRICT x, const Value* RESTRICT to_spikes,
-                        const State* RESTRICT h, State* RESTRICT to_v, State* RESTRICT to_gain,
-                        Value* RESTRICT to_drive, State decay, State threshold, State slope,
-                        State width) {
-    for (int64_t i = 0; i < n; ++i) {
-      const State above = h[i] - threshold;
-      const State scaled = above * width;
-      const State surrogate = 1 / (scaled * scaled + 1) * slope;
-      State to_spike = load(to_spikes[i]);
-      if (!DETACH) to_spike = to_spike - to_v[i] * (HARD ? h[i] : threshold);
-      const State kept = HARD ? to_v[i] * (1 - fired(above)) : to_v[i];
-      const State to_h = kept + to_spike * surrogate;
-      to_v[i] = to_h * decay;
-      store(to_drive[i], to_h);
-      if (GAIN) to_gain[i] += to_h * load(x[i]);
-    }
+  // Drives of a tile forwards, its gradients backwards, then those of the next tile.
+  const Value* backward_burst(int64_t k, int64_t at) const {
+    const int64_t bursts = 2 * work.steps, step = k % bursts, next = at + k / bursts * TILE;
+    return step < work.steps ? drive + step * stride + next
+                             : gradient + (bursts - 1 - step) * stride + next;
   }
 
-  void forward(int64_t at, const State* gain, int64_t n) const {
-    alignas(LINE) State v[TILE] = {};
-    alignas(LINE) Value spikes[TILE];
+  template <bool WHOLE>
+  void forward(int64_t at, const States* gain, int64_t n) const {
+    const bool past_cache = streams(at);
+    States v[VECTORS] = {};
     for (int64_t t = 0; t < work.steps; ++t) {
-      const int64_t later = t + AHEAD;
-      fetch(later < work.steps ? drive + later * stride + at
-                               : drive + (later - work.steps) * stride + at + TILE);
-      step(n, drive + t * stride + at, gain, v, spikes, decay, threshold);
-      put(out + t * stride + at, spikes, n * sizeof(Value), work.past_cache);
+      const Value* x = drive + t * stride + at;
+      Value* spikes = out + t * stride + at;
+      const Value* later = forward_burst(t + work.steps + AHEAD, at);
+      each_vector<WHOLE>(n, later, [&](int64_t k, int64_t first, int64_t here) {
+        const States h = charged(v[k], load(x + first, here), gain[k], decay);
+        const States spike = fired(h - threshold);
+        store(spikes + first, spike, here, past_cache);
+        v[k] = reset(h, spike, threshold);
+      });
     }
   }
 
-  template <bool DETACH>
-  void backward(int64_t at, const State* gain, State* to_gain, State* charges, int64_t n) const {
+  template <bool DETACH, bool WHOLE>
+  void backward(int64_t at, const States* gain, States* to_gain, States* charges,
+                int64_t n) const {
     const State slope = static_cast<State>(work.slope), width = static_cast<State>(work.width);
-    const int64_t last = work.steps - 1;
-    alignas(LINE) State v[TILE] = {};
-    for (int64_t t = 0; t <= last; ++t) {
-      const int64_t later = t + AHEAD;
-      fetch(later <= last ? drive + later * stride + at
-                          : gradient + std::max<int64_t>(2 * last + 1 - later, 0) * stride + at);
-      step_again(n, drive + t * stride + at, gain, v, charges + t * TILE, decay, threshold);
+    const bool past_cache = streams(at);
+    const int64_t steps = work.steps, ahead = 2 * steps + AHEAD;
+    States v[VECTORS] = {};
+    for (int64_t t = 0; t < steps; ++t) {
+      const Value* x = drive + t * stride + at;
+      States* hs = charges + t * VECTORS;
+      const Value* later = backward_burst(t + ahead, at);
+      each_vector<WHOLE>(n, later, [&](int64_t k, int64_t first, int64_t here) {
+        const States h = charged(v[k], load(x + first, here), gain[k], decay);
+        v[k] = reset(h, fired(h - threshold), threshold);
+        hs[k] = h;
+      });
     }
-    alignas(LINE) State to_v[TILE] = {};
-    alignas(LINE) Value to_drive[TILE];
-    for (int64_t t = last; t >= 0; --t) {
-      fetch(t >= AHEAD ? gradient + (t - AHEAD) * stride + at
-                       : drive + std::min(AHEAD - 1 - t, last) * stride + at + TILE);
-      step_back<DETACH>(n, drive + t * stride + at, gradient + t * stride + at,
-                        charges + t * TILE, to_v, to_gain, to_drive, decay, threshold, slope,
-                        width);
-      put(out + t * stride + at, to_drive, n * sizeof(Value), work.past_cache);
+    States to_v[VECTORS] = {};
+    for (int64_t t = steps - 1; t >= 0; --t) {
+      const Value* x = drive + t * stride + at;
+      const Value* to_spikes = gradient + t * stride + at;
+      const States* hs = charges + t * VECTORS;
+      Value* to_drive = out + t * stride + at;
+      const Value* later = backward_burst(2 * steps - 1 - t + ahead, at);
+      each_vector<WHOLE>(n, later, [&](int64_t k, int64_t first, int64_t here) {
+        const States h = hs[k], above = h - threshold, scaled = above * width;
+        const States surrogate = 1 / (scaled * scaled + 1) * slope;
+        States to_spike = load(to_spikes + first, here);
+        if (!DETACH) to_spike = to_spike - (HARD ? to_v[k] * h : to_v[k] * threshold);
+        const States kept = HARD ? to_v[k] * (1 - fired(above)) : to_v[k];
+        const States to_h = kept + to_spike * surrogate;
+        to_v[k] = to_h * decay;
+        store(to_drive + first, to_h, here, past_cache);
+        if (GAIN) to_gain[k] += to_h * load(x + first, here);
+      });
     }
   }
 
@@ -217,32 +260,35 @@ struct Neuron {
   void each_tile(const Visit& visit) const {
     const auto* gains = static_cast<const State*>(work.gain);
     auto* to_gains = static_cast<State*>(work.to_gain);
-    alignas(LINE) State gain[TILE] = {}, sum[TILE] = {};
+    States gain[VECTORS] = {}, sum[VECTORS] = {};
     for (int64_t sample = 0; sample < work.samples; ++sample) {
       for (int64_t place = work.start; place < work.stop; place += TILE) {
-        const int64_t n = std::min(TILE, work.stop - place);
-        if (GAIN) std::copy_n(gains + place, n, gain);
-        if (GAIN && to_gains) std::copy_n(to_gains + place, n, sum);
+        const int64_t n = std::min(TILE, work.stop - place), size = n * sizeof(State);
+        if (GAIN) std::memcpy(gain, gains + place, size);
+        if (GAIN && to_gains) std::memcpy(sum, to_gains + place, size);
         visit(sample * work.places + place, gain, sum, n);
-        if (GAIN && to_gains) std::copy_n(sum, n, to_gains + place);
+        if (GAIN && to_gains) std::memcpy(to_gains + place, sum, size);
       }
     }
     all_written();
   }
 
   void forward_all() const {
-    each_tile([&](int64_t at, const State* g, State*, int64_t n) { forward(at, g, n); });
+    each_tile([&](int64_t at, const States* gain, States*, int64_t n) {
+      n == TILE ? forward<true>(at, gain, n) : forward<false>(at, gain, n);
+    });
   }
 
   void backward_all() const {
-    struct Aligned {
-      void operator()(State* p) const { ::operator delete[](p, std::align_val_t(LINE)); }
-    };
-    const std::unique_ptr<State[], Aligned> charges(
-        static_cast<State*>(::operator new[](work.steps * TILE * sizeof(State), std::align_val_t(LINE))));
-    each_tile([&](int64_t at, const State* g, State* sum, int64_t n) {
-      work.detach_reset ? backward<true>(at, g, sum, charges.get(), n)
-                        : backward<false>(at, g, sum, charges.get(), n);
+    work.detach_reset ? backward_all<true>() : backward_all<false>();
+  }
+
+  template <bool DETACH>
+  void backward_all() const {
+    const std::unique_ptr<States[]> charges(new States[work.steps * VECTORS]);
+    each_tile([&](int64_t at, const States* gain, States* sum, int64_t n) {
+      n == TILE ? backward<DETACH, true>(at, gain, sum, charges.get(), n)
+                : backward<DETACH, false>(at, gain, sum, charges.get(), n);
     });
   }
 };
@@ -275,9 +321,10 @@ void aia_backward(const Work* work) {
   with_type(*work, [](const auto& neuron) { neuron.backward_all(); });
 }
 
-// The fastest way that we know to move n bytes: what bounds the kernels above.
+// The fastest way that we know to move n bytes, a multiple of 64 at multiples of 64: what bounds
+// the kernels above.
 void aia_copy(const char* from, char* to, int64_t n) {
-  for (int64_t i = 0; i < n; i += TILE) put(to + i, from + i, std::min(TILE, n - i), true);
+  for (int64_t i = 0; i < n; i += VECTOR) put<VECTOR>(to + i, from + i, true);
   all_written();
 }
 

@@ -33,17 +33,17 @@ SOURCE = Path(__file__).with_name("native.cpp")
 FLAGS = [
     "-std=c++17",
     "-O2",
-    "-ftree-vectorize",
     "-march=native",
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-trapping-math",
+    "-Wno-psabi",
     "-shared",
     "-fPIC",
 ]
 
 _DTYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
-_TILE = 128  # elements, as in native.cpp: what is cut between threads
+_SHARE = 128  # elements: threads get multiples, whole tiles and cache lines
 _WORTH_A_THREAD = 2**18  # elements and steps; below, waking a thread costs more than it saves
 # bytes of a tensor from which streaming past the cache is faster, also where the next layer reads
 # the spikes at once
@@ -132,7 +132,7 @@ def _call(
     kernel = getattr(library(), name)
     places = drive.shape[2]
     threads = torch.get_num_threads() if drive.numel() >= _WORTH_A_THREAD else 1
-    part = math.ceil(places / threads / _TILE) * _TILE
+    part = math.ceil(places / threads / _SHARE) * _SHARE
     work = [
         _Work(
             *(None if x is None else x.data_ptr() for x in (drive, gain, gradient, out, to_gain)),
@@ -188,10 +188,14 @@ def library() -> ctypes.CDLL | None:
 
 
 def copy(source: Tensor, target: Tensor) -> None:
-    """Copy between contiguous tensors of one size as the kernels move what they read and write."""
+    """Copy between contiguous tensors of one size as the kernels move what they read and write.
+
+    Raises ValueError for tensors that are not whole cache lines.
+    """
     kernels = library()
-    if kernels is None or source.nbytes != target.nbytes:
-        raise ValueError("native.copy needs the kernels and two tensors of one size")
+    lines = all(x.nbytes % 64 == 0 and x.data_ptr() % 64 == 0 for x in (source, target))
+    if kernels is None or source.nbytes != target.nbytes or not lines:
+        raise ValueError("native.copy needs the kernels and two tensors of as many cache lines")
     kernels.aia_copy(source.data_ptr(), target.data_ptr(), source.nbytes)
 
 

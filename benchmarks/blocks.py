@@ -77,8 +77,10 @@ class Block(nn.Module):
     def forward(self, spikes: Tensor) -> Tensor:
         spikes = self.incoming(spikes)
         plain = self.norm is None and self.precision == torch.float32
-        if plain and not self.flattens and getattr(self.neuron, "any_layout", False):
-            spikes = _channels_last(spikes)
+        on_pixels = not self.flattens and spikes.device.type == "cpu"
+        if plain and on_pixels and takes_any_layout(self.neuron):
+            # oneDNN's convolutions need not reorder it; they and their gradients keep every bit
+            spikes = channels_last(spikes)
         if plain and isinstance(self.neuron, _WantsSynapse):
             return self.neuron.forward_from(self.synapse, spikes)
         drive = self._drive(spikes)
@@ -97,16 +99,14 @@ class Block(nn.Module):
         return drive
 
 
-def _channels_last(spikes: Tensor) -> Tensor:
-    """``[T, B, C, H, W]``, stored so that oneDNN's convolutions need not reorder it.
+def takes_any_layout(neuron: nn.Module) -> bool:
+    """Whether the neuron says that the order in memory of what it is given changes no bit."""
+    return bool(getattr(neuron, "any_layout", False))
 
-    The convolutions and their gradients are bit-identical to those of the usual order.
-    """
-    if spikes.device.type != "cpu":
-        return spikes
-    stored = spikes.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-    out: Tensor = stored.unflatten(0, spikes.shape[:2])
-    return out
+
+def channels_last(x: Tensor) -> Tensor:
+    """``[T, B, C, ...]`` with the channels last in memory."""
+    return x.movedim(2, -1).contiguous().movedim(-1, 2)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 import aia
 import baselines.snntorch
 import baselines.spikingjelly
+from benchmarks.blocks import channels_last, takes_any_layout
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import Matched, NeuronParams
 from benchmarks.proven import stands_for
@@ -131,10 +132,7 @@ def source_hash(params: NeuronParams, matched: Matched) -> str:
         if not cls.__module__.startswith(library):  # derived from a library's class by the user
             source = digest(source, digest_of_files([own]))
     elif cls.__module__.partition(".")[0] in ("aia", "baselines"):
-        source = digest(
-            digest_of_files({*here.glob("*.py"), own}),
-            *(path.read_bytes() for path in sorted(here.glob("*.cpp"))),
-        )
+        source = digest_of_files({*here.glob("*.py"), *here.glob("*.cpp"), own})
     else:
         source = digest_of_files([own])
     options = json.dumps([params.class_, params.args, params.match], sort_keys=True)
@@ -187,7 +185,7 @@ def check_contract(build: Build, name: str, steps: int) -> None:
             with eager, torch.no_grad(), torch.random.fork_rng():
                 neuron = build(3)
                 out = neuron(drive)
-                reordered = neuron(_channels_last(drive)) if _takes_any_layout(neuron) else out
+                reordered = neuron(channels_last(drive)) if takes_any_layout(neuron) else out
         except InputError:
             raise
         except Exception as error:
@@ -201,13 +199,3 @@ def check_contract(build: Build, name: str, steps: int) -> None:
                 f"neuron {name!r} says any_layout, but gives other spikes for a drive whose "
                 "channels come last in memory; leave any_layout out"
             )
-
-
-def _takes_any_layout(neuron: nn.Module) -> bool:
-    """Whether the neuron says that the order in memory of what it is given changes no bit."""
-    return bool(getattr(neuron, "any_layout", False))
-
-
-def _channels_last(drive: Tensor) -> Tensor:
-    """``[T, B, C, ...]`` with the channels last in memory."""
-    return drive.movedim(2, -1).contiguous().movedim(-1, 2)

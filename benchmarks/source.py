@@ -8,6 +8,9 @@ import tokenize
 from collections.abc import Iterable
 from pathlib import Path
 
+from pygments.lexers import CppLexer
+from pygments.token import Comment
+
 
 def without_comments(text: str) -> str:
     """Python source without comments, blank lines and trailing blanks.
@@ -19,6 +22,17 @@ def without_comments(text: str) -> str:
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
+    return _without_blanks(lines)
+
+
+def without_cpp_comments(text: str) -> str:
+    """C++ source likewise."""
+    said = (Comment.Single, Comment.Multiline)  # to Pygments a preprocessor's line is one as well
+    kept = (value for kind, value in CppLexer().get_tokens(text) if kind not in said)
+    return _without_blanks("".join(kept).splitlines())
+
+
+def _without_blanks(lines: Iterable[str]) -> str:
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
@@ -33,8 +47,9 @@ def digest(*parts: str | bytes) -> str:
 
 
 def digest_of_files(paths: Iterable[Path]) -> str:
-    """Digest of Python files, named by their file name, comments left out."""
+    """Digest of Python and C++ files, named by their file name, comments left out."""
     parts: list[str] = []
     for path in sorted(paths):
-        parts += [path.name, without_comments(path.read_text(encoding="utf-8"))]
+        code = without_cpp_comments if path.suffix == ".cpp" else without_comments
+        parts += [path.name, code(path.read_text(encoding="utf-8"))]
     return digest(*parts)

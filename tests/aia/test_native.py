@@ -19,8 +19,9 @@ OPTIONS = [
     LIFParameters(0.9, 1.0, "zero", False),
     LIFParameters(1.0, 0.5, "subtract", True),
 ]
-# a tile and less, many tiles with a rest, more than streams past the cache, one sample
-SHAPES = [(1, 2, 3, 5), (30, 2, 3, 47), (10, 4, 32, 40, 40), (6, 1, 7)]
+# a tile and less, a tile and a rest, what is streamed past the cache, what is large enough but
+# begins amid a cache line, one sample
+SHAPES = [(1, 2, 3, 5), (30, 2, 3, 47), (10, 4, 32, 40, 40), (5, 2, 3, 131, 133), (6, 1, 7)]
 
 
 @pytest.fixture(autouse=True)
