@@ -177,6 +177,14 @@ def measure(
     quick: Annotated[
         bool, typer.Option("--quick", help="one size, each neuron as it comes; under a minute")
     ] = False,
+    minutes: Annotated[
+        float,
+        typer.Option(
+            help="for a full run's times; what has not begun by then, sizes and the largest "
+            "batch last, is left out and said",
+            min=0,
+        ),
+    ] = 9,
 ) -> None:
     """Time neurons and networks on a device: every backend, size and precision, with bounds.
 
@@ -185,9 +193,10 @@ def measure(
     """
     if context.invoked_subcommand is not None:
         return
+    from benchmarks.host import here
     from benchmarks.run import hand_times_to_dvc
     from benchmarks.throughput.compare import confirmed, in_words
-    from benchmarks.throughput.runner import here, measure_again, measure_throughput, record_of
+    from benchmarks.throughput.runner import measure_again, measure_throughput, record_of
     from benchmarks.timings import costs_of, timings_of
 
     profile, params = _opened(context)
@@ -195,7 +204,9 @@ def measure(
         raise unknown("device", device, ("cpu", "cuda"))
     chosen = cast(Literal["cpu", "cuda"], device) if device else None
     before = record_of(profile, _name_of(profile), quick)
-    path = measure_throughput(params, profile.throughput, quick, chosen, say)
+    path = measure_throughput(
+        params, profile.throughput, quick, chosen, say, math.inf if quick else minutes
+    )
     again = functools.partial(measure_again, params, quick=quick, device=chosen or here())
     for each in confirmed(before, timings_of(path), again):
         say(in_words(each))

@@ -10,18 +10,25 @@ import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from aia import backends
 from benchmarks.records import Host
 
+Device = Literal["cpu", "cuda"]
 _PACKAGES = ("torch", "snntorch", "spikingjelly", "numpy", "dvc")
 # what the pipeline itself writes does not make a checkout dirty
 _WRITTEN = tuple(
     f":(exclude,glob)**/{name}" for name in ("results/**", "reports/**", "recorded/**", "dvc.lock")
 )
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+
+
+def here() -> Device:
+    """The device that is used if none is asked for."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def settle(threads: int = 1) -> torch.device:
@@ -36,7 +43,7 @@ def settle(threads: int = 1) -> torch.device:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     keep_freed_memory()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(here())
 
 
 def keep_freed_memory() -> None:

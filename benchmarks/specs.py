@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import uuid
+from pathlib import Path
+
+import torch
+
+from benchmarks.host import device_name, here
 from benchmarks.neurons import builder, check_contract, source_hash
 from benchmarks.params import Params
 from benchmarks.profile import Profile
@@ -10,7 +17,7 @@ from benchmarks.records import as_json, write_atomic
 
 
 def write_specs(params: Params, profile: Profile) -> None:
-    """One file for the protocol, one for the tuning grid and one a neuron.
+    """One file for the protocol, one for the tuning grid, one a neuron, one for this checkout.
 
     Files of neurons that are gone are removed.
 
@@ -31,3 +38,17 @@ def write_specs(params: Params, profile: Profile) -> None:
     }
     write_atomic(profile.specs / "protocol.json", as_json(protocol))
     write_atomic(profile.tuned / "grid.json", as_json(params.tuning))
+    checkout = profile.specs / "checkout.json"
+    write_atomic(checkout, as_json(_checkout(checkout)))
+
+
+def _checkout(path: Path) -> dict[str, str]:
+    """What times depend on besides the source: the device, and a name that is each checkout's own.
+
+    By that name DVC does not take the times that came with a clone for times of its machine.
+    """
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {
+        "device": device_name(torch.device(here())),
+        "checkout": known.get("checkout") or uuid.uuid4().hex,
+    }

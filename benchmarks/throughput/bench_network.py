@@ -25,7 +25,7 @@ from benchmarks.throughput.conftest import DEVICE, PLAN, copy_bandwidth, leave_o
 TRAINING = PLAN.params.training
 SIZE, CLASSES = TRAINING.size or 32, 10
 LARGEST = {"cpu": 256, "cuda": 16384}[DEVICE.type]
-PAIRS = 15 if PLAN.quick else 60
+PAIRS = 40 if PLAN.quick else 200
 
 
 def _network(alias: str) -> Network:
@@ -144,6 +144,7 @@ def _inference(network: Network, frames: Tensor) -> Callable[[], Tensor]:
     return lambda: network(frames)
 
 
+@pytest.mark.series("largest batch")
 @pytest.mark.skipif(PLAN.quick or PLAN.optional, reason="in a full run, as each comes")
 def bench_training_step_at_the_largest_batch(alias: str, timed: Callable[..., None]) -> None:
     """Doubles the batch until memory or the cap ends it."""
@@ -168,6 +169,7 @@ def bench_training_step_at_the_largest_batch(alias: str, timed: Callable[..., No
     timed([fits], **about)
 
 
+@pytest.mark.series("aia and lif in turn")
 @pytest.mark.skipif("aia" not in PLAN.params.neuron or PLAN.optional, reason="AIA against LIF")
 def bench_association_in_a_training_step(timed: Callable[..., None]) -> None:
     """A step of AIA's network and one of LIF's in turn, so that both see the same machine."""

@@ -77,13 +77,16 @@ def _in_one_kernel(timing: Timing) -> bool:
 
 
 def pair(before: Iterable[Timing], after: Iterable[Timing]) -> list[Paired]:
-    """Timings of the same work, by the same backend, at the same size and precision."""
+    """Timings of the same work, asked of the same backend, at the same size and precision.
+
+    What was not asked of one is what each neuron does by itself, whatever that has become.
+    """
     known = {_key(timing): timing for timing in before}
     return [Paired(known[_key(t)], t) for t in after if _key(t) in known]
 
 
 def _key(timing: Timing) -> tuple[str, ...]:
-    about = (timing.what, timing.neuron, timing.backend, timing.shape, timing.dtype)
+    about = (timing.what, timing.neuron, timing.asked, timing.shape, timing.dtype)
     return (*about, timing.series)
 
 
@@ -113,11 +116,13 @@ def confirmed(
 def in_words(paired: Paired) -> str:
     """One slowdown, in a line."""
     what = paired.after.what.replace("_", " ")
+    by, was = paired.after.backend, paired.before.backend
+    by = by if by == was else f"{by}, before {was}"
     machine = ""
     if abs(paired.machine - 1) >= _WORTH_SAYING:
         machine = f", the machine itself {paired.machine - 1:+.0%}"
     return (
-        f"slower than the record: {what} of {paired.after.neuron} by {paired.after.backend} at "
+        f"slower than the record: {what} of {paired.after.neuron} by {by} at "
         f"{paired.after.shape}, {_time(paired.before.seconds)} -> {_time(paired.after.seconds)} "
         f"({paired.ratio - 1:+.0%}{machine})"
     )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 import math
+import os
 import statistics
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +19,7 @@ import torch
 from aia import backends
 from benchmarks.host import device_name, driver, keep_freed_memory, versions
 from benchmarks.throughput import device as devices
-from benchmarks.throughput.plan import from_environment
+from benchmarks.throughput.plan import LEFT_OUT, NO_TIME, ORDER, Case, from_environment
 
 PLAN = from_environment()
 DEVICE = torch.device(PLAN.device)
@@ -29,7 +33,8 @@ matmul_rate = functools.cache(lambda: devices.matmul_rate(DEVICE))
 _yardsticks = functools.cache(lambda: devices.yardsticks(DEVICE))
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "series(name): of a benchmark that has no case")
     torch.set_num_threads(1)
     keep_freed_memory()
     _before.update(devices.state(DEVICE))
@@ -38,6 +43,34 @@ def pytest_configure() -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "alias" in metafunc.fixturenames:
         metafunc.parametrize("alias", PLAN.timed)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: ORDER.index(_series(item)))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if PLAN.deadline is not None and time.time() > PLAN.deadline:
+        about = {"what": _name(item), "neuron": _params(item).get("alias", "")}
+        leave_out(f"{NO_TIME}: {_series(item)}", **about)
+
+
+def _name(item: pytest.Item) -> str:
+    assert isinstance(item, pytest.Function)
+    return item.originalname.removeprefix("bench_")
+
+
+def _series(item: pytest.Item) -> str:
+    case: Case | None = _params(item).get("case")
+    marked = item.get_closest_marker("series")
+    if marked:
+        return str(marked.args[0])
+    return "main" if case is None else case.series
+
+
+def _params(item: pytest.Item) -> dict[str, Any]:
+    callspec = getattr(item, "callspec", None)
+    return dict(callspec.params) if callspec else {}
 
 
 def pytest_benchmark_update_machine_info(
@@ -50,8 +83,11 @@ def pytest_benchmark_update_machine_info(
     machine_info["aia_threads"] = torch.get_num_threads()
     machine_info["aia_versions"] = versions()
     machine_info["aia_state"] = {"before": _before, "after": devices.state(DEVICE)}
-    machine_info["aia_left_out"] = _left_out
     machine_info.pop("node", None)  # a host's name says nothing and may be private
+
+
+def pytest_sessionfinish() -> None:
+    Path(os.environ[LEFT_OUT]).write_text(json.dumps(_left_out), encoding="utf-8")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from benchmarks.params import NeuronParams, Params
 
 VARIABLE = "AIA_BENCH_PLAN"  # how the runner tells a pytest process its plan
+LEFT_OUT = "AIA_BENCH_LEFT_OUT"  # and the file for what it left out
 OURS = ("aia", "baselines")  # packages whose dynamics AIA_BACKEND moves
 
 # Timed beside a profile's neurons where they are not among them; never trained.
@@ -67,6 +68,14 @@ def scaling(cuda: bool) -> list[Case]:
     ]
 
 
+# the series of a full run, what matters most first: the end of its time is to cost the least
+ORDER = [
+    *("main", "aia and lif in turn", "precision", "launch"),
+    *("T", "batch", "channels", "largest batch"),
+]
+NO_TIME = "no time left"  # why a benchmark was left out
+
+
 class Plan(BaseModel):
     """The work of one pytest process, as the runner hands it over."""
 
@@ -78,6 +87,7 @@ class Plan(BaseModel):
     device: Literal["cpu", "cuda"]
     quick: bool
     optional: bool  # a neuron that does not run is left out, with the reason
+    deadline: float | None = None  # seconds since the epoch; what has not begun then is left out
 
     def rounds(self, round_s: float) -> int:
         """Rounds of ``round_s`` seconds: 25, or as many as fit in 2 s, but never under 7.

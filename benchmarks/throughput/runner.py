@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from benchmarks.errors import InputError
-from benchmarks.host import device_name
+from benchmarks.host import Device, device_name, here
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.recorded import FOLDER
 from benchmarks.records import write_atomic
 from benchmarks.throughput.backends import Variant, variants
-from benchmarks.throughput.plan import PEERS, VARIABLE, Plan, library_of
+from benchmarks.throughput.plan import LEFT_OUT, PEERS, VARIABLE, Plan, library_of
 from benchmarks.timings import Timing, parsed, timings_of
 
 QUICK, FULL = "quick.json", "times.json"  # a quick run leaves a full one's times alone
-Device = Literal["cpu", "cuda"]
+_LAST_S = 60  # what a benchmark that began in time may take beyond it
 Say = Callable[[str], None]
-
-
-def here() -> Device:
-    """The device that is timed if none is asked for."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def folder_of(device: Device) -> str:
@@ -53,27 +50,59 @@ def record_of(profile: Profile, name: str, quick: bool) -> list[Timing]:
 
 
 def measure_throughput(
-    params: Params, out: Path, quick: bool, device: Device | None = None, say: Say = lambda _: None
+    params: Params,
+    out: Path,
+    quick: bool,
+    device: Device | None = None,
+    say: Say = lambda _: None,
+    minutes: float = math.inf,
 ) -> Path:
     """Write ``out/<device>/times.json`` in pytest-benchmark's format; other devices' files stay.
 
-    Each backend that must be chosen before its library is imported has a process of its own.
+    Each backend that must be chosen before its library is imported has a process of its own, and
+    of the ``minutes`` that are left a share as large as its share of the neurons still to time.
+    What has not begun by then is left out, with the reason, in the file and by ``say``.
     ``quick`` times each neuron as it comes, at one size, the controls in the network alone, and
     writes ``quick.json`` beside the full run's file. Raises InputError with the end of pytest's
     output if a benchmark fails, or if there is no such device.
     """
+    end = time.time() + 60 * minutes
     device = device or here()
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("throughput: no CUDA device is here; leave --device out to time the CPU")
     path = out / folder_of(device) / (QUICK if quick else FULL)
-    merged: dict[str, Any] = {}
-    for variant in variants(device == "cuda", quick):
-        plan = _plan(params, variant, device, quick)
+    plans = [(v, _plan(params, v, device, quick)) for v in variants(device == "cuda", quick)]
+    to_time = sum(len(plan.timed) for _, plan in plans)
+    contents = []
+    for variant, plan in plans:
         if plan.timed:
             say(f"timing {len(plan.timed)} neurons{_by(variant)}")
-            _add(merged, _run(plan, variant))
+            now = time.time()
+            deadline = now + (end - now) * len(plan.timed) / to_time
+            limited = plan if math.isinf(end) else plan.model_copy(update={"deadline": deadline})
+            try:
+                contents.append(_run(limited, variant))
+            except InputError as error:  # a library's own kernels may take their process along
+                if not variant.optional:
+                    raise
+                contents.append(_nothing(plan, str(error)))
+            to_time -= len(plan.timed)
+    merged = _merged(contents)
+    for reason, names in left_out(merged).items():
+        say(f"left out, {reason}: {', '.join(names)}")
     write_atomic(path, json.dumps(merged, indent=1, sort_keys=True) + "\n")
     return path
+
+
+def left_out(content: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Reason -> whose times are missing for it, from a file's content."""
+    whose: dict[str, list[str]] = {}
+    for entry in content["machine_info"]["aia_left_out"]:
+        names = whose.setdefault(entry["reason"], [])
+        name = entry["neuron"] or entry["what"]
+        if name not in names:
+            names.append(name)
+    return whose
 
 
 def measure_again(
@@ -85,7 +114,8 @@ def measure_again(
         tests = [timing.test for timing in chosen if timing.asked == variant.backend]
         if tests:
             content = _run(_plan(params, variant, device, quick), variant, tests)
-            found += parsed(json.dumps(content), "the second measurement")
+            if content["benchmarks"]:
+                found += parsed(json.dumps(content), "the second measurement")
     return found
 
 
@@ -118,9 +148,10 @@ def _plan(params: Params, variant: Variant, device: Device, quick: bool) -> Plan
 
 
 def _run(plan: Plan, variant: Variant, tests: Sequence[str] = ("",)) -> dict[str, Any]:
+    """What one process timed, as pytest-benchmark says it, and what it left out."""
     files = Path(__file__).parent
     with tempfile.TemporaryDirectory() as folder:
-        result = Path(folder, "result.json")
+        result, left_out = Path(folder, "result.json"), Path(folder, "left_out.json")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         command += [str(files / test) for test in tests]
         command += ["-p", "no:xdist", "-o", "addopts=", "-o", "python_files=bench_*.py"]
@@ -132,22 +163,51 @@ def _run(plan: Plan, variant: Variant, tests: Sequence[str] = ("",)) -> dict[str
             **outside,
             **variant.environment,
             VARIABLE: plan.model_dump_json(by_alias=True),
+            LEFT_OUT: str(left_out),
         }
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode != 0 or not result.exists():
+        try:
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=_most_s(plan)
+            )
+        except subprocess.TimeoutExpired as error:
+            raise InputError(f"throughput: nothing came back in {error.timeout:.0f} s") from error
+        if done.returncode != 0:
             said = done.stdout.splitlines()
             lines = [line for line in said if line.startswith(("E ", "ERROR", "FAILED"))]
             raise InputError(f"throughput: pytest failed: {'; '.join(lines[:3]) or done.stderr}")
-        read: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+        read: dict[str, Any] = {"benchmarks": [], "machine_info": {}}
+        if result.exists():  # pytest-benchmark writes none where everything was left out
+            read = json.loads(result.read_text(encoding="utf-8"))
+        read["machine_info"]["aia_left_out"] = json.loads(left_out.read_text(encoding="utf-8"))
     for entry in read["benchmarks"]:
         entry["stats"].pop("data", None)
     return read
 
 
-def _add(merged: dict[str, Any], more: dict[str, Any]) -> None:
-    """The first process gives what is said of the machine; bounds stand at each result."""
-    if not merged:
-        merged.update(more)
-        return
-    merged["benchmarks"] += more["benchmarks"]
-    merged["machine_info"]["aia_left_out"] += more["machine_info"]["aia_left_out"]
+def _most_s(plan: Plan) -> float | None:
+    """How long a process may take before it counts as hanging; None: as long as it likes."""
+    if plan.deadline is None or not plan.optional:
+        return None
+    return max(plan.deadline - time.time(), 0) + _LAST_S
+
+
+def _nothing(plan: Plan, reason: str) -> dict[str, Any]:
+    """The content of a process from which nothing came."""
+    about = {"what": "everything", "backend": plan.backend, "shape": "", "reason": reason}
+    left = [{**about, "neuron": alias} for alias in plan.timed]
+    return {"benchmarks": [], "machine_info": {"aia_left_out": left}}
+
+
+def _merged(contents: list[dict[str, Any]]) -> dict[str, Any]:
+    """One content of several; the first with times says of the machine what all would say.
+
+    Raises InputError if nothing was timed at all.
+    """
+    left = [entry for content in contents for entry in content["machine_info"]["aia_left_out"]]
+    first = next((content for content in contents if content["benchmarks"]), None)
+    if first is None:
+        reasons = dict.fromkeys(entry["reason"] for entry in left)
+        raise InputError(f"throughput: nothing was timed: {'; '.join(reasons)}")
+    benchmarks = [entry for content in contents for entry in content["benchmarks"]]
+    machine = {**first["machine_info"], "aia_left_out": left}
+    return {**first, "benchmarks": benchmarks, "machine_info": machine}

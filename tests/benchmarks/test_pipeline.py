@@ -32,6 +32,7 @@ class Project:
                 ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
             )
         shutil.copy(ROOT / "dvc.yaml", folder)
+        shutil.copy(ROOT / ".dvcignore", folder)
         if (ROOT / ".cache" / "events").exists():
             shutil.copytree(ROOT / ".cache" / "events", folder / ".cache" / "events")
         self.write(
@@ -71,6 +72,13 @@ class Project:
         self.dvc("repro", "--quiet", "specs")
         status = json.loads(self.dvc("status", "--json") or "{}")
         return {stage for stage in status if stage.startswith("cell@")}
+
+    def stale_times(self) -> list[str]:
+        """What DVC finds changed of what the times depend on, once the specs are up to date."""
+        self.dvc("repro", "--quiet", "specs")
+        said = json.loads(self.dvc("status", "--json", "throughput"))
+        changed = (each.get("changed deps", {}) for each in said.get("throughput", []))
+        return [Path(path).name for each in changed for path in each]
 
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.folder / file
@@ -148,6 +156,24 @@ def test_a_run_out_of_time_begins_nothing_and_the_next_goes_on(project: Project)
 def test_a_comment_trains_nothing(project: Project) -> None:
     project.edit("benchmarks/train.py", "import math\n", "# a comment\nimport math\n")
     assert project.stale_cells() == set()
+
+
+def test_another_checkout_takes_its_own_times_and_a_compiled_module_changes_none(
+    project: Project,
+) -> None:
+    shutil.copytree(ROOT / "results" / "throughput", project.folder / "results" / "throughput")
+    project.dvc("commit", "--force", "--quiet", "throughput")
+    compiled = project.folder / "benchmarks" / "throughput" / "__pycache__" / "new.pyc"
+    compiled.parent.mkdir(exist_ok=True)
+    compiled.write_bytes(b"")
+    assert project.stale_times() == []
+    checkout = project.folder / "results" / "specs" / "checkout.json"
+    here = checkout.read_bytes()
+    checkout.unlink()  # as in a fresh clone
+    assert project.stale_times() == ["checkout.json"]
+    checkout.write_text(here.decode().replace('"device": "', '"device": "another '))
+    project.dvc("commit", "--force", "--quiet", "throughput")
+    assert project.stale_times() == ["checkout.json"]  # the same folder on another machine
 
 
 def test_a_new_line_trains_its_cells_alone(project: Project) -> None:

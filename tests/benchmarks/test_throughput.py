@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 import torch
 
+from aia import backends
 from benchmarks import drawing, drawing_speed, rows
 from benchmarks.errors import InputError
 from benchmarks.profile import Profile
 from benchmarks.selection import Cells, Selection
 from benchmarks.throughput import device as devices
-from benchmarks.throughput.backends import variants
+from benchmarks.throughput import runner
+from benchmarks.throughput.backends import Variant, variants
 from benchmarks.throughput.compare import confirmed, in_words, named, pair, slower
 from benchmarks.throughput.peers import NorseLIF
-from benchmarks.throughput.plan import BASE, scaling
+from benchmarks.throughput.plan import BASE, ORDER, scaling
 from benchmarks.throughput.runner import (
     FULL,
     QUICK,
@@ -62,13 +64,20 @@ class Mine(LIF):
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """One quick run on this machine's processor, beside a file of another device."""
+    """One quick run on this machine's processor, beside a file of another device.
+
+    After the process that counts comes one that dies.
+    """
     folder = tmp_path_factory.mktemp("speed")
     params, profile = small_profile(folder, {"aia": AIA})
     other = profile.throughput / "another-device" / QUICK
     other.parent.mkdir(parents=True)
     other.write_text("kept")
-    path = measure_throughput(params, profile.throughput, quick=True, device="cpu")
+    said: list[str] = []
+    dies = Variant(("ours",), {backends.VARIABLE: "none"}, "none")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "variants", lambda *asked: [*variants(*asked), dies])
+        path = measure_throughput(params, profile.throughput, True, "cpu", said.append)
     assert path == profile.throughput / folder_of("cpu") / QUICK
     assert other.read_text() == "kept"
     other.unlink()
@@ -77,6 +86,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "content": json.loads(path.read_text()),
         "folder": profile.throughput,
         "params": params,
+        "said": said,
     }
 
 
@@ -144,14 +154,44 @@ def test_the_cost_of_the_association_comes_with_an_interval(measured: dict[str, 
 
 
 def test_a_library_that_is_not_installed_is_left_out_by_name(measured: dict[str, Any]) -> None:
-    left = measured["content"]["machine_info"]["aia_left_out"]
+    left = [each for each in _left_out(measured) if each["backend"] != "none"]
     try:
         NorseLIF(3)
     except ImportError:
         assert {entry["neuron"] for entry in left} == {"norse_lif"}
         assert all("norse" in entry["reason"] for entry in left)
+        assert sum("norse_lif" in line for line in measured["said"]) == 1
     else:
         assert not left
+
+
+def test_a_backend_whose_process_dies_costs_only_its_own_times(measured: dict[str, Any]) -> None:
+    left = [each for each in _left_out(measured) if each["backend"] == "none"]
+    assert {each["neuron"] for each in left} == {"aia", "lif"}
+    assert all("no such backend" in each["reason"] for each in left)
+    assert any(line.startswith("left out") and "aia, lif" in line for line in measured["said"])
+    assert {t.asked for t in timings_of(measured["path"])} == {""}
+
+
+def _left_out(measured: dict[str, Any]) -> list[dict[str, str]]:
+    left: list[dict[str, str]] = measured["content"]["machine_info"]["aia_left_out"]
+    return left
+
+
+def test_what_has_not_begun_when_the_time_is_over_is_left_out_the_least_important_last(
+    tmp_path: Path,
+) -> None:
+    params, profile = small_profile(tmp_path, {"aia": AIA})
+    asked = variants(cuda=False, quick=False)[0]
+    plan = runner._plan(params, asked, "cpu", quick=False).model_copy(update={"deadline": 0.0})
+    left = runner._run(plan, asked)["machine_info"]["aia_left_out"]
+    series = dict.fromkeys(entry["reason"].removeprefix("no time left: ") for entry in left)
+    assert list(series) == ORDER
+    whole = {(entry["what"], entry["neuron"]) for entry in left}
+    assert whole >= {("forward_backward", "aia"), ("training_step", "spikingjelly_lif")}
+    with pytest.raises(InputError, match="nothing was timed: no time left"):
+        measure_throughput(params, profile.throughput, quick=False, device="cpu", minutes=0)
+    assert not list(profile.throughput.glob("*/*"))
 
 
 def test_a_neuron_that_fails_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
@@ -303,8 +343,14 @@ def test_the_csv_has_a_column_for_each_yardstick_and_the_table_the_bound_of_its_
 
 def test_another_device_or_backend_is_no_record() -> None:
     assert not slower([made(1e-3, device="gpu")], [made(2e-3)])
-    assert not slower([made(1e-3, backend="c")], [made(2e-3)])
+    assert not slower([made(1e-3, asked="c")], [made(2e-3)])
     assert slower([made(1e-3)], [made(2e-3)])
+
+
+def test_what_a_neuron_does_by_itself_is_held_against_what_it_did() -> None:
+    """Where C++ no longer builds, say, torch.compile's time is a slowdown."""
+    (found,) = slower([made(1e-3, backend="C++")], [made(2e-3, backend="torch.compile")])
+    assert "aia by torch.compile, before C++ at [1]" in in_words(found)
 
 
 def test_a_slowdown_must_show_in_every_process() -> None:
