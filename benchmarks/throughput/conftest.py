@@ -61,11 +61,11 @@ def _name(item: pytest.Item) -> str:
 
 
 def _series(item: pytest.Item) -> str:
-    case: Case | None = _params(item).get("case")
+    case = _params(item).get("case")  # in a quick run some benchmarks have none to run with
     marked = item.get_closest_marker("series")
     if marked:
         return str(marked.args[0])
-    return "main" if case is None else case.series
+    return case.series if isinstance(case, Case) else "main"
 
 
 def _params(item: pytest.Item) -> dict[str, Any]:
