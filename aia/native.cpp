@@ -88,6 +88,13 @@ inline void put(void* to, const void* from, bool past_cache) {
       return;
     }
 #endif
+#if defined(__AVX__)
+    if (SIZE == 32) {
+      _mm256_stream_si256(reinterpret_cast<__m256i*>(out),
+                          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in)));
+      return;
+    }
+#endif
     for (int64_t i = 0; i < SIZE; i += 16)
       _mm_stream_si128(reinterpret_cast<__m128i*>(out + i),
                        _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i)));
@@ -113,6 +120,17 @@ inline void store(bfloat16* to, Vector<float> x, int64_t n, bool past_cache) {
   const Words nan = Words{} + 0x7fc0;
   const Words rounded = x == x ? nearest : nan;
   store<bfloat16>(to, __builtin_convertvector(rounded, Vector<bfloat16>), n, past_cache);
+}
+
+// Store 0 and 1, which need no rounding.
+template <class Element>
+inline void store_spikes(Element* to, Vector<Element> x, int64_t n, bool past_cache) {
+  store(to, x, n, past_cache);
+}
+
+inline void store_spikes(bfloat16* to, Vector<float> x, int64_t n, bool past_cache) {
+  const Vector<uint32_t> bits = (Vector<uint32_t>)x >> 16;
+  store<bfloat16>(to, __builtin_convertvector(bits, Vector<bfloat16>), n, past_cache);
 }
 
 inline void all_written() {
@@ -210,7 +228,7 @@ struct Neuron {
       each_vector<WHOLE>(n, later, [&](int64_t k, int64_t first, int64_t here) {
         const States h = charged(v[k], load(x + first, here), gain[k], decay);
         const States spike = fired(h - threshold);
-        store(spikes + first, spike, here, past_cache);
+        store_spikes(spikes + first, spike, here, past_cache);
         v[k] = reset(h, spike, threshold);
       });
     }
