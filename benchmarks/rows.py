@@ -21,7 +21,7 @@ from benchmarks.statistics import (
     sign_flip_p,
     verdict,
 )
-from benchmarks.timings import NETWORK, PER_ELEMENT, TITLES, Timing
+from benchmarks.timings import NETWORK, PER_ELEMENT, TITLES, WORK, Timing
 from benchmarks.timings import Cost as SpeedCost
 from benchmarks.tuning import Tuned
 from benchmarks.wording import NOTHING
@@ -474,7 +474,7 @@ def backends(timings: list[Timing]) -> Table:
         times = times if times is None or t.what in NETWORK else 1 / times
         row: Shown = {
             "device": t.device,
-            "what": _WORK.get(t.what, t.what),
+            "what": WORK.get(t.what, t.what),
             "neuron": t.neuron,
             "run by": t.backend,
             "varied": t.series,
@@ -493,15 +493,6 @@ def backends(timings: list[Timing]) -> Table:
         NOT_MEASURED,
     )
     return replace(table, raw=_raw(timings))
-
-
-_WORK = {
-    "neuron_forward": "neuron, inference",
-    "neuron_training_forward": "neuron, forward for training",
-    "neuron_forward_backward": "neuron, forward and backward",
-    "training_step": "network, training step",
-    "inference": "network, inference",
-}
 
 
 def _memory(t: Timing) -> str | Number:

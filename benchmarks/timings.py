@@ -13,12 +13,19 @@ import numpy as np
 
 from benchmarks.errors import InputError
 
-# what was timed -> its name in tables and figures; per element and step, or samples a second
-PER_ELEMENT = {
-    "neuron_forward": "neuron forward, ns per element and step",
-    "neuron_forward_backward": "forward and backward, ns per element and step",
+WORK = {  # what was timed -> its name in tables, figures and messages
+    "neuron_forward": "neuron, inference",
+    "neuron_training_forward": "neuron, forward for training",
+    "neuron_forward_backward": "neuron, forward and backward",
+    "training_step": "network, training step",
+    "inference": "network, inference",
 }
-PER_SAMPLE = {"training_step": "training, samples/s", "inference": "inference, samples/s"}
+# of the main table, with their units
+PER_ELEMENT = {
+    what: f"{WORK[what]}, ns per element and step"
+    for what in ("neuron_forward", "neuron_forward_backward")
+}
+PER_SAMPLE = {what: f"{WORK[what]}, samples/s" for what in ("training_step", "inference")}
 TITLES = PER_ELEMENT | PER_SAMPLE
 NETWORK = tuple(PER_SAMPLE)
 MAIN = "main"

@@ -210,18 +210,18 @@ def test_throughput_is_shown_per_element_and_per_sample(tmp_path: Path) -> None:
     profile = write_profile(tmp_path, selection(seeds=1))
     table = throughput(load(profile.runs, selection(1)), read_timings(profile.throughput))
     row = _row(table.shown, "aia")
-    assert row["neuron forward, ns per element and step"] == "2.00 [1.90, 2.10]"
-    assert row["training, samples/s"] == "640 [582, 711]"
-    assert row["inference, samples/s"] == "not measured"
+    assert row["neuron, inference, ns per element and step"] == "2.00 [1.90, 2.10]"
+    assert row["network, training step, samples/s"] == "640 [582, 711]"
+    assert row["network, inference, samples/s"] == "not measured"
     assert "0.50" in _row(table.shown, "the device's bound").to_list()
-    assert _row(table.shown, "every neuron")["training, samples/s"] == "not measured"
+    assert _row(table.shown, "every neuron")["network, training step, samples/s"] == "not measured"
 
 
 def test_without_a_throughput_file_the_table_says_not_measured(tmp_path: Path) -> None:
     write(tmp_path, made())
     table = throughput(load(tmp_path, PAIR), read_timings(tmp_path / "absent"))
     assert table.raw.empty
-    assert (table.shown["training, samples/s"] == "not measured").all()
+    assert (table.shown["network, training step, samples/s"] == "not measured").all()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"machine_info": {}, "benchmarks": []}'])

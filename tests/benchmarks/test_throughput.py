@@ -350,7 +350,7 @@ def test_another_device_or_backend_is_no_record() -> None:
 def test_what_a_neuron_does_by_itself_is_held_against_what_it_did() -> None:
     """Where C++ no longer builds, say, torch.compile's time is a slowdown."""
     (found,) = slower([made(1e-3, backend="C++")], [made(2e-3, backend="torch.compile")])
-    assert "aia by torch.compile, before C++ at [1]" in in_words(found)
+    assert "aia by torch.compile, before C++, neuron, inference, at 1," in in_words(found)
 
 
 def test_a_slowdown_must_show_in_every_process() -> None:
