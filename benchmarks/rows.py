@@ -21,7 +21,7 @@ from benchmarks.statistics import (
     sign_flip_p,
     verdict,
 )
-from benchmarks.timings import NETWORK, PER_ELEMENT, TITLES, WORK, Timing
+from benchmarks.timings import NETWORK, PER_ELEMENT, TITLES, Timing
 from benchmarks.timings import Cost as SpeedCost
 from benchmarks.tuning import Tuned
 from benchmarks.wording import NOTHING
@@ -474,7 +474,7 @@ def backends(timings: list[Timing]) -> Table:
         times = times if times is None or t.what in NETWORK else 1 / times
         row: Shown = {
             "device": t.device,
-            "what": WORK.get(t.what, t.what),
+            "what": t.work,
             "neuron": t.neuron,
             "run by": t.backend,
             "varied": t.series,

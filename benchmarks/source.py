@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import tokenize
@@ -12,6 +13,7 @@ from pygments.lexers import CppLexer
 from pygments.token import Comment
 
 
+@functools.cache  # every neuron's hash asks for the same files
 def without_comments(text: str) -> str:
     """Python source without comments, blank lines and trailing blanks.
 
@@ -25,6 +27,7 @@ def without_comments(text: str) -> str:
     return _without_blanks(lines)
 
 
+@functools.cache
 def without_cpp_comments(text: str) -> str:
     """C++ source likewise."""
     said = (Comment.Single, Comment.Multiline)  # to Pygments a preprocessor's line is one as well

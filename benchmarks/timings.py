@@ -63,6 +63,11 @@ class Timing:
     test: str = ""  # pytest's name of the benchmark
 
     @property
+    def work(self) -> str:
+        """``what`` as a person reads it."""
+        return WORK.get(self.what, self.what)
+
+    @property
     def sizes(self) -> list[int]:
         """``shape`` as numbers."""
         found: list[int] = ast.literal_eval(self.shape)

@@ -13,7 +13,7 @@ from rich import box
 from rich.table import Table
 
 from benchmarks.errors import InputError
-from benchmarks.timings import RUNNING_SUM, WORK, Timing, all_timings, parsed, timings_of
+from benchmarks.timings import RUNNING_SUM, Timing, all_timings, parsed, timings_of
 
 TOLERANCE = 0.10  # a smaller change is not called one
 _WORTH_SAYING = 0.02  # of the machine's own change
@@ -115,14 +115,14 @@ def confirmed(
 
 def in_words(paired: Paired) -> str:
     """One slowdown, in a line."""
-    what = WORK.get(paired.after.what, paired.after.what)
     by, was = paired.after.backend, paired.before.backend
     by = by if by == was else f"{by}, before {was}"
     machine = ""
     if abs(paired.machine - 1) >= _WORTH_SAYING:
         machine = f", the machine itself {paired.machine - 1:+.0%}"
     return (
-        f"slower than the record: {paired.after.neuron} by {by}, {what}, at {paired.after.size}, "
+        f"slower than the record: {paired.after.neuron} by {by}, {paired.after.work}, at "
+        f"{paired.after.size}, "
         f"{_time(paired.before.seconds)} -> {_time(paired.after.seconds)} "
         f"({paired.ratio - 1:+.0%}{machine})"
     )
@@ -180,7 +180,7 @@ def table(pairs: list[Paired]) -> Table:
         shown.add_column(heading, justify="right", no_wrap=True)
     for each in sorted(pairs, key=lambda p: -abs(math.log(p.own))):
         shown.add_row(
-            f"{WORK.get(each.after.what, each.after.what)}\n{each.after.size} {each.after.dtype}",
+            f"{each.after.work}\n{each.after.size} {each.after.dtype}",
             f"{each.after.neuron}\n{each.after.backend}",
             _time(each.before.seconds),
             _time(each.after.seconds),

@@ -70,8 +70,14 @@ def scaling(cuda: bool) -> list[Case]:
 
 # the series of a full run, what matters most first: the end of its time is to cost the least
 ORDER = [
-    *("main", "aia and lif in turn", "precision", "launch"),
-    *("T", "batch", "channels", "largest batch"),
+    "main",
+    "aia and lif in turn",
+    "precision",
+    "launch",
+    "T",
+    "batch",
+    "channels",
+    "largest batch",
 ]
 NO_TIME = "no time left"  # why a benchmark was left out
 

@@ -151,7 +151,7 @@ def _run(plan: Plan, variant: Variant, tests: Sequence[str] = ("",)) -> dict[str
     """What one process timed, as pytest-benchmark says it, and what it left out."""
     files = Path(__file__).parent
     with tempfile.TemporaryDirectory() as folder:
-        result, left_out = Path(folder, "result.json"), Path(folder, "left_out.json")
+        result, left = Path(folder, "result.json"), Path(folder, "left_out.json")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         command += [str(files / test) for test in tests]
         command += ["-p", "no:xdist", "-o", "addopts=", "-o", "python_files=bench_*.py"]
@@ -163,7 +163,7 @@ def _run(plan: Plan, variant: Variant, tests: Sequence[str] = ("",)) -> dict[str
             **outside,
             **variant.environment,
             VARIABLE: plan.model_dump_json(by_alias=True),
-            LEFT_OUT: str(left_out),
+            LEFT_OUT: str(left),
         }
         try:
             done = subprocess.run(
@@ -178,7 +178,7 @@ def _run(plan: Plan, variant: Variant, tests: Sequence[str] = ("",)) -> dict[str
         read: dict[str, Any] = {"benchmarks": [], "machine_info": {}}
         if result.exists():  # pytest-benchmark writes none where everything was left out
             read = json.loads(result.read_text(encoding="utf-8"))
-        read["machine_info"]["aia_left_out"] = json.loads(left_out.read_text(encoding="utf-8"))
+        read["machine_info"]["aia_left_out"] = json.loads(left.read_text(encoding="utf-8"))
     for entry in read["benchmarks"]:
         entry["stats"].pop("data", None)
     return read
