@@ -234,6 +234,8 @@ struct Neuron {
     }
   }
 
+  // `charges` has room for the membrane potentials of a tile and, behind them, for its drives: read
+  // a second time from where they came, they would come from the third cache or from memory.
   template <bool DETACH, bool WHOLE>
   void backward(int64_t at, const States* gain, States* to_gain, States* charges,
                 int64_t n) const {
@@ -244,18 +246,20 @@ struct Neuron {
     for (int64_t t = 0; t < steps; ++t) {
       const Value* x = drive + t * stride + at;
       States* hs = charges + t * VECTORS;
+      States* ys = hs + steps * VECTORS;
       const Value* later = backward_burst(t + ahead, at);
       each_vector<WHOLE>(n, later, [&](int64_t k, int64_t first, int64_t here) {
-        const States h = charged(v[k], load(x + first, here), gain[k], decay);
+        const States y = load(x + first, here), h = charged(v[k], y, gain[k], decay);
         v[k] = reset(h, fired(h - threshold), threshold);
         hs[k] = h;
+        if (GAIN) ys[k] = y;
       });
     }
     States to_v[VECTORS] = {};
     for (int64_t t = steps - 1; t >= 0; --t) {
-      const Value* x = drive + t * stride + at;
       const Value* to_spikes = gradient + t * stride + at;
       const States* hs = charges + t * VECTORS;
+      const States* ys = hs + steps * VECTORS;
       Value* to_drive = out + t * stride + at;
       const Value* later = backward_burst(2 * steps - 1 - t + ahead, at);
       each_vector<WHOLE>(n, later, [&](int64_t k, int64_t first, int64_t here) {
@@ -267,7 +271,7 @@ struct Neuron {
         const States to_h = kept + to_spike * surrogate;
         to_v[k] = to_h * decay;
         store(to_drive + first, to_h, here, past_cache);
-        if (GAIN) to_gain[k] += to_h * load(x + first, here);
+        if (GAIN) to_gain[k] += to_h * ys[k];
       });
     }
   }
@@ -303,7 +307,7 @@ struct Neuron {
 
   template <bool DETACH>
   void backward_all() const {
-    const std::unique_ptr<States[]> charges(new States[work.steps * VECTORS]);
+    const std::unique_ptr<States[]> charges(new States[(GAIN ? 2 : 1) * work.steps * VECTORS]);
     each_tile([&](int64_t at, const States* gain, States* sum, int64_t n) {
       n == TILE ? backward<DETACH, true>(at, gain, sum, charges.get(), n)
                 : backward<DETACH, false>(at, gain, sum, charges.get(), n);

@@ -1,9 +1,9 @@
 """The dynamics on a CPU by C++ of our own (``native.cpp``), built when they are first needed.
 
-What is kept for the backward pass is the drive alone. The kernels' shared library lies in
-``TORCHINDUCTOR_CACHE_DIR``, where torch keeps its own, or else in the user's cache folder, under
-a name that changes with the source, the compiler and the processor. Gradients with respect to
-coefficients are summed in one order, however many threads there are.
+What is kept for the backward pass is the drive, and the gain of each place of one sample. The
+kernels' shared library lies in ``TORCHINDUCTOR_CACHE_DIR``, where torch keeps its own, or else in
+the user's cache folder, under a name that changes with the source, the compiler and the processor.
+Gradients with respect to coefficients are summed in one order, however many threads there are.
 """
 
 from __future__ import annotations
@@ -92,17 +92,17 @@ class _Neuron(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, drive: Tensor, a: Tensor | None, p: LIFParameters) -> Tensor:
-        ctx.save_for_backward(drive, a)
+        spikes, gain = torch.empty_like(drive), _gain(drive, a)
+        ctx.save_for_backward(drive, a, gain)
         ctx.p = p
-        spikes = torch.empty_like(drive)
-        _call("aia_forward", p, drive, spikes, _gain(drive, a))
+        _call("aia_forward", p, drive, spikes, gain)
         return spikes
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
-        drive, a = ctx.saved_tensors
-        to_drive, gain = torch.empty_like(drive), _gain(drive, a)
+        drive, a, gain = ctx.saved_tensors
+        to_drive = torch.empty_like(drive)
         to_gain = None if gain is None else torch.zeros_like(gain)
         to_spikes = gradients[0].contiguous()
         _call("aia_backward", ctx.p, drive, to_drive, gain, to_gain, to_spikes)
