@@ -188,8 +188,8 @@ def measure(
 ) -> None:
     """Time neurons and networks on a device: every backend, size and precision, with bounds.
 
-    What is over 10 % slower than the record of the same device, beyond what the machine itself
-    is slower, in five processes, is said.
+    What is over 10 % slower than the record of the same device at its fastest, beyond what the
+    machine itself is slower, in the majority of up to five processes, is said.
     """
     if context.invoked_subcommand is not None:
         return
@@ -225,7 +225,7 @@ def compare_times(
     a: Annotated[str, typer.Argument(help="file, folder, device, commit or COMMIT:DEVICE")],
     b: Annotated[str, typer.Argument(help="likewise; ratios are of its times over A's")],
 ) -> None:
-    """Pair two sets of times: two devices, two commits, or two runs."""
+    """Pair two sets of times, each at its fastest: two devices, two commits, or two runs."""
     from benchmarks.throughput.compare import named, pair, table
 
     folder = context.obj.throughput

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +15,7 @@ from benchmarks.timings import MAIN, NETWORK, Machine, Timing
 # series -> the axis of [T, B, C, H, W] that it varies, and what the axis is called
 _VARIED = {"T": (0, "time steps T"), "batch": (1, "batch"), "channels": (2, "channels")}
 _BOTH = "neuron_forward_backward"
+_STYLES = ("-", ":", "-.")  # of a neuron's backends, as they come; "--" is the bound's
 
 
 def scaling(timings: list[Timing], looks: Looks) -> Figure | None:
@@ -41,7 +44,7 @@ def scaling(timings: list[Timing], looks: Looks) -> Figure | None:
 
 def _against(axes: Axes, timings: list[Timing], axis: int, looks: Looks) -> None:
     kinds = dict.fromkeys((t.neuron, t.backend) for t in timings)
-    first: dict[str, str] = {}
+    styles = {neuron: itertools.cycle(_STYLES) for neuron, _ in kinds}
     for neuron, backend in kinds:
         look: Look = looks[neuron]
         own = sorted(
@@ -54,11 +57,10 @@ def _against(axes: Axes, timings: list[Timing], axis: int, looks: Looks) -> None
         low, high = (
             [getattr(t, q) * s for t, s in zip(own, scale, strict=True)] for q in ("q1", "q3")
         )
-        style = "-" if first.setdefault(neuron, backend) == backend else ":"
         axes.plot(
             x,
             middle,
-            style,
+            next(styles[neuron]),
             marker=look.marker,
             color=look.colour,
             ms=4,

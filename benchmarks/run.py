@@ -189,7 +189,7 @@ def hand_times_to_dvc(params: Params, specs: Path) -> None:
     lock = Path(params.at, "dvc.lock")
     inside = "DVC_STAGE" in os.environ or "DVC_ROOT" in os.environ
     known = lock.exists() and "  throughput:" in lock.read_text(encoding="utf-8")
-    if not inside and known and specs.exists():
+    if not inside and known and (specs / "checkout.json").exists():
         _dvc("commit", "--force", f"{params.at}dvc.yaml:throughput")
 
 

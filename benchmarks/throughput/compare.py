@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,40 +14,41 @@ from rich import box
 from rich.table import Table
 
 from benchmarks.errors import InputError
-from benchmarks.timings import RUNNING_SUM, Timing, all_timings, parsed, timings_of
+from benchmarks.timings import Timing, all_timings, parsed, timings_of
 
 TOLERANCE = 0.10  # a smaller change is not called one
+MAJORITY = 3  # of the processes must find what is to be called slower; of twice as many less one
 _WORTH_SAYING = 0.02  # of the machine's own change
-AGAIN = 4  # how often what looks slower is measured once more
 Verdict = Literal["slower", "faster", "same"]
 
 
 @dataclass(frozen=True)
 class Paired:
-    """The same work timed twice; ``ratio`` is the second time over the first."""
+    """The same work timed twice, each time at its fastest.
+
+    Whatever else runs on a machine makes rounds longer, never shorter, so the fastest of many
+    scatters least between processes.
+    """
 
     before: Timing
     after: Timing
 
     @property
     def ratio(self) -> float:
-        return self.after.seconds / self.before.seconds
+        """The second time over the first."""
+        return self.after.fastest / self.before.fastest
 
     @property
     def machine(self) -> float:
-        """How much slower the same device was by itself.
+        """How much slower the same device was by itself: the yardsticks' ratios, geometric mean.
 
-        That is what the running sum lost, for a neuron in one kernel, which reads and writes as it
-        does; for anything else the worst of the yardsticks. 1 for two devices, whose difference is
-        what one wants to know, and without yardsticks.
+        1 for two devices, whose difference is what one wants to know, and without yardsticks.
         """
-        if self.before.device != self.after.device:
-            return 1.0
         before, after = self.before.yardsticks, self.after.yardsticks
-        lost = {name: after[name] / before[name] for name in before if name in after}
-        if RUNNING_SUM in lost and _in_one_kernel(self.after):
-            return lost[RUNNING_SUM]
-        return max(lost.values(), default=1.0)
+        lost = [after[name] / before[name] for name in before if name in after]
+        if self.before.device != self.after.device or not lost:
+            return 1.0
+        return statistics.geometric_mean(lost)
 
     @property
     def own(self) -> float:
@@ -54,26 +56,11 @@ class Paired:
         return self.ratio / self.machine
 
     @property
-    def apart(self) -> bool:
-        """Whether the quartiles of the two do not overlap, the machine's part taken out."""
-        (fast, slow), (faster, slower) = self.before.span, self.after.span
-        return faster / self.machine > slow or fast > slower / self.machine
-
-    @property
     def verdict(self) -> Verdict:
-        """A change counts if it is larger than the tolerance and than the rounds' own spread."""
-        if not self.apart:
-            return "same"
+        """A change counts if it is larger than the tolerance."""
         if self.own > 1 + TOLERANCE:
             return "slower"
         return "faster" if self.own < 1 / (1 + TOLERANCE) else "same"
-
-
-def _in_one_kernel(timing: Timing) -> bool:
-    """Whether a neuron alone was timed, all its steps fused."""
-    return timing.what.startswith("neuron") and timing.backend.startswith(
-        ("C++", "torch.compile", "Triton")
-    )
 
 
 def pair(before: Iterable[Timing], after: Iterable[Timing]) -> list[Paired]:
@@ -100,17 +87,24 @@ def slower(before: list[Timing], after: list[Timing]) -> list[Paired]:
 def confirmed(
     before: list[Timing], after: list[Timing], again: Callable[[list[Timing]], list[Timing]]
 ) -> list[Paired]:
-    """What is slower in ``after`` and, measured ``again`` in more processes, slower each time.
+    """What is slower in ``after`` and, measured ``again``, in the majority of processes.
 
-    What a busy neighbour does can cost one process a fifth; a change of the code costs it each
-    time.
+    A busy neighbour can cost one process a fifth; a change of the code costs it each time.
     """
-    suspects = slower(before, after)
-    for _ in range(AGAIN):
-        if not suspects:
-            return []
-        suspects = slower(before, again([each.after for each in suspects]))
-    return suspects
+    undecided = {_key(each.after): [each] for each in slower(before, after)}
+    said = []
+    for _ in range(2 * MAJORITY - 2):
+        if not undecided:
+            break
+        for each in pair(before, again([first.after for first, *_ in undecided.values()])):
+            undecided[_key(each.after)].append(each)
+        for key, found in list(undecided.items()):
+            slow = [each for each in found if each.verdict == "slower"]
+            if len(slow) == MAJORITY:
+                said.append(sorted(slow, key=lambda each: each.own)[MAJORITY // 2])
+            if MAJORITY in (len(slow), len(found) - len(slow)):
+                del undecided[key]
+    return said
 
 
 def in_words(paired: Paired) -> str:
@@ -123,7 +117,7 @@ def in_words(paired: Paired) -> str:
     return (
         f"slower than the record: {paired.after.neuron} by {by}, {paired.after.work}, at "
         f"{paired.after.size}, "
-        f"{_time(paired.before.seconds)} -> {_time(paired.after.seconds)} "
+        f"{_time(paired.before.fastest)} -> {_time(paired.after.fastest)} "
         f"({paired.ratio - 1:+.0%}{machine})"
     )
 
@@ -182,8 +176,8 @@ def table(pairs: list[Paired]) -> Table:
         shown.add_row(
             f"{each.after.work}\n{each.after.size} {each.after.dtype}",
             f"{each.after.neuron}\n{each.after.backend}",
-            _time(each.before.seconds),
-            _time(each.after.seconds),
+            _time(each.before.fastest),
+            _time(each.after.fastest),
             f"{each.ratio:.2f}",
             f"{each.machine:.2f}",
             each.verdict,

@@ -172,9 +172,7 @@ def _run(plan: Plan, variant: Variant, tests: Sequence[str] = ("",)) -> dict[str
         except subprocess.TimeoutExpired as error:
             raise InputError(f"throughput: nothing came back in {error.timeout:.0f} s") from error
         if done.returncode != 0:
-            said = done.stdout.splitlines()
-            lines = [line for line in said if line.startswith(("E ", "ERROR", "FAILED"))]
-            raise InputError(f"throughput: pytest failed: {'; '.join(lines[:3]) or done.stderr}")
+            raise InputError(f"throughput: pytest failed: {_reason(done)}")
         read: dict[str, Any] = {"benchmarks": [], "machine_info": {}}
         if result.exists():  # pytest-benchmark writes none where everything was left out
             read = json.loads(result.read_text(encoding="utf-8"))
@@ -182,6 +180,14 @@ def _run(plan: Plan, variant: Variant, tests: Sequence[str] = ("",)) -> dict[str
     for entry in read["benchmarks"]:
         entry["stats"].pop("data", None)
     return read
+
+
+def _reason(failed: subprocess.CompletedProcess[str]) -> str:
+    """What pytest says of a failed benchmark, or of an error of its own."""
+    said = failed.stdout.splitlines()
+    lines = [line for line in said if line.startswith(("E ", "ERROR", "FAILED"))]
+    internal = [line for line in said if line.startswith("INTERNALERROR>")]  # a traceback
+    return "; ".join(lines[:3] or internal[-1:]) or failed.stderr
 
 
 def _most_s(plan: Plan) -> float | None:

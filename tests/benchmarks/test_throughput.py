@@ -32,7 +32,6 @@ from benchmarks.throughput.runner import (
     record_of,
 )
 from benchmarks.timings import (
-    RUNNING_SUM,
     TITLES,
     Machine,
     Timing,
@@ -204,6 +203,18 @@ def test_a_neuron_that_fails_is_named_and_the_old_file_stays(tmp_path: Path) -> 
     assert old.read_text() == "old"
 
 
+def test_an_error_of_pytest_itself_is_said(tmp_path: Path) -> None:
+    """A plugin that the user has installed may break."""
+    source = "def pytest_collection_finish():\n    raise RuntimeError('a broken plugin')\n"
+    (tmp_path / "broken_plugin.py").write_text(source)
+    params, _ = small_profile(tmp_path, {"aia": AIA})
+    environment = {"PYTEST_PLUGINS": "broken_plugin", "PYTHONPATH": str(tmp_path)}
+    broken = Variant(None, environment)
+    plan = runner._plan(params, broken, "cpu", quick=True)
+    with pytest.raises(InputError, match=r"pytest failed: INTERNALERROR.*a broken plugin"):
+        runner._run(plan, broken)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
     params, profile = small_profile(tmp_path, {"aia": AIA})
@@ -256,14 +267,15 @@ def test_norse_under_matched_options_fires_where_lif_fires(generator: torch.Gene
 # ---- comparing ----
 
 
-def made(seconds: float, spread: float = 0.02, **more: Any) -> Timing:
+def made(seconds: float, **more: Any) -> Timing:
     about = {"device": "cpu", "neuron": "aia", "backend": "b", "shape": "[1]"} | more
     scale = 1e6  # ns per element of 1000 elements
     return Timing(
         what="neuron_forward",
         median=seconds * scale,
-        q1=seconds * (1 - spread) * scale,
-        q3=seconds * (1 + spread) * scale,
+        q1=seconds * 0.98 * scale,
+        q3=seconds * 1.02 * scale,
+        fastest=seconds,
         bound=None,
         rounds=9,
         kept_bytes=None,
@@ -281,9 +293,10 @@ def test_a_change_over_ten_percent_is_called_one(after: float, says: str) -> Non
     assert paired.ratio == pytest.approx(after)
 
 
-def test_a_change_within_the_spread_of_the_rounds_is_none() -> None:
-    (paired,) = pair([made(1e-3, spread=0.3)], [made(1.2e-3, spread=0.3)])
-    assert paired.verdict == "same"
+def test_what_a_neighbour_costs_some_rounds_is_no_change() -> None:
+    """The fastest rounds are compared."""
+    (paired,) = pair([made(1e-3)], [replace(made(1.5e-3), fastest=1e-3)])
+    assert (paired.verdict, paired.ratio) == ("same", 1.0)
 
 
 def test_samples_a_second_fall_where_time_grows() -> None:
@@ -300,10 +313,11 @@ def test_samples_a_second_fall_where_time_grows() -> None:
 def test_what_the_machine_itself_lost_is_not_called_slower() -> None:
     """A neighbour on a shared machine slows the yardsticks with the neuron; a change of the code
     does not."""
-    quiet, busy_then = {"copy": 1e-3, "product": 2e-3}, {"copy": 1.5e-3, "product": 2e-3}
+    quiet, busy_then = {"copy": 1e-3, "product": 2e-3}, {"copy": 1.5e-3, "product": 3e-3}
     before = made(1e-3, yardsticks=quiet)
     (busy,) = pair([before], [made(1.5e-3, yardsticks=busy_then)])
-    assert (busy.verdict, busy.ratio, busy.own) == ("same", 1.5, 1.0)
+    assert (busy.verdict, busy.ratio) == ("same", 1.5)
+    assert busy.own == pytest.approx(1.0)
     (changed,) = pair([before], [made(1.8e-3, yardsticks=busy_then)])
     assert changed.verdict == "slower"
     assert in_words(changed).endswith("1 ms -> 1.8 ms (+80%, the machine itself +50%)")
@@ -311,24 +325,17 @@ def test_what_the_machine_itself_lost_is_not_called_slower() -> None:
     assert (other.verdict, other.machine) == ("slower", 1.0)  # two devices are compared as they are
 
 
-def test_a_neuron_in_one_kernel_is_held_against_the_running_sum_alone() -> None:
-    """A neighbour who costs streams over time a half may leave a copy as it was, or the reverse."""
-    quiet = {"copy": 1e-3, "product": 2e-3, RUNNING_SUM: 1e-3}
-    for lost, fused, by_step in (
-        ("copy", 1.2, 1.0),
-        (RUNNING_SUM, 1.0, 1.0),
-        ("product", 1.2, 1.0),
-    ):
-        then = quiet | {lost: 1.2 * quiet[lost]}
-        for backend, own in (("torch.compile", fused), ("snntorch", by_step)):
-            before = made(1e-3, yardsticks=quiet, backend=backend)
-            (paired,) = pair([before], [made(1.2e-3, yardsticks=then, backend=backend)])
-            assert paired.own == pytest.approx(own)
+def test_the_machine_is_as_slow_as_its_yardsticks_on_the_geometric_mean() -> None:
+    before = made(1e-3, yardsticks={"copy": 1e-3, "product": 2e-3})
+    (paired,) = pair([before], [made(1e-3, yardsticks={"copy": 4e-3, "product": 2e-3})])
+    assert paired.machine == pytest.approx(2)
+    (some,) = pair([before], [made(1e-3, yardsticks={"product": 3e-3, "other": 1.0})])
+    assert some.machine == pytest.approx(1.5)  # what both have taken
 
 
 def test_the_csv_has_a_column_for_each_yardstick_and_the_table_the_bound_of_its_rows() -> None:
     timed = [
-        replace(made(1e-3, yardsticks={"copy": 1e-3, RUNNING_SUM: 3e-3}), bound=0.5),
+        replace(made(1e-3, yardsticks={"copy": 1e-3, "running sum": 3e-3}), bound=0.5),
         replace(made(1e-3, neuron="lif"), bound=0.25),
     ]
     empty = Cells(Path(), Selection((), (), ()), {})
@@ -353,20 +360,43 @@ def test_what_a_neuron_does_by_itself_is_held_against_what_it_did() -> None:
     assert "aia by torch.compile, before C++, neuron, inference, at 1," in in_words(found)
 
 
-def test_a_slowdown_must_show_in_every_process() -> None:
+def test_a_slowdown_must_show_in_the_majority_of_processes() -> None:
     """Noise passes, a change of the code stays."""
     asked: list[list[str]] = []
+    took = {  # ms, in the processes after the first
+        "noisy": [1.0, 1.3, 1.0, 1.0],
+        "noise at once": [1.0, 1.0, 1.0],
+        "changed": [1.4, 1.5],
+        "changed, once by luck": [1.0, 1.3, 1.4],
+    }
 
     def again(timings: list[Timing]) -> list[Timing]:
         asked.append([t.neuron for t in timings])
-        return [made(1e-3 if t.neuron == "noisy" else 1.3e-3, neuron=t.neuron) for t in timings]
+        return [made(took[t.neuron].pop(0) * 1e-3, neuron=t.neuron) for t in timings]
 
-    names = ("noisy", "changed", "fine")
-    before = [made(1e-3, neuron=name) for name in names]
-    after = [made(1e-3 if name == "fine" else 1.3e-3, neuron=name) for name in names]
-    assert [each.after.neuron for each in confirmed(before, after, again)] == ["changed"]
-    assert asked == [["noisy", "changed"], ["changed"], ["changed"], ["changed"]]
+    before = [made(1e-3, neuron=name) for name in [*took, "fine"]]
+    after = [made(1e-3 if t.neuron == "fine" else 1.3e-3, neuron=t.neuron) for t in before]
+    found = confirmed(before, after, again)
+    assert {each.after.neuron: round(each.ratio, 2) for each in found} == {
+        "changed": 1.4,  # the middle one of those that show it
+        "changed, once by luck": 1.3,
+    }
+    assert [len(names) for names in asked] == [4, 4, 3, 1]
+    assert not any(took.values()), "more processes than needed"
+    asked.clear()
     assert not confirmed(before, before, again)
+    assert not asked
+
+
+def test_what_cannot_be_measured_again_is_not_called_slower() -> None:
+    asked: list[int] = []
+
+    def again(timings: list[Timing]) -> list[Timing]:
+        asked.append(len(timings))
+        return []
+
+    assert not confirmed([made(1e-3)], [made(2e-3)], again)
+    assert len(asked) == 4
 
 
 def test_a_quick_run_is_held_against_a_quick_one(measured: dict[str, Any]) -> None:
