@@ -213,7 +213,8 @@ def measure(
     for cost in costs_of(path):
         say(
             f"a training step of AIA takes {cost.ratio:.3f} times LIF's "
-            f"[{cost.low:.3f}, {cost.high:.3f}] on {cost.device}"
+            f"[{cost.low:.3f}, {cost.high:.3f}] on {cost.device}, {cost.pairs} pairs in "
+            f"{cost.processes} processes"
         )
     hand_times_to_dvc(params, profile.specs)
     say(f"wrote {path}")

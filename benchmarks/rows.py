@@ -72,7 +72,7 @@ CAPTIONS = {
     "bandwidth, or for a network its synapses' arithmetic at the measured rate of matrix products, "
     "whichever is longer. Kept for backward is what the neuron's forward pass keeps for its "
     "backward pass, bytes per element and time step. AIA over LIF is the median ratio of their "
-    "training steps, taken in turn [95 % interval].",
+    "training steps, taken in turn in several processes [95 % interval].",
     "backends": "Everything that was timed, size by size. Neuron: ns per element and time step; "
     "network: samples/s; median [quartiles]. Size: T x batch x channels x height x width. Times "
     "the bound: how much longer than the device's memory or arithmetic would take. Peak memory "

@@ -27,6 +27,7 @@ from benchmarks.throughput.plan import LEFT_OUT, PEERS, VARIABLE, Plan, library_
 from benchmarks.timings import Timing, parsed, timings_of
 
 QUICK, FULL = "quick.json", "times.json"  # a quick run leaves a full one's times alone
+_IN_TURN = "bench_network.py::bench_association_in_a_training_step"
 _LAST_S = 60  # what a benchmark that began in time may take beyond it
 Say = Callable[[str], None]
 
@@ -79,14 +80,17 @@ def measure_throughput(
             say(f"timing {len(plan.timed)} neurons{_by(variant)}")
             now = time.time()
             deadline = now + (end - now) * len(plan.timed) / to_time
-            limited = plan if math.isinf(end) else plan.model_copy(update={"deadline": deadline})
             try:
-                contents.append(_run(limited, variant))
+                contents.append(_run(_until(plan, deadline), variant))
             except InputError as error:  # a library's own kernels may take their process along
                 if not variant.optional:
                     raise
                 contents.append(_nothing(plan, str(error)))
             to_time -= len(plan.timed)
+        if not variant.optional and "aia" in params.neuron:
+            more = 2 if quick else 4  # memory lies otherwise in each process
+            say(f"timing a training step of AIA against LIF in {more} more processes")
+            contents += [_run(_until(plan, end), variant, [_IN_TURN]) for _ in range(more)]
     merged = _merged(contents)
     for reason, names in left_out(merged).items():
         say(f"left out, {reason}: {', '.join(names)}")
@@ -145,6 +149,11 @@ def _plan(params: Params, variant: Variant, device: Device, quick: bool) -> Plan
         quick=quick,
         optional=variant.optional,
     )
+
+
+def _until(plan: Plan, deadline: float) -> Plan:
+    """The plan, to begin nothing after so many seconds since the epoch."""
+    return plan if math.isinf(deadline) else plan.model_copy(update={"deadline": deadline})
 
 
 def _run(plan: Plan, variant: Variant, tests: Sequence[str] = ("",)) -> dict[str, Any]:

@@ -33,9 +33,11 @@ from benchmarks.throughput.runner import (
 )
 from benchmarks.timings import (
     TITLES,
+    Cost,
     Machine,
     Timing,
     all_timings,
+    costs_of,
     read_speeds,
     timings_of,
 )
@@ -149,7 +151,27 @@ def test_the_cost_of_the_association_comes_with_an_interval(measured: dict[str, 
     (cost,) = read_speeds(measured["folder"]).costs
     assert cost.low <= cost.ratio <= cost.high
     assert 0.5 < cost.ratio < 2
-    assert cost.pairs >= 10
+    assert (cost.processes, cost.pairs) == (3, 60)
+
+
+def test_the_interval_of_the_cost_covers_what_processes_differ_by(tmp_path: Path) -> None:
+    """A process's own ratio is sure, and its own; the machine's is not."""
+
+    def interval(*ratios: float) -> Cost:
+        entries = [
+            {"extra_info": {"pairs_s": {"aia": [ratio] * 40, "lif": [1.0] * 40}}}
+            for ratio in ratios
+        ]
+        path = tmp_path / "times.json"
+        machine = {"aia_device": "cpu"}
+        path.write_text(json.dumps({"machine_info": machine, "benchmarks": entries}))
+        assert timings_of(path) == []
+        (cost,) = costs_of(path)
+        return cost
+
+    one, three = interval(1.02), interval(1.01, 1.02, 1.05)
+    assert (one.low, one.ratio, one.high) == (1.02, 1.02, 1.02)
+    assert (three.low, three.ratio, three.high) == (1.01, 1.02, 1.05)
 
 
 def test_a_library_that_is_not_installed_is_left_out_by_name(measured: dict[str, Any]) -> None:
