@@ -62,7 +62,8 @@ def measure_throughput(
 
     Each backend that must be chosen before its library is imported has a process of its own, and
     of the ``minutes`` that are left a share as large as its share of the neurons still to time.
-    What has not begun by then is left out, with the reason, in the file and by ``say``.
+    What has not begun by then is left out, with the reason, in the file and by ``say``. A training
+    step of AIA is timed against one of LIF in several processes.
     ``quick`` times each neuron as it comes, at one size, the controls in the network alone, and
     writes ``quick.json`` beside the full run's file. Raises InputError with the end of pytest's
     output if a benchmark fails, or if there is no such device.
