@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.drawing import NARROW, WIDE, Look, Looks
 from benchmarks.timings import MAIN, NETWORK, Machine, Timing
@@ -36,7 +36,8 @@ def scaling(timings: list[Timing], looks: Looks) -> Figure | None:
                 handles.append(handle)
                 labels.append(label)
     rows = -(-len(labels) // 3)
-    figure.legend(handles, labels, loc="lower center", ncols=3, fontsize=8)
+    # handles long enough to show a style's whole pattern
+    figure.legend(handles, labels, loc="lower center", ncols=3, fontsize=8, handlelength=4.5)
     figure.suptitle(chosen[0].device, x=0.01, ha="left", fontsize=9)
     figure.subplots_adjust(left=0.08, right=0.99, top=0.92, bottom=0.15 + 0.055 * rows, wspace=0.06)
     return figure
@@ -108,6 +109,7 @@ def roofline(timings: list[Timing], machine: Machine, looks: Looks) -> Figure | 
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("FLOP per byte that must move")
     axes.set_ylabel("GFLOP/s")
