@@ -61,23 +61,40 @@ def matmul_rate(device: torch.device) -> float:
 
 
 def yardsticks(device: torch.device) -> Callable[[], dict[str, float]]:
-    """A call that gives the seconds of two pieces of work that no change of this suite changes.
+    """A call that gives the seconds of three pieces of work that no change of this suite changes.
 
-    A copy and a matrix product, which bound memory and arithmetic: taken between the rounds of a
-    benchmark they say how fast the machine was just then.
+    Taken between the rounds of a benchmark they say how fast the machine was just then. A copy and
+    a matrix product bound memory and arithmetic. A running sum over 10 time steps reads and writes
+    as a neuron does, one stream a step, which a busy neighbour can cost half of its speed where a
+    copy loses a tenth; it is left out where nothing compiles.
     """
     source = torch.rand(cache_bytes(device) // 2, device=device)
     target = torch.empty_like(source)
     side = 4096 if device.type == "cuda" else 512
     left, right = torch.rand(2, side, side, device=device).unbind(0)
     product = torch.empty_like(left)
+    drive = source[: len(source) // 32 * 10].view(10, -1)
     work: dict[str, Callable[[], object]] = {
         "copy": lambda: target.copy_(source),
         "product": lambda: torch.mm(left, right, out=product),
     }
+    compiled = torch.compile(_running_sum, fullgraph=True)
+    try:
+        compiled(drive)
+        work["running sum"] = lambda: compiled(drive)
+    except Exception:  # the compiler raises what it likes; the neurons' backend says the reason
+        pass
     for each in work.values():
         each()
     return lambda: {name: seconds(each, device) for name, each in work.items()}
+
+
+def _running_sum(drive: Tensor) -> Tensor:
+    """``[T, N]`` to ``[T, N]``."""
+    sums = [drive[0]]
+    for current in drive[1:].unbind(0):
+        sums.append(sums[-1] + current)
+    return torch.stack(sums)
 
 
 def inputs_of(make: Callable[[int], Tensor], size: int, device: torch.device) -> list[Tensor]:

@@ -120,7 +120,7 @@ def test_every_measurement_is_taken_beside_its_peers_and_no_faster_than_memory(
         assert timing.peak_bytes >= timing.kept_bytes * 0.9
     assert both["aia"].backend == "C++"
     assert both["spikingjelly_lif"].backend == "spikingjelly, torch"
-    names = {"copy", "product"}
+    names = {"copy", "product", "running sum"}
     assert all(set(t.yardsticks) == names for t in timed), "a yardstick was not taken"
     assert all(min(t.yardsticks.values()) > 0 for t in timed)
     step = next(t for t in timed if t.what == "training_step" and t.neuron == "aia")
@@ -357,12 +357,12 @@ def test_the_machine_is_as_slow_as_its_yardsticks_on_the_geometric_mean() -> Non
 
 def test_the_csv_has_a_column_for_each_yardstick_and_the_table_the_bound_of_its_rows() -> None:
     timed = [
-        replace(made(1e-3, yardsticks={"copy": 1e-3, "matrix product": 3e-3}), bound=0.5),
+        replace(made(1e-3, yardsticks={"copy": 1e-3, "running sum": 3e-3}), bound=0.5),
         replace(made(1e-3, neuron="lif"), bound=0.25),
     ]
     empty = Cells(Path(), Selection((), (), ()), {})
     table = rows.throughput(empty, timed)
-    assert list(table.raw["matrix_product_s"])[:1] == [3e-3]
+    assert list(table.raw["running_sum_s"])[:1] == [3e-3]
     assert "yardsticks" not in table.raw
     title = TITLES["neuron_forward"]
     of_bound = table.shown[table.shown["neuron"] == "the device's bound"]
