@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -40,15 +39,14 @@ class Paired:
 
     @property
     def machine(self) -> float:
-        """How much slower the same device was by itself: the yardsticks' ratios, geometric mean.
+        """How much slower the same device was by itself: what the worst of the yardsticks lost.
 
-        1 for two devices, whose difference is what one wants to know, and without yardsticks.
+        A busy neighbour costs one kind of work more than another. 1 for two devices, whose
+        difference is what one wants to know, and without yardsticks.
         """
         before, after = self.before.yardsticks, self.after.yardsticks
         lost = [after[name] / before[name] for name in before if name in after]
-        if self.before.device != self.after.device or not lost:
-            return 1.0
-        return statistics.geometric_mean(lost)
+        return max(lost, default=1.0) if self.before.device == self.after.device else 1.0
 
     @property
     def own(self) -> float:
