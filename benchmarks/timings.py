@@ -213,10 +213,9 @@ def _cost(device: str, ratios: npt.NDArray[np.float64]) -> Cost:
     """Of the ratios ``[processes, pairs]``."""
     processes, pairs = ratios.shape
     generator = np.random.default_rng(0)
-    drawn = np.empty(_RESAMPLES)
-    for number in range(_RESAMPLES):
-        which = generator.integers(processes, size=(processes, 1))
-        drawn[number] = np.median(ratios[which, generator.integers(pairs, size=ratios.shape)])
+    which = generator.integers(processes, size=(_RESAMPLES, processes, 1))
+    each = generator.integers(pairs, size=(_RESAMPLES, processes, pairs))
+    drawn = np.median(ratios[which, each], axis=(1, 2))
     low, high = np.quantile(drawn, (0.025, 0.975))
     return Cost(device, float(np.median(ratios)), float(low), float(high), ratios.size, processes)
 
