@@ -67,6 +67,8 @@ class Folder:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # a shell's background job, as these tests may be one, is started with SIGINT ignored
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
