@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import platform
 import subprocess
@@ -42,6 +43,8 @@ def settle(threads: int = 1) -> torch.device:
     # torch fills what it allocates then, a second write of every tensor that changes no result
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     keep_freed_memory()
+    # where there is no GPU torch says at the first optimizer that Triton is missing
+    logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return torch.device(here())
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import joblib
+from joblib.externals.loky import get_reusable_executor
 
 from benchmarks.errors import InputError
 from benchmarks.events import ensure, unmade
@@ -104,10 +105,11 @@ def stale_jobs(params: Params, profile: Profile, workers: int) -> list[Job]:
     target = f"{params.at}dvc.yaml"
     missing = unmade(params.datasets, params.training.steps, profile.events)
     making = _in_parallel(_make, [(name, params, profile) for name in missing], workers)
-    _dvc("repro", "--quiet", f"{target}:specs")
+    _dvc("repro", "--quiet", f"{target}:specs", f"{target}:data")
     for _ in making:
         pass
-    _dvc("repro", "--quiet", f"{target}:data")
+    if missing:  # joblib ends a worker that trains after making data: it takes that for a leak
+        get_reusable_executor().shutdown()
     status = json.loads(_dvc("status", "--json", target) or "{}")
     return [job for job in jobs_of(params) if job.stage.name(params) in status]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from benchmarks.events.simulate import Sensor
@@ -33,19 +34,19 @@ def window(
     ``picture``: ``[n, h, w]``, at least one pixel larger than the window wherever it goes.
     ``left``, ``top``: ``[n, F]``, the window's corner in pixels; between pixels it interpolates.
     """
-    which = np.arange(len(picture))[:, np.newaxis, np.newaxis]
-    row, down = _whole_and_part(top, SENSOR.height)
-    column, right = _whole_and_part(left, SENSOR.width)
-    rows = picture[which, row] * (1 - down) + picture[which, row + 1] * down
-    flat = rows.swapaxes(2, 3)  # [n, F, w, H]: columns lie together, so taking them is a copy
-    frame = np.arange(left.shape[1])[np.newaxis, :, np.newaxis]
-    seen = flat[which, frame, column] * (1 - right) + flat[which, frame, column + 1] * right
-    return np.ascontiguousarray(seen.swapaxes(2, 3))
+    patches = sliding_window_view(picture, (SENSOR.height + 1, SENSOR.width + 1), axis=(1, 2))
+    which = np.arange(len(picture))[:, np.newaxis]
+    row, down = _whole_and_part(top)
+    column, right = _whole_and_part(left)
+    patch = patches[which, row, column]  # [n, F, H + 1, W + 1]
+    rows = patch[:, :, :-1] * (1 - down) + patch[:, :, 1:] * down
+    seen: NDArray[np.float64] = rows[..., :-1] * (1 - right) + rows[..., 1:] * right
+    return seen
 
 
 def _whole_and_part(
-    corner: NDArray[np.float64], size: int
+    corner: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Pixel indices ``[n, F, size]`` and the fraction beyond them ``[n, F, 1, 1]``."""
+    """Pixel indices ``[n, F]`` and the fraction beyond them ``[n, F, 1, 1]``."""
     whole = np.floor(corner).astype(np.int64)
-    return whole[..., np.newaxis] + np.arange(size), (corner - whole)[..., np.newaxis, np.newaxis]
+    return whole, (corner - whole)[..., np.newaxis, np.newaxis]

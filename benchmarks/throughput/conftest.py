@@ -23,6 +23,7 @@ from benchmarks.throughput.plan import LEFT_OUT, NO_TIME, ORDER, Case, from_envi
 PLAN = from_environment()
 DEVICE = torch.device(PLAN.device)
 _ROUND_S = 0.005  # a round of a short call repeats it for so long
+_YARDSTICKS_EACH = 2  # rounds
 _WARM_UP = 3  # rounds of all inputs; until then memory is new to the process and slow
 _left_out: list[dict[str, str]] = []
 _before: dict[str, float] = {}
@@ -94,8 +95,8 @@ def timed(benchmark: Any) -> Callable[..., None]:
     """``timed(calls, **extra_info)``: warm up, then time rounds that end synchronised.
 
     ``calls`` are the same work on different inputs, taken in turn, so that no input is still in
-    the cache when it comes round again; between rounds the device's yardsticks are taken. A neuron
-    that does not run is left out, with the reason, where the plan allows it.
+    the cache when it comes round again; before every second round the device's yardsticks are
+    taken. A neuron that does not run is left out, with the reason, where the plan allows it.
     """
 
     def run(calls: list[Callable[[], object]], **extra: Any) -> None:
@@ -117,7 +118,13 @@ def timed(benchmark: Any) -> Callable[..., None]:
 
         take, taken = _yardsticks(), []
         rounds = PLAN.rounds(repeats * min(warm))
-        benchmark.pedantic(whole, setup=lambda: taken.append(take()), rounds=rounds, iterations=1)
+        turn = itertools.count()
+
+        def between() -> None:
+            if next(turn) % _YARDSTICKS_EACH == 0:
+                taken.append(take())
+
+        benchmark.pedantic(whole, setup=between, rounds=rounds, iterations=1)
         fastest = {name: min(each[name] for each in taken) for name in taken[0]}
         about = {"yardsticks_fastest_s": fastest, "repeats": repeats, "asked": PLAN.backend}
         benchmark.extra_info.update(extra, **about)
