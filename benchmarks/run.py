@@ -105,8 +105,9 @@ def stale_jobs(params: Params, profile: Profile, workers: int) -> list[Job]:
     target = f"{params.at}dvc.yaml"
     missing = unmade(params.datasets, params.training.steps, profile.events)
     making = _in_parallel(_make, [(name, params, profile) for name in missing], workers)
+    importing = _in_parallel(_import_trainer, [()] if missing else [], workers)
     _dvc("repro", "--quiet", f"{target}:specs", f"{target}:data")
-    for _ in making:
+    for _ in itertools.chain(making, importing):
         pass
     if missing:  # joblib ends a worker that trains after making data: it takes that for a leak
         get_reusable_executor().shutdown()
@@ -164,6 +165,13 @@ def _in_parallel(
 
 def _make(name: str, params: Params, profile: Profile) -> None:
     ensure(name, params.training.steps, profile.events)
+
+
+def _import_trainer() -> None:
+    """In a fresh clone this compiles thousands of modules, which each worker would do by itself."""
+    import torch._dynamo  # which an optimizer imports
+
+    import benchmarks.cells  # noqa: F401
 
 
 def hand_to_dvc(whole: set[Stage], partial: set[Stage], params: Params, profile: Profile) -> None:
