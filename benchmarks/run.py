@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
 import os
@@ -169,9 +170,8 @@ def _make(name: str, params: Params, profile: Profile) -> None:
 
 def _import_trainer() -> None:
     """In a fresh clone this compiles thousands of modules, which each worker would do by itself."""
-    import torch._dynamo  # which an optimizer imports
-
-    import benchmarks.cells  # noqa: F401
+    importlib.import_module("benchmarks.cells")
+    importlib.import_module("torch._dynamo")  # as the first optimizer does
 
 
 def hand_to_dvc(whole: set[Stage], partial: set[Stage], params: Params, profile: Profile) -> None:

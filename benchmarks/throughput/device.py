@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +13,9 @@ from torch import Tensor
 
 from aia import native
 
-_L3 = 32 * 2**20  # bytes, where the system does not tell its cache
+# bytes of the last cache before memory that a core can count on; processors name the whole of it,
+# a virtual one its host's, where many share it
+_L3 = 32 * 2**20
 
 
 def synchronize(device: torch.device) -> None:
@@ -32,13 +33,9 @@ def seconds(work: Callable[[], object], device: torch.device) -> float:
 
 
 def cache_bytes(device: torch.device) -> int:
-    """Size of the last cache before memory."""
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).L2_cache_size)
-    try:
-        return os.sysconf("SC_LEVEL3_CACHE_SIZE") or _L3
-    except (ValueError, OSError):
-        return _L3
+    """Size of the last cache before memory, of a CPU what one core is taken to have of it."""
+    cuda = device.type == "cuda"
+    return int(torch.cuda.get_device_properties(device).L2_cache_size) if cuda else _L3
 
 
 def copy_bandwidth(device: torch.device) -> float:

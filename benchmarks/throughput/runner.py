@@ -34,7 +34,8 @@ Say = Callable[[str], None]
 
 def folder_of(device: Device) -> str:
     """Folder of a device's times, below results/throughput."""
-    return re.sub(r"[^a-z0-9]+", "-", device_name(torch.device(device)).lower()).strip("-")
+    name = re.sub(r"\((r|tm)\)", "", device_name(torch.device(device)).lower())
+    return re.sub(r"[^a-z0-9]+", "-", name).strip("-")
 
 
 def record_of(profile: Profile, name: str, quick: bool) -> list[Timing]:

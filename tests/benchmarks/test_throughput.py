@@ -63,6 +63,21 @@ class Mine(LIF):
 """
 
 
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("AMD EPYC", "amd-epyc"),
+        ("Intel(R) Core(TM) i7-8650U CPU @ 1.90GHz", "intel-core-i7-8650u-cpu-1-90ghz"),
+        ("NVIDIA H200", "nvidia-h200"),
+    ],
+)
+def test_a_device_has_a_folder_of_its_name(
+    name: str, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "device_name", lambda device: name)
+    assert folder_of("cpu") == folder
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One quick run on this machine's processor, beside a file of another device.
