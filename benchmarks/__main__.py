@@ -274,12 +274,22 @@ def record(
     name: Annotated[
         str, typer.Option(help="its name below recorded/; the profile's if not given")
     ] = "",
+    times: Annotated[
+        bool,
+        typer.Option(
+            "--times", help="only the times of throughput, beside what is recorded: a new device's"
+        ),
+    ] = False,
 ) -> None:
     """Freeze the profile's results as the baselines that new neurons are compared with."""
-    from benchmarks.recorded import FOLDER, freeze
+    from benchmarks.recorded import FOLDER, freeze, freeze_times
 
     profile, _ = _opened(context)
     name = name or _name_of(profile)
+    if times:
+        taken = [f"{path.parent.name}/{path.name}" for path in freeze_times(profile, name)]
+        say(f"recorded the times {', '.join(taken)} in {FOLDER / name}")
+        return
     index = freeze(profile, name)
     say(
         f"recorded {index.cells} cells and {index.tuning_cells} of the tuning grid "

@@ -21,6 +21,7 @@ from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records import Host, Record, as_json, read_host, read_record, write_atomic_bytes
 from benchmarks.selection import Cells, load, selection_of
+from benchmarks.timings import timings_of
 from benchmarks.tuning import at_rate
 
 FOLDER = Path("recorded")
@@ -108,6 +109,28 @@ def freeze(profile: Profile, name: str) -> Index:
     )
     write_atomic_bytes(target.folder / INDEX, as_json(index).encode("utf-8"))
     return index
+
+
+def freeze_times(profile: Profile, name: str) -> list[Path]:
+    """Copy a profile's times into ``recorded/<name>``, whose records stay as they are.
+
+    Returns what was copied; a device's older times are replaced. Raises InputError, before
+    anything is written, if there are no times or if what is recorded is damaged.
+    """
+    times = sorted(profile.throughput.glob("*/*.json"))
+    if not times:
+        raise InputError(f"{profile.throughput}: no times; take them first (throughput)")
+    for path in times:
+        timings_of(path)
+    opened = open_recorded(name)
+    files = dict(opened.index.files)
+    for source in times:
+        inside, content = source.relative_to(profile.folder), source.read_bytes()
+        files[inside.as_posix()] = hashlib.sha256(content).hexdigest()
+        write_atomic_bytes(opened.profile.folder / inside, content)
+    index = opened.index.model_copy(update={"files": files})
+    write_atomic_bytes(opened.profile.folder / INDEX, as_json(index).encode("utf-8"))
+    return times
 
 
 def open_recorded(name: str) -> Recorded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,14 @@ from benchmarks import protocol, proven, recorded, verify
 from benchmarks.cells import run_cell
 from benchmarks.errors import InputError
 from benchmarks.profile import Profile
-from benchmarks.records import as_json, host_path, read_host, record_path, write_atomic
+from benchmarks.records import (
+    as_json,
+    host_path,
+    read_host,
+    record_path,
+    write_atomic,
+    write_atomic_bytes,
+)
 from benchmarks.train import Cell
 from tests.benchmarks import made_records
 from tests.benchmarks.made_records import failed, made, write, write_profile
@@ -99,6 +107,27 @@ def test_an_older_protocol_is_kept_beside_and_readable(profile: Profile) -> None
     assert recorded.freeze(profile, "made").protocol == "q"
     assert recorded.open_recorded("made-p").index.protocol == "p"
     assert recorded.open_recorded("made").index.protocol == "q"
+
+
+def test_a_new_devices_times_join_what_is_recorded(profile: Profile) -> None:
+    recorded.freeze(profile, "made")
+    before = recorded.open_recorded("made").index
+    shutil.rmtree(profile.throughput)
+    with pytest.raises(InputError, match=r"results/throughput: no times"):
+        recorded.freeze_times(profile, "made")
+    path = profile.throughput / "new-device" / "quick.json"
+    times = (ROOT / "results/throughput/amd-epyc/quick.json").read_bytes()
+    write_atomic_bytes(path, times[:100])
+    with pytest.raises(InputError, match=r"new-device/quick.json"):
+        recorded.freeze_times(profile, "made")
+    assert recorded.open_recorded("made").index == before
+    write_atomic_bytes(path, times)
+    assert recorded.freeze_times(profile, "made") == [path]
+    after = recorded.open_recorded("made")
+    assert {*after.index.files} - {*before.files} == {"results/throughput/new-device/quick.json"}
+    assert after.index.model_copy(update={"files": before.files}) == before
+    kept = after.profile.throughput / "new-device" / "quick.json"
+    assert kept.read_bytes() == times
 
 
 def test_an_unknown_profile_is_named_with_the_nearest(profile: Profile) -> None:
