@@ -185,6 +185,10 @@ def measure(
             min=0,
         ),
     ] = 9,
+    processes: Annotated[
+        int,
+        typer.Option(help="time all in so many, the middle one counts: for a record", min=1),
+    ] = 1,
 ) -> None:
     """Time neurons and networks on a device: every backend, size and precision, with bounds.
 
@@ -205,7 +209,7 @@ def measure(
     chosen = cast(Literal["cpu", "cuda"], device) if device else None
     before = record_of(profile, _name_of(profile), quick)
     path = measure_throughput(
-        params, profile.throughput, quick, chosen, say, math.inf if quick else minutes
+        params, profile.throughput, quick, chosen, say, math.inf if quick else minutes, processes
     )
     again = functools.partial(measure_again, params, quick=quick, device=chosen or here())
     for each in confirmed(before, timings_of(path), again):

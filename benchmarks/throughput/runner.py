@@ -28,6 +28,7 @@ from benchmarks.timings import Timing, parsed, timings_of
 
 QUICK, FULL = "quick.json", "times.json"  # a quick run leaves a full one's times alone
 _IN_TURN = "bench_network.py::bench_association_in_a_training_step"
+_IN_TURN_QUICK, _IN_TURN_FULL = 3, 5  # processes that time it
 _LAST_S = 60  # what a benchmark that began in time may take beyond it
 Say = Callable[[str], None]
 
@@ -58,13 +59,16 @@ def measure_throughput(
     device: Device | None = None,
     say: Say = lambda _: None,
     minutes: float = math.inf,
+    processes: int = 1,
 ) -> Path:
     """Write ``out/<device>/times.json`` in pytest-benchmark's format; other devices' files stay.
 
     Each backend that must be chosen before its library is imported has a process of its own, and
     of the ``minutes`` that are left a share as large as its share of the neurons still to time.
-    What has not begun by then is left out, with the reason, in the file and by ``say``. A training
-    step of AIA is timed against one of LIF in several processes.
+    What has not begun by then is left out, with the reason, in the file and by ``say``. Everything
+    is timed in so many ``processes``, of which the one in the middle counts, benchmark by
+    benchmark: memory lies otherwise in each process, and a record is to be a usual one. A training
+    step of AIA is timed against one of LIF in several processes in any case, and all count.
     ``quick`` times each neuron as it comes, at one size, the controls in the network alone, and
     writes ``quick.json`` beside the full run's file. Raises InputError with the end of pytest's
     output if a benchmark fails, or if there is no such device.
@@ -75,22 +79,20 @@ def measure_throughput(
         raise InputError("throughput: no CUDA device is here; leave --device out to time the CPU")
     path = out / folder_of(device) / (QUICK if quick else FULL)
     plans = [(v, _plan(params, v, device, quick)) for v in variants(device == "cuda", quick)]
-    to_time = sum(len(plan.timed) for _, plan in plans)
+    to_time = processes * sum(len(plan.timed) for _, plan in plans)
     contents = []
     for variant, plan in plans:
-        if plan.timed:
-            say(f"timing {len(plan.timed)} neurons{_by(variant)}")
+        found = []
+        for number in range(processes if plan.timed else 0):
+            turn = f", {number + 1} of {processes}" if processes > 1 else ""
+            say(f"timing {len(plan.timed)} neurons{_by(variant)}{turn}")
             now = time.time()
             deadline = now + (end - now) * len(plan.timed) / to_time
-            try:
-                contents.append(_run(_until(plan, deadline), variant))
-            except InputError as error:  # a library's own kernels may take their process along
-                if not variant.optional:
-                    raise
-                contents.append(_nothing(plan, str(error)))
+            found.append(_tried(_until(plan, deadline), variant))
             to_time -= len(plan.timed)
-        if not variant.optional and "aia" in params.neuron:
-            more = 2 if quick else 4  # memory lies otherwise in each process
+        contents += [_in_the_middle(found)] if found else []
+        more = (_IN_TURN_QUICK if quick else _IN_TURN_FULL) - processes
+        if not variant.optional and "aia" in params.neuron and more > 0:
             say(f"timing a training step of AIA against LIF in {more} more processes")
             contents += [_run(_until(plan, end), variant, [_IN_TURN]) for _ in range(more)]
     merged = _merged(contents)
@@ -206,6 +208,40 @@ def _most_s(plan: Plan) -> float | None:
     if plan.deadline is None or not plan.optional:
         return None
     return max(plan.deadline - time.time(), 0) + _LAST_S
+
+
+def _tried(plan: Plan, variant: Variant) -> dict[str, Any]:
+    """:func:`_run`, where the variant is optional also of a process that dies: nothing, and why."""
+    try:
+        return _run(plan, variant)
+    except InputError as error:  # a library's own kernels may take their process along
+        if not variant.optional:
+            raise
+        return _nothing(plan, str(error))
+
+
+def _in_the_middle(contents: list[dict[str, Any]]) -> dict[str, Any]:
+    """One content of several of the same plan: of each benchmark the middle one at its fastest."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for content in contents:
+        for entry in content["benchmarks"]:
+            found.setdefault(entry["fullname"], []).append(entry)
+    kept = []
+    for entries in found.values():
+        if "pairs_s" in entries[0]["extra_info"]:  # no time of its own, all pairs count
+            kept += entries
+        else:
+            entries.sort(key=lambda entry: entry["stats"]["min"] / entry["extra_info"]["repeats"])
+            kept.append(entries[len(entries) // 2])
+            kept[-1]["extra_info"]["processes"] = len(entries)
+    first = next((content for content in contents if content["benchmarks"]), contents[0])
+    whole = min(contents, key=lambda content: len(content["machine_info"]["aia_left_out"]))
+    left = whole["machine_info"]["aia_left_out"]
+    return {
+        **first,
+        "benchmarks": kept,
+        "machine_info": {**first["machine_info"], "aia_left_out": left},
+    }
 
 
 def _nothing(plan: Plan, reason: str) -> dict[str, Any]:

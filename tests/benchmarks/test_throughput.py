@@ -41,7 +41,7 @@ from benchmarks.timings import (
     read_speeds,
     timings_of,
 )
-from tests.benchmarks.small import AIA, ROOT, run_command, small_profile
+from tests.benchmarks.small import AIA, LIF, ROOT, run_command, small_profile
 
 CPU = torch.device("cpu")
 BY_FILE = """
@@ -228,6 +228,38 @@ def test_what_has_not_begun_when_the_time_is_over_is_left_out_the_least_importan
     with pytest.raises(InputError, match="nothing was timed: no time left"):
         measure_throughput(params, profile.throughput, quick=False, device="cpu", minutes=0)
     assert not list(profile.throughput.glob("*/*"))
+
+
+def test_of_several_processes_the_middle_one_counts_benchmark_by_benchmark(
+    measured: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process is the measured one with times of its own; one ran out of time."""
+    params, profile = small_profile(tmp_path, {"lif": LIF})
+    usual = {t.test: t.fastest for t in timings_of(measured["path"]) if t.neuron == "lif"}
+    times = iter([1.0, 3.0, 2.0, 1.5])
+
+    def process(*asked: Any) -> dict[str, Any]:
+        content, factor = copy.deepcopy(measured["content"]), next(times)
+        entries = [e for e in content["benchmarks"] if e["extra_info"].get("neuron") == "lif"]
+        for number, entry in enumerate(entries):
+            # the first benchmark's order of the processes is not the others'
+            entry["stats"]["min"] *= 4 - factor if number == 0 else factor
+        late = [{"what": "late", "neuron": "lif", "reason": "no time left"}] if factor == 3 else []
+        content["machine_info"]["aia_left_out"] = late
+        return {**content, "benchmarks": entries[1:] if factor == 1.5 else entries}
+
+    monkeypatch.setattr(runner, "_run", process)
+    said: list[str] = []
+    path = measure_throughput(params, profile.throughput, True, "cpu", said.append, processes=4)
+    assert said == [f"timing 3 neurons, each as it comes, {n} of 4" for n in (1, 2, 3, 4)]
+    content = json.loads(path.read_text())
+    assert content["machine_info"]["aia_left_out"] == []
+    found = {t.test: t.fastest / usual[t.test] for t in timings_of(path)}
+    first, *others = found.values()
+    assert first == pytest.approx(2)  # of 3, 1 and 2
+    assert others == pytest.approx([2.0] * len(others))  # of 1, 3, 2 and 1.5, the upper one
+    counted = [entry["extra_info"]["processes"] for entry in content["benchmarks"]]
+    assert counted == [3, *[4] * len(others)]
 
 
 def test_a_neuron_that_fails_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
