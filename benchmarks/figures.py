@@ -6,7 +6,6 @@ Everything here is deterministic: the same records give the same bytes.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from benchmarks.records import write_atomic_bytes
 from benchmarks.selection import Selection, load
 from benchmarks.timings import Speeds, read_speeds
 from benchmarks.tuning import Tuned
+from benchmarks.wording import slug
 
 DPI = 140
 STYLE: Any = {
@@ -142,7 +142,7 @@ def _speeds(speeds: Speeds, selection: Selection, out: Path) -> list[Path]:
 
 def figure_path(out: Path, kind: str, about: str) -> Path:
     """Where the figure ``kind`` of a data set, a device or all learning rates is put."""
-    return out / f"{kind}_{re.sub(r'[^a-z0-9_]+', '-', about.lower()).strip('-')}.png"
+    return out / f"{kind}_{slug(about)}.png"
 
 
 def _save(figure: Figure | None, out: Path, kind: str, about: str) -> list[Path]:

@@ -28,7 +28,7 @@ from benchmarks.statistics import smallest_sign_flip_p
 from benchmarks.tables import Judged, all_tables, judge
 from benchmarks.timings import files, read_speeds
 from benchmarks.tuning import Tuned, at_rate
-from benchmarks.wording import NOTHING, points
+from benchmarks.wording import NOTHING, points, slug
 
 # the figures of one data set in the order of the page
 _ORDER = ("accuracy_spikes", "spikes_by_step", "curves", "association")
@@ -210,7 +210,7 @@ def _grid(profile: Profile, table: Table, records: Mapping[Cell, Link]) -> Grid:
         name=table.name,
         title=table.title,
         caption=table.caption,
-        columns=[(column, _slug(column)) for column in columns],
+        columns=[(column, slug(column)) for column in columns],
         rows=[] if table.raw.empty and table.name != "throughput" else rows,
         behind=_BEHIND.get(table.name, "cells"),
         files=[_link(profile, profile.tables / f"{table.name}.{x}") for x in ("csv", "md", "tex")],
@@ -222,10 +222,6 @@ def _cell(column: str, text: str, value: float, in_numbers: bool) -> GridCell:
     if math.isnan(value):
         return GridCell(column, text, None, nothing or in_numbers)
     return GridCell(column, text, value, nothing)
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-")
 
 
 def _claims(judged: Judged) -> list[Row]:

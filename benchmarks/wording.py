@@ -1,12 +1,19 @@
-"""Numbers as a reader sees them in tables and on the page."""
+"""Numbers as a reader sees them in tables and on the page, and names of files."""
 
 from __future__ import annotations
 
 import math
+import re
 
 from benchmarks.statistics import Estimate
 
 NOTHING = "–"
+
+
+def slug(name: str) -> str:
+    """A data set, device or column as part of a file's name or an address; trademarks left out."""
+    plain = re.sub(r"\((r|tm)\)", "", name.lower())
+    return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-")
 
 
 def percent(found: Estimate) -> str:

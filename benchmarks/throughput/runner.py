@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from benchmarks.records import write_atomic
 from benchmarks.throughput.backends import Variant, variants
 from benchmarks.throughput.plan import LEFT_OUT, PEERS, VARIABLE, Plan, library_of
 from benchmarks.timings import Timing, parsed, timings_of
+from benchmarks.wording import slug
 
 QUICK, FULL = "quick.json", "times.json"  # a quick run leaves a full one's times alone
 _IN_TURN = "bench_network.py::bench_association_in_a_training_step"
@@ -35,8 +35,7 @@ Say = Callable[[str], None]
 
 def folder_of(device: Device) -> str:
     """Folder of a device's times, below results/throughput."""
-    name = re.sub(r"\((r|tm)\)", "", device_name(torch.device(device)).lower())
-    return re.sub(r"[^a-z0-9]+", "-", name).strip("-")
+    return slug(device_name(torch.device(device)))
 
 
 def record_of(profile: Profile, name: str, quick: bool) -> list[Timing]:
