@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import psutil
 import torch
@@ -100,19 +102,31 @@ def inputs_of(make: Callable[[int], Tensor], size: int, device: torch.device) ->
     return [make(number) for number in range(count)]
 
 
+@dataclass(eq=False)
+class _Kept:
+    """What autograd holds in place of a tensor, gone with the last node that needs it."""
+
+    tensor: Tensor
+
+
 def kept_bytes(forward: Callable[[], object]) -> int:
-    """Bytes of the tensors that ``forward`` keeps for its backward pass, each storage once."""
-    storages: dict[int, int] = {}
+    """Bytes of the tensors that ``forward`` keeps for its backward pass, each storage once.
 
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        storages[storage.data_ptr()] = storage.nbytes()
-        return tensor
+    What a node kept that was dropped again before the end, as behind a ``detach``, does not count.
+    """
+    kept: WeakSet[_Kept] = WeakSet()
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    def keep(tensor: Tensor) -> _Kept:
+        one = _Kept(tensor.detach())  # an output would hold its node, which holds it
+        kept.add(one)
+        return one
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one.tensor):
         out = forward()
-    del out  # until here no storage was freed, so no address can have been used twice
-    return sum(storages.values())
+    storages = [one.tensor.untyped_storage() for one in kept]
+    found = {storage.data_ptr(): storage.nbytes() for storage in storages}
+    del out  # until here the graph was alive
+    return sum(found.values())
 
 
 def peak_bytes(work: Callable[[], object], device: torch.device) -> int:

@@ -230,6 +230,17 @@ def test_what_has_not_begun_when_the_time_is_over_is_left_out_the_least_importan
     assert not list(profile.throughput.glob("*/*"))
 
 
+def test_bytes_kept_are_those_that_the_graph_still_holds() -> None:
+    x = torch.ones(1000, requires_grad=True)
+
+    def forward() -> torch.Tensor:
+        for _ in range(5):
+            x.exp().exp()  # keeps two results until its graph is dropped
+        return x.tanh().tanh() + x.detach().exp()
+
+    assert devices.kept_bytes(forward) == 2 * x.nbytes
+
+
 def test_of_several_processes_the_middle_one_counts_benchmark_by_benchmark(
     measured: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
