@@ -381,7 +381,14 @@ def compare(
     say(f"timing {len(timed.neuron)} neurons side by side")
     throughput = new.profile.throughput
     measure_throughput(timed, throughput, quick=True)
-    made = compared(newcomer.records(new), recorded.cells, others, read_timings(throughput))
+    made = compared(
+        newcomer.records(new),
+        recorded.cells,
+        others,
+        read_timings(throughput),
+        newcomer.trained_on(new),
+        recorded.index.devices,
+    )
     write_comparison(made, new.profile.folder)
     console.print(terminal_table(made))
     for words in in_words(made):

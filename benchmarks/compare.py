@@ -9,7 +9,7 @@ corrected p below 0.05. The 95 % intervals are those of single comparisons, not 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -136,6 +136,8 @@ class Report:
     failed: tuple[str, ...]  # cells without a result, and why
     not_run: tuple[str, ...]  # cells without a record
     pairs: tuple[Provenance, ...]
+    trained_on: tuple[str, ...]  # devices of the new neuron's cells
+    recorded_on: tuple[str, ...]  # and of the recorded ones
 
     def of(self, metric: Metric, baseline: str | None = None) -> list[Compared]:
         """The comparisons of a metric, of one baseline if one is named."""
@@ -147,7 +149,12 @@ class Report:
 
 
 def compare(
-    new: list[Record], baselines: Cells, against: tuple[str, ...], speeds: list[Timing]
+    new: list[Record],
+    baselines: Cells,
+    against: tuple[str, ...],
+    speeds: list[Timing],
+    trained_on: Sequence[str] = (),
+    recorded_on: Sequence[str] = (),
 ) -> Report:
     """Compare the records of a new neuron with those of the baselines named in ``against``.
 
@@ -169,6 +176,8 @@ def compare(
         failed=tuple(_failed(cells)),
         not_run=tuple(_not_run(cells)),
         pairs=tuple(_provenance(cells)),
+        trained_on=tuple(trained_on),
+        recorded_on=tuple(recorded_on),
     )
 
 

@@ -184,6 +184,13 @@ def methods(report: Report) -> str:
             f"{'; '.join(of_t)}; Holm's correction asks {asked}, so p is Student's t's, which "
             "takes the differences to scatter normally."
         )
+    if new := sorted({*report.trained_on} - {*report.recorded_on}):
+        sentences.append(
+            f"{report.neuron} was trained on {_and(new)}, the recorded neurons on "
+            f"{_and(list(report.recorded_on))}: another processor rounds otherwise, which sends "
+            "training another way, so a pair differs by that too. `make repro` and `python -m "
+            "benchmarks record` make baselines of this machine's own."
+        )
     if not report.costs:
         sentences.append("Speed and memory were not measured.")
     return " ".join(sentences)
