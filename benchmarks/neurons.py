@@ -8,7 +8,6 @@ import inspect
 import json
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -181,11 +180,12 @@ def check_contract(build: Build, name: str, steps: int) -> None:
     for shape in ((steps, 2, 3, 4, 4), (steps, 2, 3)):
         drive = torch.randn(shape, generator=generator) * 2
         try:
-            with torch.no_grad(), torch.random.fork_rng():
+            # a few hundred values are not worth a compiler
+            eager = torch.compiler.set_stance("force_eager")
+            with eager, torch.no_grad(), torch.random.fork_rng():
                 neuron = build(3)
-                with _uncompiled():
-                    out = neuron(drive)
-                    reordered = neuron(channels_last(drive)) if takes_any_layout(neuron) else out
+                out = neuron(drive)
+                reordered = neuron(channels_last(drive)) if takes_any_layout(neuron) else out
         except InputError:
             raise
         except Exception as error:
@@ -199,14 +199,3 @@ def check_contract(build: Build, name: str, steps: int) -> None:
                 f"neuron {name!r} says any_layout, but gives other spikes for a drive whose "
                 "channels come last in memory; leave any_layout out"
             )
-
-
-def _uncompiled() -> AbstractContextManager[object]:
-    """Runs what is under torch.compile op by op: a few hundred values are not worth a compiler.
-
-    Where nothing has imported the compiler nothing is under it, and importing it takes 2 s.
-    """
-    if "torch._dynamo" not in sys.modules:
-        return nullcontext()
-    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
-    return stance
