@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -141,8 +142,11 @@ def test_an_interrupted_comparison_goes_on_where_it_was(folder: Folder) -> None:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=60)
+    for _ in range(20):  # Python drops an interrupt that falls into a destructor; one presses again
+        os.killpg(process.pid, signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=3)
+            break
     assert process.returncode != 0
     kept = {p: p.stat().st_mtime_ns for p in changed}
     done = folder.run(*words)
