@@ -381,12 +381,13 @@ def compare(
     say(f"timing {len(timed.neuron)} neurons side by side")
     throughput = new.profile.throughput
     measure_throughput(timed, throughput, quick=True)
+    trained = newcomer.cells(new)
     made = compared(
-        newcomer.records(new),
+        list(trained.records.values()),
         recorded.cells,
         others,
         read_timings(throughput),
-        newcomer.trained_on(new),
+        sorted({host.device for host in trained.hosts}),
         recorded.index.devices,
     )
     write_comparison(made, new.profile.folder)

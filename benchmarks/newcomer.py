@@ -12,8 +12,7 @@ from benchmarks.params import NeuronParams, Params
 from benchmarks.profile import Profile
 from benchmarks.protocol import protocol_hash
 from benchmarks.recorded import Recorded
-from benchmarks.records import Record, read_host, record_path
-from benchmarks.selection import Selection, load
+from benchmarks.selection import Cells, Selection, load
 
 
 @dataclass(frozen=True)
@@ -56,19 +55,11 @@ def _stage(new: Newcomer, job: run.Job) -> run.Stage:
     return run.Stage("cell", job.stage.dataset, new.alias)
 
 
-def records(new: Newcomer) -> list[Record]:
+def cells(new: Newcomer) -> Cells:
     """What the newcomer's cells left, data set by data set."""
     params = new.params
     chosen = Selection(tuple(params.datasets), (new.alias,), tuple(params.seeds))
-    return list(load(new.profile.runs, chosen).records.values())
-
-
-def trained_on(new: Newcomer) -> tuple[str, ...]:
-    """The devices that the newcomer's cells were trained on."""
-    cells = (job.cell for job in jobs(new))
-    paths = (record_path(new.profile.runs, c.dataset, c.neuron, c.seed) for c in cells)
-    hosts = (read_host(path) for path in paths)
-    return tuple(sorted({host.device for host in hosts if host is not None}))
+    return load(new.profile.runs, chosen)
 
 
 def against(names: str, alias: str, recorded: Recorded) -> tuple[str, ...]:

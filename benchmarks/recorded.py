@@ -87,12 +87,7 @@ def freeze(profile: Profile, name: str) -> Index:
     _set_aside(name, protocols[0])
     target = Profile(FOLDER / name)
     shutil.rmtree(target.folder, ignore_errors=True)
-    files = {}
-    for source in _files(profile, [path for path, _ in found]):
-        inside = source.relative_to(profile.folder)
-        content = source.read_bytes()
-        files[inside.as_posix()] = hashlib.sha256(content).hexdigest()
-        write_atomic_bytes(target.folder / inside, content)
+    files = _copy(_files(profile, [path for path, _ in found]), profile, target)
     index = Index(
         profile=name,
         protocol=protocols[0],
@@ -124,11 +119,7 @@ def freeze_times(profile: Profile, name: str) -> list[Path]:
     for path in times:
         timings_of(path)
     opened = open_recorded(name)
-    files = dict(opened.index.files)
-    for source in times:
-        inside, content = source.relative_to(profile.folder), source.read_bytes()
-        files[inside.as_posix()] = hashlib.sha256(content).hexdigest()
-        write_atomic_bytes(opened.profile.folder / inside, content)
+    files = opened.index.files | _copy(times, profile, opened.profile)
     index = opened.index.model_copy(update={"files": files})
     write_atomic_bytes(opened.profile.folder / INDEX, as_json(index).encode("utf-8"))
     return times
@@ -202,6 +193,17 @@ def _files(profile: Profile, records: list[Path]) -> list[Path]:
     hosts = [p.parents[3] / "hosts" / Path(*p.parts[-3:]) for p in records]
     others = [*profile.data.glob("*.json"), *profile.throughput.glob("*/*.json")]
     return [profile.params, *records, *hosts, *sorted(others)]
+
+
+def _copy(sources: list[Path], profile: Profile, target: Profile) -> dict[str, str]:
+    """Copy files of a profile to their places in another; path below it -> SHA-256."""
+    files = {}
+    for source in sources:
+        inside = source.relative_to(profile.folder)
+        content = source.read_bytes()
+        files[inside.as_posix()] = hashlib.sha256(content).hexdigest()
+        write_atomic_bytes(target.folder / inside, content)
+    return files
 
 
 def _set_aside(name: str, protocol: str) -> None:

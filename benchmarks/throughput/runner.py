@@ -233,14 +233,8 @@ def _in_the_middle(contents: list[dict[str, Any]]) -> dict[str, Any]:
             entries.sort(key=lambda entry: entry["stats"]["min"] / entry["extra_info"]["repeats"])
             kept.append(entries[len(entries) // 2])
             kept[-1]["extra_info"]["processes"] = len(entries)
-    first = next((content for content in contents if content["benchmarks"]), contents[0])
-    whole = min(contents, key=lambda content: len(content["machine_info"]["aia_left_out"]))
-    left = whole["machine_info"]["aia_left_out"]
-    return {
-        **first,
-        "benchmarks": kept,
-        "machine_info": {**first["machine_info"], "aia_left_out": left},
-    }
+    fullest = max(contents, key=lambda content: len(content["benchmarks"]))
+    return {**fullest, "benchmarks": kept}
 
 
 def _nothing(plan: Plan, reason: str) -> dict[str, Any]:
