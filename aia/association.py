@@ -51,7 +51,7 @@ def on_drive_by_step(y: Tensor, a: Tensor) -> list[Tensor]:
 def scaled(weight: Tensor, a: Tensor) -> Tensor:
     """W' = W + relu(a) W by output channel; weight ``[C, ...]`` or bias ``[C]``, a ``[C]``."""
     gain: Tensor = F.relu(a).view(-1, *[1] * (weight.dim() - 1))
-    return weight + gain * weight
+    return (gain * weight).add_(weight)  # in place: one call less to memory in each layer
 
 
 def _associated_bias(bias: Tensor, a: Tensor) -> Tensor:
@@ -63,7 +63,8 @@ def _to_coefficient(to_weight: Tensor, weight: Tensor, a: Tensor) -> Tensor:
     """dL/da of W' = W + relu(a) sg(W), from dL/dW'."""
     # whatever order the gradient is stored in, it is summed in the weights' own
     each = (to_weight.contiguous() * weight).sum(tuple(range(1, weight.dim())))
-    return each.masked_fill_(a <= 0, 0)
+    through_relu: Tensor = torch.ops.aten.threshold_backward(each, a, 0)
+    return through_relu
 
 
 class _Convolution(torch.autograd.Function):

@@ -1,16 +1,20 @@
-"""Who runs the dynamics: C++, the compiler, hand-written GPU kernels, or PyTorch op by op.
+"""Who runs the dynamics: kernels of our own, the compiler, or PyTorch op by op.
 
-``AIA_BACKEND`` chooses: ``native`` (:mod:`aia.native`, the default, for drives on a CPU; elsewhere,
-and where there is no C++ compiler, as ``compile``), ``compile`` (:mod:`aia.compiled`), ``triton``
-(:mod:`aia.kernels`, for drives on a CUDA device; elsewhere as ``compile``) or ``eager``. All give
-the same spikes; tests hold them to it.
+``AIA_BACKEND`` chooses: ``native`` (the default: the kernels written for the drive's device,
+:mod:`aia.native` in C++ on a CPU and :mod:`aia.kernels` in Triton on CUDA; as ``compile`` where
+there is no C++ compiler or no Triton), ``triton`` (as ``native``, but on no CPU except in Triton's
+interpreter), ``compile`` (:mod:`aia.compiled`) or ``eager``. All give the same spikes; tests hold
+them to it.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import os
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from aia import association, dynamics, native
@@ -33,7 +37,9 @@ def running(device: str) -> str:
     name = chosen()
     if name == "native" and device == "cpu" and native.builds():
         return name
-    if name == "eager" or (name == "triton" and _on_triton(device)):
+    if name in ("native", "triton") and _triton_runs(device, name):
+        return "triton"
+    if name == "eager":
         return name
     from aia import compiled  # here, not above: it takes 2 s to import the compiler
 
@@ -70,8 +76,9 @@ def _module(drive: Tensor, *rest: Tensor) -> Any:
         return None
     if name == "native" and native.takes(drive, *rest):
         return native
-    if name == "triton":
-        from aia import kernels  # here, not above: Triton may be missing
+    # a compiler that traces the caller sees through PyTorch's operations, not through these
+    if name == "triton" and not torch.compiler.is_compiling():
+        from aia import kernels
 
         return kernels
     from aia import compiled
@@ -79,5 +86,15 @@ def _module(drive: Tensor, *rest: Tensor) -> Any:
     return compiled
 
 
-def _on_triton(device: str) -> bool:
-    return device == "cuda" or os.environ.get("TRITON_INTERPRET") == "1"
+def _triton_runs(device: str, name: str) -> bool:
+    interpreted = name == "triton" and os.environ.get("TRITON_INTERPRET") == "1"
+    if not (device == "cuda" or interpreted) or not _triton_is_here():
+        return False
+    from aia import kernels  # here, not above: Triton may be missing
+
+    return kernels.builds(device)
+
+
+@functools.cache
+def _triton_is_here() -> bool:
+    return importlib.util.find_spec("triton") is not None

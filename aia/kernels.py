@@ -15,7 +15,9 @@ drive is.
 
 from __future__ import annotations
 
+import functools
 import math
+import warnings
 from typing import Any, NamedTuple
 
 import torch
@@ -26,8 +28,23 @@ from torch import Tensor
 from aia.dynamics import LIFParameters
 
 LONGEST = 12  # time steps a segment: drive, potential and gradient of each are in registers
-_WARPS = 4
-_TILE = 32 * _WARPS * 4  # elements a program, 4 a thread: a load of 16 bytes in float32
+
+
+class _Threads(NamedTuple):
+    """Of a program: its warps, and how many elements each of their 32 threads has."""
+
+    warps: int
+    elements: int
+
+    @property
+    def tile(self) -> int:
+        """Elements a program."""
+        return 32 * self.warps * self.elements
+
+
+# measured on an H200: a load of 16 bytes is best forward; backward holds so much more in registers
+# that two elements a thread leave room for twice the programs
+_FORWARD, _BACKWARD = _Threads(2, 4), _Threads(4, 2)
 
 
 class _Tiling(NamedTuple):
@@ -40,6 +57,7 @@ class _Tiling(NamedTuple):
     block_c: int
     block_d: int
     segment: int  # time steps of one, as equal as they can be
+    warps: int
 
     @property
     def programs(self) -> tuple[int, int]:
@@ -50,13 +68,23 @@ class _Tiling(NamedTuple):
     def segments(self) -> int:
         return int(triton.cdiv(self.steps, self.segment))
 
+    @property
+    def grid(self) -> tuple[int]:
+        along_c, along_d = self.programs
+        return (self.samples * along_c * along_d,)
 
-def _tiling(shape: torch.Size) -> _Tiling:
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Steps, channels, places, elements of a time step, and segments."""
+        return self.steps, self.channels, self.places, math.prod(self[1:4]), self.segments
+
+
+def _tiling(shape: tuple[int, ...], threads: _Threads) -> _Tiling:
     steps, samples, channels, places = shape
-    block_d = min(_TILE, triton.next_power_of_2(places))
-    block_c = min(_TILE // block_d, triton.next_power_of_2(channels))
+    block_d = min(threads.tile, triton.next_power_of_2(places))
+    block_c = min(threads.tile // block_d, triton.next_power_of_2(channels))
     segment = triton.cdiv(steps, triton.cdiv(steps, LONGEST))
-    return _Tiling(steps, samples, channels, places, block_c, block_d, segment)
+    return _Tiling(steps, samples, channels, places, block_c, block_d, segment, threads.warps)
 
 
 @triton.jit
@@ -219,70 +247,84 @@ def _backward_kernel(
         program = tl.program_id(0)
         samples = tl.num_programs(0) // (along_d * along_c)
         row = (program % along_d).to(tl.int64) * samples + program // (along_d * along_c)
+        along_a = tl.where(gain > 0, along_a, 0.0)  # relu's gradient
         tl.store(to_a + row * channels + c, tl.sum(along_a, 1), mask=c < channels)
 
 
+class _Launch(NamedTuple):
+    """What every call on drives of one shape and dtype hands to a kernel beside its tensors."""
+
+    grid: tuple[int]
+    sizes: tuple[int, ...]
+    options: dict[str, Any]
+
+
+@functools.lru_cache(maxsize=1024)  # working it out costs as much as launching
+def _launch(
+    shape: torch.Size, state: torch.dtype, gain: bool, p: LIFParameters, backward: bool
+) -> _Launch:
+    tiling = _tiling(shape, _BACKWARD if backward else _FORWARD)
+    options = {
+        "DECAY": p.decay,
+        "THRESHOLD": p.threshold,
+        "HARD": p.reset == "zero",
+        "GAIN": gain,
+        "KEEPS": tiling.segments > 1,
+        "WHOLE": tiling.steps % tiling.segment == 0,
+        "SEGMENT": tiling.segment,
+        "STATE": tl.float64 if state == torch.float64 else tl.float32,
+        "BLOCK_C": tiling.block_c,
+        "BLOCK_D": tiling.block_d,
+        "num_warps": tiling.warps,
+        "enable_fp_fusion": False,  # a fused multiply-add rounds once: other spikes than eager's
+    }
+    if backward:
+        options |= {
+            "DETACHED": p.detach_reset,
+            "HALF_ALPHA": p.surrogate_width / 2,
+            "STEEPNESS": math.pi / 2 * p.surrogate_width,
+        }
+    return _Launch(tiling.grid, tiling.sizes, options)
+
+
 class _LIF(torch.autograd.Function):
-    """Spikes of a drive ``[T, B, C, D]`` with coefficients ``[C]``, or without."""
+    """Spikes of a contiguous drive seen as ``shape`` ``[T, B, C, D]``, with coefficients ``[C]``
+    or without; as the drive's own shape, which spares autograd two views."""
 
     @staticmethod
-    def forward(ctx: Any, drive: Tensor, a: Tensor | None, p: LIFParameters) -> Tensor:
-        ctx.p = p
+    def forward(
+        ctx: Any, drive: Tensor, a: Tensor | None, shape: torch.Size, p: LIFParameters
+    ) -> Tensor:
+        state = _state(drive)
+        grid, sizes, options = _launch(shape, state, a is not None, p, False)
         spikes = torch.empty_like(drive)
-        tiling = _tiling(drive.shape)
-        kept = None
-        if tiling.segments > 1:
-            kept = drive.new_empty((tiling.segments - 1, *drive.shape[1:]), dtype=_state(drive))
+        segments = sizes[-1]
+        kept = None if segments == 1 else drive.new_empty((segments - 1, *shape[1:]), dtype=state)
         ctx.save_for_backward(drive, a, kept)
-        _forward_kernel[_grid(tiling)](
-            drive,
-            _or_any(a, drive),
-            spikes,
-            _or_any(kept, drive),
-            *_sizes(tiling),
-            **_options(drive, a, tiling, p),
-        )
+        ctx.shape, ctx.p = shape, p
+        tensors = drive, _or_any(a, drive), spikes, _or_any(kept, drive)
+        with torch.cuda.device_of(drive):  # Triton launches on the current device
+            _forward_kernel[grid](*tensors, *sizes, **options)
         return spikes
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         drive, a, kept = ctx.saved_tensors
-        p, tiling = ctx.p, _tiling(drive.shape)
-        to_drive = torch.empty_like(drive)
-        rows = tiling.programs[1] * tiling.samples
-        parts = None if a is None else drive.new_empty((rows, tiling.channels), dtype=_state(drive))
-        _backward_kernel[_grid(tiling)](
-            gradients[0].contiguous(),
-            drive,
-            _or_any(a, drive),
-            _or_any(kept, drive),
-            to_drive,
-            _or_any(parts, drive),
-            *_sizes(tiling),
-            DETACHED=p.detach_reset,
-            HALF_ALPHA=p.surrogate_width / 2,
-            STEEPNESS=math.pi / 2 * p.surrogate_width,
-            **_options(drive, a, tiling, p),
-        )
-        if a is None or parts is None:
-            return to_drive, None, None
-        return to_drive, (parts.sum(0) * (a > 0)).to(a.dtype), None
+        shape, p, state = ctx.shape, ctx.p, _state(drive)
+        grid, sizes, options = _launch(shape, state, a is not None, p, True)
+        to_drive, parts = torch.empty_like(drive), None
+        if a is not None:  # of each tile of each sample what it gives to its channels
+            tiles = triton.cdiv(shape[3], options["BLOCK_D"])
+            parts = drive.new_empty((tiles * shape[1], shape[2]), dtype=state)
+        read = gradients[0].contiguous(), drive, _or_any(a, drive), _or_any(kept, drive)
+        _backward_kernel[grid](*read, to_drive, _or_any(parts, drive), *sizes, **options)
+        to_a = None if a is None or parts is None else parts.sum(0).to(a.dtype)
+        return to_drive, to_a, None, None
 
 
 def _state(drive: Tensor) -> torch.dtype:
     return torch.float64 if drive.dtype == torch.float64 else torch.float32
-
-
-def _grid(tiling: _Tiling) -> tuple[int]:
-    along_c, along_d = tiling.programs
-    return (tiling.samples * along_c * along_d,)
-
-
-def _sizes(tiling: _Tiling) -> tuple[int, ...]:
-    """Steps, channels, places, elements of a time step, and segments."""
-    stride = math.prod(tiling[1:4])
-    return tiling.steps, tiling.channels, tiling.places, stride, tiling.segments
 
 
 def _or_any(values: Tensor | None, other: Tensor) -> Tensor:
@@ -290,35 +332,35 @@ def _or_any(values: Tensor | None, other: Tensor) -> Tensor:
     return other if values is None else values
 
 
-def _options(drive: Tensor, a: Tensor | None, tiling: _Tiling, p: LIFParameters) -> dict[str, Any]:
-    return {
-        "DECAY": p.decay,
-        "THRESHOLD": p.threshold,
-        "HARD": p.reset == "zero",
-        "GAIN": a is not None,
-        "KEEPS": tiling.segments > 1,
-        "WHOLE": tiling.steps % tiling.segment == 0,
-        "SEGMENT": tiling.segment,
-        "STATE": tl.float64 if _state(drive) == torch.float64 else tl.float32,
-        "BLOCK_C": tiling.block_c,
-        "BLOCK_D": tiling.block_d,
-        "num_warps": _WARPS,
-        "enable_fp_fusion": False,  # a fused multiply-add rounds once: other spikes than eager's
-    }
+@functools.cache
+def builds(device: str) -> bool:
+    """Whether Triton builds and runs the kernels on "cuda" or, interpreted, on "cpu".
+
+    Tried at the first call, with a warning if it fails.
+    """
+    try:
+        lif(torch.zeros(1, 1, device=device), LIFParameters())
+    except Exception as error:  # no C compiler for the launcher, or a GPU that Triton knows not
+        said = next((line for line in str(error).splitlines() if line), type(error).__name__)
+        warnings.warn(f"Triton does not work here, compiling by torch: {said}", stacklevel=5)
+        return False
+    return True
 
 
 def lif(drive: Tensor, p: LIFParameters) -> Tensor:
     """As :func:`aia.dynamics.lif`; drive ``[T, ...]`` on a CUDA device."""
     if not drive.numel():
         return drive.clone()
-    flat = drive.contiguous().view(drive.shape[0], 1, 1, -1)
-    out: Tensor = _LIF.apply(flat, None, p)
-    return out.view(drive.shape)
+    steps = len(drive)
+    shape = torch.Size((steps, 1, 1, drive.numel() // steps))
+    out: Tensor = _LIF.apply(drive.contiguous(), None, shape, p)
+    return out
 
 
 def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
     """:func:`lif` of :func:`aia.association.on_drive`; drive ``[T, B, C, ...]``, a ``[C]``."""
     if not drive.numel():
         return drive + 0 * a.sum()
-    out: Tensor = _LIF.apply(drive.contiguous().view(*drive.shape[:3], -1), a, p)
-    return out.view(drive.shape)
+    shape = torch.Size((*drive.shape[:3], math.prod(drive.shape[3:])))
+    out: Tensor = _LIF.apply(drive.contiguous(), a, shape, p)
+    return out

@@ -216,7 +216,7 @@ def measure(
         say(in_words(each))
     for cost in costs_of(path):
         say(
-            f"a training step of AIA takes {cost.ratio:.3f} times LIF's "
+            f"a training step{cost.at} of AIA takes {cost.ratio:.3f} times LIF's "
             f"[{cost.low:.3f}, {cost.high:.3f}] on {cost.device}, {cost.pairs} pairs in "
             f"{cost.processes} processes"
         )

@@ -8,7 +8,7 @@ matched twin, hollow and dashed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Any
@@ -25,6 +25,7 @@ from benchmarks.records import Result
 from benchmarks.selection import SUBJECT, Cells
 from benchmarks.timings import PER_ELEMENT, TITLES, Timing
 from benchmarks.tuning import Tuned
+from benchmarks.wording import digits
 
 _KNOWN = {
     "aia": ("#D55E00", "o"),
@@ -240,8 +241,7 @@ def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) ->
         bound = here[0].bound
         if bound is not None:
             axes.axvline(bound, color="#000000", lw=1.2, ls="--")
-            form = ".2f" if what in PER_ELEMENT else ",.0f"
-            note += f"; dashed: the device's bound, {bound:{form}}"
+            note += f"; dashed: the device's bound, {_speed(what)(bound)}"
         axes.set_title(f"{TITLES[what]}\n{note}", loc="left")
     for axes in panels[len(kinds) :]:
         axes.set_visible(False)
@@ -251,7 +251,7 @@ def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) ->
 
 def _bars(axes: Axes, timings: list[Timing], neurons: tuple[str, ...], looks: Looks) -> None:
     known = {t.neuron: t for t in timings}
-    form = ".2f" if timings[0].what in PER_ELEMENT else ",.0f"
+    form = _speed(timings[0].what)
     end = 1.3 * max(t.median for t in timings)  # a stray round must not flatten all bars
     end = max([end, *(1.05 * t.bound for t in timings if t.bound is not None)])
     for y, neuron in enumerate(neurons):
@@ -267,13 +267,18 @@ def _bars(axes: Axes, timings: list[Timing], neurons: tuple[str, ...], looks: Lo
             axes.plot(end, y, ">", color="#555555", ms=5, clip_on=False)
         start = t.median if t.q3 > end else max(t.q3, t.median)
         box = {"fc": "white", "ec": "none", "pad": 0.6}
-        text = f"{t.median:{form}}"
+        text = form(t.median)
         axes.text(start + 0.015 * end, y, text, va="center", fontsize=8, bbox=box)
     axes.set_xlim(0, end)
     axes.set_yticks(range(len(neurons)), neurons)
     axes.set_ylim(len(neurons) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.xaxis.set_major_formatter("{x:,g}")
+
+
+def _speed(what: str) -> Callable[[float], str]:
+    """How a time or a rate is written."""
+    return digits if what in PER_ELEMENT else "{:,.0f}".format
 
 
 def _coefficients(

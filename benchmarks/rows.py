@@ -21,7 +21,7 @@ from benchmarks.statistics import (
     sign_flip_p,
     verdict,
 )
-from benchmarks.timings import NETWORK, PER_ELEMENT, TITLES, Timing
+from benchmarks.timings import NETWORK, TITLES, Timing
 from benchmarks.timings import Cost as SpeedCost
 from benchmarks.tuning import Tuned
 from benchmarks.wording import NOTHING
@@ -435,7 +435,7 @@ def throughput(cells: Cells, timings: list[Timing], costs: Iterable[SpeedCost] =
     """One row a neuron and device; ``not measured`` where there is no timing."""
     known = {(t.device, t.neuron, t.what): t for t in timings}
     devices = list(dict.fromkeys(t.device for t in timings)) or [NOT_MEASURED]
-    ratio = {cost.device: cost for cost in costs}
+    latest = {(cost.device, cost.batch): cost for cost in costs}
     shown: list[Shown] = []
     for device in devices:
         timed = [t.neuron for t in timings if t.device == device]
@@ -450,13 +450,12 @@ def throughput(cells: Cells, timings: list[Timing], costs: Iterable[SpeedCost] =
         bounds = {t.what: t.bound for t in of_device if t.bound is not None}
         if bounds:
             row = {"device": device, "neuron": "the device's bound"}
-            form = {what: ".2f" if what in PER_ELEMENT else ",.0f" for what in bounds}
-            shown.append(row | {TITLES[w]: Number(f"{b:{form[w]}}", b) for w, b in bounds.items()})
-        if device in ratio:
-            cost = ratio[device]
-            text = f"{cost.ratio:.3f} times as long [{cost.low:.3f}, {cost.high:.3f}]"
-            row = {"device": device, "neuron": "AIA over LIF"}
-            shown.append(row | {TITLES["training_step"]: Number(text, cost.ratio)})
+            shown.append(row | {TITLES[w]: Number(_speed(w)(b), b) for w, b in bounds.items()})
+        for cost in latest.values():
+            if cost.device == device:
+                text = f"{cost.ratio:.3f} times as long [{cost.low:.3f}, {cost.high:.3f}]"
+                row = {"device": device, "neuron": f"AIA over LIF{cost.at}"}
+                shown.append(row | {TITLES["training_step"]: Number(text, cost.ratio)})
     if not any(t.gpu for t in timings) and timings:
         row = {"device": "a GPU", "neuron": "every neuron", "run by": NOTHING}
         shown.append(row | dict.fromkeys(TITLES.values(), NOT_MEASURED))
@@ -468,7 +467,7 @@ def backends(timings: list[Timing]) -> Table:
     """One row for everything that was timed."""
     shown: list[Shown] = []
     for t in timings:
-        form = ",.0f" if t.what in NETWORK else ".2f"
+        form = _speed(t.what)
         unit = "samples/s" if t.what in NETWORK else "ns"
         times = None if t.bound is None else t.bound / t.median
         times = times if times is None or t.what in NETWORK else 1 / times
@@ -480,7 +479,7 @@ def backends(timings: list[Timing]) -> Table:
             "varied": t.series,
             "size": t.size,
             "precision": t.dtype,
-            "speed": f"{t.median:{form}} [{t.q1:{form}}, {t.q3:{form}}] {unit}",
+            "speed": f"{form(t.median)} [{form(t.q1)}, {form(t.q3)}] {unit}",
             "times the bound": NOTHING if times is None else Number(f"{times:.2f}", times),
             "peak memory": _memory(t),
             "energy, mJ": _amount(None if t.joules is None else 1000 * t.joules, ",.3g"),
@@ -546,9 +545,14 @@ def _cell(dataset: str, neuron: str, seed: int, record: Record | None) -> Row:
 def _timing(timing: Timing | None) -> str | Number:
     if timing is None:
         return NOT_MEASURED
-    form = ".2f" if timing.what in PER_ELEMENT else ",.0f"
-    text = f"{timing.median:{form}} [{timing.q1:{form}}, {timing.q3:{form}}]"
+    form = _speed(timing.what)
+    text = f"{form(timing.median)} [{form(timing.q1)}, {form(timing.q3)}]"
     return Number(text, timing.median)
+
+
+def _speed(what: str) -> Callable[[float], str]:
+    """How a time or a rate is written; a GPU's nanoseconds are thousandths."""
+    return "{:,.0f}".format if what in NETWORK else wording.digits
 
 
 def _kept(timings: Iterable[Timing | None]) -> str | Number:

@@ -62,6 +62,7 @@ class Timing:
     yardsticks: Mapping[str, float] = field(default_factory=dict)
     asked: str = ""  # the backend that the process was asked for
     test: str = ""  # pytest's name of the benchmark
+    kernels: str = ""  # of a GPU, that ran: which implementation it was
 
     @property
     def work(self) -> str:
@@ -91,7 +92,10 @@ class Machine:
 
 @dataclass(frozen=True)
 class Cost:
-    """A training step of AIA over one of LIF on a device: median ratio and its interval."""
+    """A training step of AIA over one of LIF on a device: median ratio and its interval.
+
+    At ``batch``, or at the profile's.
+    """
 
     device: str
     ratio: float
@@ -99,6 +103,12 @@ class Cost:
     high: float
     pairs: int
     processes: int
+    batch: int | None = None
+
+    @property
+    def at(self) -> str:
+        """At which batch, as a person reads it behind a comma."""
+        return "" if self.batch is None else f", batch {self.batch:,}"
 
 
 @dataclass(frozen=True)
@@ -202,14 +212,17 @@ def costs_of(path: Path) -> list[Cost]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         device = str(content["machine_info"]["aia_device"])
-        taken = [entry["extra_info"].get("pairs_s") for entry in content["benchmarks"]]
-        ratios = [np.array(each["aia"]) / np.array(each["lif"]) for each in taken if each]
-        return [_cost(device, np.array(ratios))] if ratios else []
+        ratios: dict[int | None, list[npt.NDArray[np.float64]]] = {}
+        for about in (entry["extra_info"] for entry in content["benchmarks"]):
+            if taken := about.get("pairs_s"):
+                ratio = np.array(taken["aia"]) / np.array(taken["lif"])
+                ratios.setdefault(about.get("batch"), []).append(ratio)
+        return [_cost(device, np.array(found), batch) for batch, found in ratios.items()]
     except (ValueError, KeyError, TypeError) as error:
         raise _not_ours(str(path), error) from error
 
 
-def _cost(device: str, ratios: npt.NDArray[np.float64]) -> Cost:
+def _cost(device: str, ratios: npt.NDArray[np.float64], batch: int | None) -> Cost:
     """Of the ratios ``[processes, pairs]``."""
     processes, pairs = ratios.shape
     generator = np.random.default_rng(0)
@@ -217,7 +230,8 @@ def _cost(device: str, ratios: npt.NDArray[np.float64]) -> Cost:
     each = generator.integers(pairs, size=(_RESAMPLES, processes, pairs))
     drawn = np.median(ratios[which, each], axis=(1, 2))
     low, high = np.quantile(drawn, (0.025, 0.975))
-    return Cost(device, float(np.median(ratios)), float(low), float(high), ratios.size, processes)
+    middle = float(np.median(ratios))
+    return Cost(device, middle, float(low), float(high), ratios.size, processes, batch)
 
 
 def _not_ours(name: str, error: Exception) -> InputError:
@@ -262,6 +276,7 @@ def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:
         yardsticks=about.get("yardsticks_fastest_s", {}),
         asked=str(about.get("asked", "")),
         test=str(entry.get("fullname", "")),
+        kernels="; ".join(about.get("kernels", [])),
     )
 
 

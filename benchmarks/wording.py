@@ -16,6 +16,11 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-")
 
 
+def digits(value: float) -> str:
+    """Three digits that count, whatever the size: ``14.6``, ``0.00672``, ``1,234``."""
+    return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"
+
+
 def percent(found: Estimate) -> str:
     """``84.2 ± 1.3 [81.0, 87.4] (3)`` of fractions; without an interval for one seed."""
     return f"{brief(found, 100)}{interval(found, 100, '.1f')} ({found.n})"

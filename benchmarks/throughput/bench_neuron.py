@@ -15,11 +15,12 @@ from benchmarks.neurons import builder
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.backends import label
 from benchmarks.throughput.conftest import DEVICE, PLAN, copy_bandwidth, leave_out
-from benchmarks.throughput.plan import BASE, SCALED, Case, is_control
+from benchmarks.throughput.plan import SCALED, Case, is_control
 
 # tensors of the drive's size that any implementation must move: drive in, spikes out;
 # backward: gradient in, drive in, gradient out
 FORWARD_MOVES, BOTH_MOVES = 2, 5
+BASE = PLAN.base
 
 
 def _at(cases: list[Case]) -> pytest.MarkDecorator:
@@ -30,7 +31,7 @@ def _at(cases: list[Case]) -> pytest.MarkDecorator:
 def _neuron(alias: str, case: Case, what: str) -> nn.Module:
     if case.series not in ("main", "precision") and alias not in SCALED:
         pytest.skip("not drawn against size")
-    if PLAN.quick and is_control(PLAN.neuron(alias)):
+    if (PLAN.quick or DEVICE.type == "cuda") and is_control(PLAN.neuron(alias)):
         pytest.skip("its dynamics are timed as AIA's or LIF's")
     try:
         build = builder(PLAN.neuron(alias), PLAN.params.matched)
@@ -49,8 +50,8 @@ def _drawn(case: Case) -> list[Tensor]:
     dtype = getattr(torch, case.dtype)
 
     def make(number: int) -> Tensor:
-        generator = torch.Generator().manual_seed(number)
-        return torch.randn(case.shape.sizes, generator=generator).to(DEVICE, dtype)
+        generator = torch.Generator(DEVICE).manual_seed(number)
+        return torch.randn(case.shape.sizes, generator=generator, device=DEVICE).to(dtype)
 
     return devices.inputs_of(make, case.shape.elements * dtype.itemsize, DEVICE)
 
@@ -94,30 +95,33 @@ def bench_forward_backward(alias: str, case: Case, timed: Callable[..., None]) -
     calls = [_both(neuron, drive) for drive in _drives(case)]
     if case == BASE:
         about |= _costs(neuron, calls[0], case)
+        about["kernels"] = devices.kernels(calls[0], DEVICE)
     timed(calls, **about)
 
 
 @pytest.mark.skipif(DEVICE.type != "cuda" or PLAN.quick, reason="CUDA graphs, in a full run")
 @_at([c for c in PLAN.cases if c.series in ("main", "launch")])
 def bench_forward_backward_graph(alias: str, case: Case, timed: Callable[..., None]) -> None:
-    """Both passes replayed as CUDA graphs: what is left without the cost of launching."""
+    """Both passes of an input as one CUDA graph: what is left without the cost of launching."""
     neuron = _neuron(alias, case, "neuron_forward_backward")
     about = _about(alias, case, "neuron_forward_backward", BOTH_MOVES, neuron)
     about |= {"backend": f"{about['backend']}, CUDA graph", "series": f"{case.series} graph"}
-    drives = [drive.requires_grad_() for drive in _drives(case)]
     try:
-        graphed: Any = torch.cuda.make_graphed_callables(neuron, (drives[0].detach().clone(),))
+        replays = [devices.graphed(_both(neuron, drive)) for drive in _drives(case)]
     except Exception as error:
         leave_out(f"{type(error).__name__}: {error}", **about)
-    timed([_both(graphed, drive) for drive in drives], **about)
+    timed(replays, **about)
 
 
-def _both(neuron: Callable[[Tensor], Tensor], drive: Tensor) -> Callable[[], None]:
+def _both(neuron: nn.Module, drive: Tensor) -> Callable[[], None]:
     drive.requires_grad_()
     gradient = torch.rand_like(drive)
 
+    learned = list(neuron.parameters())
+
     def both() -> None:
-        drive.grad = None
+        for each in (drive, *learned):
+            each.grad = None
         neuron(drive).backward(gradient)
 
     return both

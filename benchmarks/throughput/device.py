@@ -18,6 +18,8 @@ from aia import native
 # bytes of the last cache before memory that a core can count on; processors name the whole of it,
 # a virtual one its host's, where many share it
 _L3 = 32 * 2**20
+_ENERGY_S = 0.05  # so long a device is left alone before the clock is asked again
+_KERNELS = 8  # so many are named of those that a call runs
 
 
 def synchronize(device: torch.device) -> None:
@@ -52,10 +54,19 @@ def copy_bandwidth(device: torch.device) -> float:
 
 
 def matmul_rate(device: torch.device) -> float:
-    """GFLOP/s of the fastest of 10 float32 products of square matrices, as PyTorch is set here."""
+    """GFLOP/s of the fastest of 10 float32 products of square matrices.
+
+    On a GPU in the precision of cuDNN's convolutions, which is TF32 unless PyTorch is told
+    otherwise: the networks are bound by what their own arithmetic allows.
+    """
     side = 8192 if device.type == "cuda" else 1024
     left, right = torch.rand(2, side, side, device=device).unbind(0)
-    best = min(seconds(lambda: left @ right, device) for _ in range(10))
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
+    try:
+        best = min(seconds(lambda: left @ right, device) for _ in range(10))
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
     return float(2 * side**3 / best / 1e9)
 
 
@@ -65,24 +76,25 @@ def yardsticks(device: torch.device) -> Callable[[], dict[str, float]]:
     Taken between the rounds of a benchmark they say how fast the machine was just then. A copy and
     a matrix product bound memory and arithmetic. A running sum over 10 time steps reads and writes
     as a neuron does, one stream a step, which a busy neighbour can cost half of its speed where a
-    copy loses a tenth; it is left out where nothing compiles.
+    copy loses a tenth; it is left out on a GPU, which nobody shares, and where nothing compiles.
     """
     source = torch.rand(cache_bytes(device) // 2, device=device)
     target = torch.empty_like(source)
     side = 4096 if device.type == "cuda" else 512
     left, right = torch.rand(2, side, side, device=device).unbind(0)
     product = torch.empty_like(left)
-    drive = source[: len(source) // 32 * 10].view(10, -1)
     work: dict[str, Callable[[], object]] = {
         "copy": lambda: target.copy_(source),
         "product": lambda: torch.mm(left, right, out=product),
     }
-    compiled = torch.compile(_running_sum, fullgraph=True)
-    try:
-        compiled(drive)
-        work["running sum"] = lambda: compiled(drive)
-    except Exception:  # the compiler raises what it likes; the neurons' backend says the reason
-        pass
+    if device.type == "cpu":
+        drive = source[: len(source) // 32 * 10].view(10, -1)
+        compiled = torch.compile(_running_sum, fullgraph=True)
+        try:
+            compiled(drive)
+            work["running sum"] = lambda: compiled(drive)
+        except Exception:  # the compiler raises what it likes; the neurons' backend says why
+            pass
     for each in work.values():
         each()
     return lambda: {name: seconds(each, device) for name, each in work.items()}
@@ -100,6 +112,32 @@ def inputs_of(make: Callable[[int], Tensor], size: int, device: torch.device) ->
     """So many different inputs that the cache cannot hold those to come; ``size`` bytes each."""
     count = min(8, max(2, math.ceil(2 * cache_bytes(device) / size)))
     return [make(number) for number in range(count)]
+
+
+def graphed(work: Callable[[], object]) -> Callable[[], None]:
+    """All GPU work of a call captured as one CUDA graph, and replayed on the same tensors."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):  # what is made once must be there before a capture
+            work()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        work()
+    return graph.replay
+
+
+def kernels(work: Callable[[], object], device: torch.device) -> list[str]:
+    """Names of the GPU kernels that a call runs, the longest-running first; none on a CPU."""
+    if device.type != "cuda":
+        return []
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiled:
+        work()
+        synchronize(device)
+    events = [e for e in profiled.key_averages() if e.device_type.name == "CUDA"]
+    events.sort(key=lambda e: -e.device_time_total)
+    return [f"{e.key[:120]} x{e.count}" for e in events[:_KERNELS]]
 
 
 @dataclass(eq=False)
@@ -149,16 +187,18 @@ def peak_bytes(work: Callable[[], object], device: torch.device) -> int:
     return peak
 
 
-def joules(work: Callable[[], object], device: torch.device, at_least_s: float = 1.0) -> float:
+def joules(work: Callable[[], object], device: torch.device, at_least_s: float = 0.7) -> float:
     """Energy of one call, in J, from the device's own counter; nan where it has none."""
     counter = _energy_counter(device)
     if counter is None:
         return math.nan
-    calls = max(1, math.ceil(at_least_s / max(seconds(work, device), 1e-6)))
-    before = counter()
-    for _ in range(calls):
-        work()
-    synchronize(device)
+    each = max(1, math.ceil(_ENERGY_S / max(seconds(work, device), 1e-6)))
+    before, start, calls = counter(), time.perf_counter(), 0
+    while time.perf_counter() - start < at_least_s:
+        for _ in range(each):
+            work()
+        synchronize(device)
+        calls += each
     return (counter() - before) / calls
 
 

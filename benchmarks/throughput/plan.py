@@ -51,14 +51,21 @@ class Case(NamedTuple):
     series: str = "main"  # the table's row, or what is varied: T, batch, channels, precision
 
 
-BASE = Case(Shape(10, 16, 32, 32))
+def base(cuda: bool) -> Case:
+    """The main table's size: far beyond the cache, and of a GPU far beyond the cost of launching.
+
+    Smaller ones are drawn against batch.
+    """
+    return Case(Shape(10, 512 if cuda else 16, 32, 32))
+
+
 # the neurons whose time is drawn against T, batch and channels
 SCALED = ("aia", "lif", "snntorch_lif", "spikingjelly_lif", "spikingjelly_plif")
 
 
 def scaling(cuda: bool) -> list[Case]:
     """From sizes where launching is all the time to sizes far beyond the cache."""
-    batches = [1, 4, 16, 64, *([256] if cuda else [])]
+    batches = [1, 8, 64, 512] if cuda else [1, 4, 16, 64]
     channels = [8, 32, 128, *([512] if cuda else [])]
     return [
         Case(Shape(10, 1, 8, 8), series="launch"),
@@ -104,12 +111,17 @@ class Plan(BaseModel):
         return max(7, min(most, int(limit_s / round_s)))
 
     @property
+    def base(self) -> Case:
+        """The size at which every neuron is timed."""
+        return base(self.device == "cuda")
+
+    @property
     def cases(self) -> list[Case]:
         """Sizes of the neurons alone."""
         if self.quick:
-            return [BASE]
-        precision = BASE._replace(dtype="bfloat16", series="precision")
-        return [BASE, precision, *scaling(self.device == "cuda")]
+            return [self.base]
+        precision = self.base._replace(dtype="bfloat16", series="precision")
+        return [self.base, precision, *scaling(self.device == "cuda")]
 
     def neuron(self, alias: str) -> NeuronParams:
         return self.params.neuron.get(alias) or PEERS[alias]

@@ -22,7 +22,7 @@ from benchmarks.profile import Profile
 from benchmarks.recorded import FOLDER
 from benchmarks.records import write_atomic
 from benchmarks.throughput.backends import Variant, variants
-from benchmarks.throughput.plan import LEFT_OUT, PEERS, VARIABLE, Plan, library_of
+from benchmarks.throughput.plan import LEFT_OUT, PEERS, VARIABLE, Plan, is_control, library_of
 from benchmarks.timings import Timing, parsed, timings_of
 from benchmarks.wording import slug
 
@@ -143,7 +143,8 @@ def _plan(params: Params, variant: Variant, device: Device, quick: bool) -> Plan
             timed = [a for a in timed if library_of({**peers, **known}[a]) != "spikingjelly"]
     else:
         both = {**known, **peers}
-        timed = [a for a, spec in both.items() if library_of(spec) in variant.libraries]
+        of_library = {a: s for a, s in both.items() if library_of(s) in variant.libraries}
+        timed = [a for a, spec in of_library.items() if not is_control(spec)]
     return Plan(
         params=params,
         timed=tuple(timed),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -133,27 +134,31 @@ def test_a_backend_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatc
 
 
 COMPILES = """
-import json, math, re, sys
+import json, re, sys
+import torch
 import triton
 import triton.language as tl
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from aia import kernels
+from aia.dynamics import LIFParameters
 
 capability, steps = int(sys.argv[1]), int(sys.argv[2])
-tiling = kernels._tiling((steps, 4, 8, 1024))
-shared = dict(DECAY=0.5, THRESHOLD=1.0, HARD=True, GAIN=True, STATE=tl.float32)
-shared |= dict(KEEPS=tiling.segments > 1, WHOLE=steps % tiling.segment == 0)
-shared |= dict(SEGMENT=tiling.segment, BLOCK_C=tiling.block_c, BLOCK_D=tiling.block_d)
-if tiling.segments == 1:
-    shared["segments"] = 1  # as at run time, where a size of 1 is a constant
-more = dict(DETACHED=True, HALF_ALPHA=1.0, STEEPNESS=math.pi)
+def options(backward):
+    _, sizes, known = kernels._launch(
+        (steps, 4, 8, 1024), torch.float32, True, LIFParameters(), backward
+    )
+    found = dict(known)
+    fusion, warps = found.pop("enable_fp_fusion"), found.pop("num_warps")
+    if sizes[-1] == 1:
+        found["segments"] = 1  # as at run time, where a size of 1 is a constant
+    return found, dict(enable_fp_fusion=fusion, num_warps=warps)
+
 for low in ("*fp32", "*bf16"):
     kinds = dict(spikes=low, to_drive=low, gradient=low, drive=low, a="*fp32", kept="*fp32")
     kinds |= dict(to_a="*fp32")
-    for kernel, constants in (
-        (kernels._forward_kernel, shared), (kernels._backward_kernel, {**shared, **more})
-    ):
+    for kernel, backward in ((kernels._forward_kernel, False), (kernels._backward_kernel, True)):
+        constants, how = options(backward)
         takes = {
             name: "constexpr" if name in constants else kinds.get(name, "i32")
             for name in kernel.arg_names
@@ -165,19 +170,25 @@ for low in ("*fp32", "*bf16"):
         made = triton.compile(
             ASTSource(kernel, takes, constants, aligned),
             target=GPUTarget("cuda", capability, 32),
-            options={"enable_fp_fusion": False, "num_warps": kernels._WARPS},
+            options=how,
         )
         sass = made.asm["sass"]
         print(json.dumps({
             "kernel": kernel.__name__,
             "low": low,
-            "segment": tiling.segment,
+            "segment": constants["SEGMENT"],
             "loads": re.findall(r"LDG[.\\w]*", sass),
             "stores": re.findall(r"STG[.\\w]*", sass),
             "spilled": len(re.findall(r"LDL|STL", sass)),
             "fused": len(re.findall(r"FFMA", sass)),
         }))
 """
+
+
+def width(access: str) -> int:
+    """Bits a thread of a load or store, which names them if they are not 32."""
+    named = re.search(r"\.(?:U|S)?(8|16|64|128)\b", access)
+    return int(named[1]) if named else 32
 
 
 @pytest.mark.parametrize("steps", [10, 64])
@@ -201,14 +212,15 @@ def test_machine_code_moves_no_more_than_it_must(
     for each in found:
         backward = each["kernel"] == "_backward_kernel"
         segment, kept = each["segment"], int(steps > each["segment"])
-        wide = ".128" if each["low"] == "*fp32" else ".64"
+        elements = 2 if backward else 4  # a thread
+        bits = elements * (32 if each["low"] == "*fp32" else 16)
         coefficients = 1  # read by both, their gradient is written by the second
         loads = segment * (2 if backward else 1) + coefficients + (kept if backward else 0)
         stores = segment + (coefficients if backward else kept)
         assert len(each["loads"]) == loads, each
         assert len(each["stores"]) == stores, each
-        assert sum(wide in load for load in each["loads"]) >= loads - 2, each
-        assert sum(wide in store for store in each["stores"]) >= segment, each
+        assert sum(width(load) == bits for load in each["loads"]) >= segment * (1 + backward), each
+        assert sum(width(store) == bits for store in each["stores"]) >= segment, each
         assert not each["spilled"], each
         assert not each["fused"], each
 
@@ -220,3 +232,33 @@ def test_the_surrogate_s_constants_are_those_of_the_definition(kernels: ModuleTy
     (slope,) = torch.autograd.grad(kernels.lif(drive, p).sum(), drive)
     expected = 3.0 / 2 / (1 + (math.pi / 2 * 3.0 * (0.4 - 1.0)) ** 2)
     assert float(slope) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.skipif(DEVICE.type != "cuda", reason="on a GPU")
+def test_on_a_gpu_the_kernels_run_unasked(generator: torch.Generator) -> None:
+    """Spikes of every backend are the definition's own there too."""
+    drive = torch.randn(10, 4, 8, 16, 16, generator=generator).to(DEVICE)
+    neuron = AIA(8).to(DEVICE)
+    expected = dynamics.lif(association.on_drive(drive, neuron.coefficient), LIFParameters())
+    assert backends.running("cuda") == "triton"
+    assert torch.equal(neuron(drive), expected)
+
+
+@pytest.mark.parametrize("name", ["native", "triton"])
+def test_where_the_kernels_do_not_build_a_warning_says_so_and_the_compiler_is_asked(
+    name: str, kernels: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        def __getitem__(self, grid: object) -> object:
+            raise RuntimeError("\nFailed to find C compiler")
+
+    monkeypatch.setenv(backends.VARIABLE, name)
+    real = torch.zeros
+    monkeypatch.setattr(torch, "zeros", lambda *sizes, device: real(*sizes, device=DEVICE))
+    kernels.builds.cache_clear()
+    assert backends.running("cuda") == "triton"
+    monkeypatch.setattr(kernels, "_forward_kernel", Broken())
+    kernels.builds.cache_clear()
+    with pytest.warns(UserWarning, match="Triton does not work here.*: Failed to find C compiler"):
+        assert backends.running("cuda") == "compile"
+    kernels.builds.cache_clear()

@@ -213,7 +213,7 @@ def test_throughput_is_shown_per_element_and_per_sample(tmp_path: Path) -> None:
     assert row["neuron, inference, ns per element and step"] == "2.00 [1.90, 2.10]"
     assert row["network, training step, samples/s"] == "640 [582, 711]"
     assert row["network, inference, samples/s"] == "not measured"
-    assert "0.50" in _row(table.shown, "the device's bound").to_list()
+    assert "0.500" in _row(table.shown, "the device's bound").to_list()
     assert _row(table.shown, "every neuron")["network, training step, samples/s"] == "not measured"
 
 
