@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -317,8 +318,17 @@ def verify(
             "the recorded one and nothing is trained again",
         ),
     ] = False,
+    was: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMIT",
+            help="a commit with the recorded source: hold against what that gives on this "
+            "machine, where processors round otherwise than the recorded one",
+        ),
+    ] = "",
 ) -> None:
     """Train recorded cells again and say whether they come out the same."""
+    from benchmarks import checkout
     from benchmarks import verify as again
     from benchmarks.recorded import open_recorded
 
@@ -330,12 +340,18 @@ def verify(
     else:
         chosen = again.chosen_cells(recorded, cells, seed)
     found = []
-    with Progress(f"{len(chosen)} cells", "updates") as report:
-        for checked in again.verify(recorded, chosen, report):
+    with ExitStack() as stack:
+        trains = None
+        if was:
+            was = checkout.resolved(was)
+            folder = stack.enter_context(checkout.checked_out(was))
+            trains = functools.partial(checkout.train_in, folder, context.obj.folder)
+        report = stack.enter_context(Progress(f"{len(chosen)} cells", "updates"))
+        for checked in again.verify(recorded, chosen, report, trains):
             say(f"{checked.cell}: {checked.likeness} ({checked.says})")
             found.append(checked)
     if accept:
-        hashes = again.accept(recorded, found)
+        hashes = again.accept(recorded, found, was)
         say(f"accepted {', '.join(hashes)}" if hashes else "the source is the recorded one")
     elif any(checked.likeness == "different" for checked in found):
         raise typer.Exit(1)

@@ -27,6 +27,7 @@ class Proof(BaseModel):
     stands_for: str  # hash of the older source
     profile: str  # below recorded/
     cells: list[str]  # trained again, every byte the same
+    commit: str = ""  # whose source gave those bytes on the device; if none, they are the recorded
     device: str
     versions: dict[str, str]
 

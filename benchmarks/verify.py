@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from benchmarks.recorded import Index, Recorded
 from benchmarks.records import Record, as_json
 from benchmarks.train import Cell, Progress
 
+Trains = Callable[[Cell], Record]
 Likeness = Literal["bit-identical", "equal within tolerance", "different"]
 
 
@@ -59,20 +61,30 @@ def named_cell(recorded: Recorded, name: str) -> Cell:
     return Cell(*keys[name])
 
 
-def verify(recorded: Recorded, cells: list[Cell], progress: Progress) -> Iterator[Checked]:
-    """Train each cell in a folder of its own and compare it with the record."""
+def verify(
+    recorded: Recorded, cells: list[Cell], progress: Progress, was: Trains | None = None
+) -> Iterator[Checked]:
+    """Train each cell in a folder of its own and compare it with the record.
+
+    With ``was``, compare it with what the recorded source gives here, on a processor that rounds
+    otherwise than the one of the records: ``was`` trains a cell by that source, beside the new
+    one. Raises InputError if that is not the recorded source.
+    """
     for cell in cells:
         old = recorded.cells.records[cell.dataset, cell.neuron, cell.seed]
-        with tempfile.TemporaryDirectory() as folder:
-            scratch = Profile(Path(folder))
-            new = run_cell(cell, recorded.params, scratch, progress)
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as beside:
+            here = None if was is None else beside.submit(was, cell)
+            new = run_cell(cell, recorded.params, Profile(Path(folder)), progress)
+            if here is not None:
+                old = _as_recorded(cell, old, here.result())
             yield _checked(cell, old, new, recorded.index)
 
 
-def accept(recorded: Recorded, checked: list[Checked]) -> list[str]:
+def accept(recorded: Recorded, checked: list[Checked], commit: str = "") -> list[str]:
     """Let sources that gave the recorded bytes stand for the recorded ones; returns their hashes.
 
-    Raises InputError if a cell came out otherwise.
+    ``commit``: whose source gave, on this device, the bytes they were held against. Raises
+    InputError if a cell came out otherwise.
     """
     failed = [c for c in checked if c.likeness != "bit-identical"]
     if failed:
@@ -88,6 +100,7 @@ def accept(recorded: Recorded, checked: list[Checked]) -> list[str]:
                 stands_for=was[now],
                 profile=recorded.name,
                 cells=cells,
+                commit=commit,
                 device=host.cpu_name(),
                 versions=host.versions(),
             )
@@ -95,6 +108,14 @@ def accept(recorded: Recorded, checked: list[Checked]) -> list[str]:
         }
     )
     return sorted(was)
+
+
+def _as_recorded(cell: Cell, old: Record, here: Record) -> Record:
+    """What the recorded source gave here. Raises InputError if its hashes are others."""
+    for name in ("protocol", "neuron"):
+        if getattr(here.hashes, name) != getattr(old.hashes, name):
+            raise InputError(f"{cell}: that commit's {name} source is not the recorded one either")
+    return here
 
 
 def _checked(cell: Cell, old: Record, new: Record, index: Index) -> Checked:
