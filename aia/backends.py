@@ -4,7 +4,7 @@
 :mod:`aia.native` in C++ on a CPU and :mod:`aia.kernels` in Triton on CUDA; as ``compile`` where
 there is no C++ compiler or no Triton), ``triton`` (as ``native``, but on no CPU except in Triton's
 interpreter), ``compile`` (:mod:`aia.compiled`) or ``eager``. All give the same spikes; tests hold
-them to it.
+them to it. A caller that torch.compile traces gets PyTorch's operations, whatever is chosen.
 """
 
 from __future__ import annotations
@@ -71,13 +71,14 @@ def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
 
 def _module(drive: Tensor, *rest: Tensor) -> Any:
     """The module whose functions run the dynamics of these; None: PyTorch op by op."""
+    if torch.compiler.is_compiling():  # the caller: it sees through operations, not our kernels
+        return None
     name = running(drive.device.type)
     if name == "eager" or not drive.numel():
         return None
     if name == "native" and native.takes(drive, *rest):
         return native
-    # a compiler that traces the caller sees through PyTorch's operations, not through these
-    if name == "triton" and not torch.compiler.is_compiling():
+    if name == "triton":
         from aia import kernels
 
         return kernels

@@ -71,8 +71,7 @@ def takes(*tensors: Tensor) -> bool:
     first = tensors[0]
     plain = all(type(x) in (Tensor, nn.Parameter) and x.device.type == "cpu" for x in tensors)
     alike = all(x.dtype == first.dtype for x in tensors)
-    # a compiler that traces the caller sees through PyTorch's operations, not through these
-    return plain and alike and first.dtype in _DTYPES and not torch.compiler.is_compiling()
+    return plain and alike and first.dtype in _DTYPES
 
 
 def lif(drive: Tensor, p: LIFParameters) -> Tensor:

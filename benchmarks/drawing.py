@@ -270,6 +270,7 @@ def _bars(axes: Axes, timings: list[Timing], neurons: tuple[str, ...], looks: Lo
         text = form(t.median)
         axes.text(start + 0.015 * end, y, text, va="center", fontsize=8, bbox=box)
     axes.set_xlim(0, end)
+    axes.xaxis.set_major_locator(MaxNLocator(6))  # more run into each other from 10,000 on
     axes.set_yticks(range(len(neurons)), neurons)
     axes.set_ylim(len(neurons) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)

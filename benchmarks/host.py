@@ -61,7 +61,7 @@ def describe(device: torch.device, started: datetime, seconds: float, samples: i
     """The host file of a cell that trained on ``samples`` samples in ``seconds``."""
     return Host(
         commit=_git("rev-parse", "HEAD") or "unknown",
-        dirty=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *_WRITTEN)),
+        dirty=dirty(),
         versions=versions(),
         python=platform.python_version(),
         platform=platform.platform(),
@@ -76,6 +76,11 @@ def describe(device: torch.device, started: datetime, seconds: float, samples: i
         train_seconds=seconds,
         train_samples_per_second=samples / seconds if seconds > 0 else 0.0,
     )
+
+
+def dirty() -> bool:
+    """Whether the checkout has changes beside what the pipeline itself writes."""
+    return bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *_WRITTEN))
 
 
 def versions() -> dict[str, str]:

@@ -67,12 +67,13 @@ CAPTIONS = {
     "parameters": "Trainable values while training and after folding the neuron into the synapses "
     "before it; the changes are summed over seeds and the whole test split.",
     "throughput": "Median [quartiles] over rounds. Neuron times are nanoseconds per element and "
-    "time step, lower is faster; samples per second are those of the profile's network, higher is "
-    "faster. The bound is what moving each tensor once would take at the device's measured copy "
-    "bandwidth, or for a network its synapses' arithmetic at the measured rate of matrix products, "
-    "whichever is longer. Kept for backward is what the neuron's forward pass keeps for its "
-    "backward pass, bytes per element and time step. AIA over LIF is the median ratio of their "
-    "training steps, taken in turn in several processes [95 % interval].",
+    "time step at a size of T x batch x channels x height x width, lower is faster; samples per "
+    "second are those of the profile's network, higher is faster. The bound is what moving each "
+    "tensor once would take at the device's measured copy bandwidth, or for a network what its "
+    "arithmetic would at the measured rate of matrix products, if longer. Kept for backward is "
+    "what the neuron's forward pass keeps for its backward pass, bytes per element and time step. "
+    "AIA over LIF is the median ratio of their training steps, taken in turn in several processes "
+    "[95 % interval]. Commit is whose source was timed, with a plus if files had changed since.",
     "backends": "Everything that was timed, size by size. Neuron: ns per element and time step; "
     "network: samples/s; median [quartiles]. Size: T x batch x channels x height x width. Times "
     "the bound: how much longer than the device's memory or arithmetic would take. Peak memory "
@@ -442,9 +443,12 @@ def throughput(cells: Cells, timings: list[Timing], costs: Iterable[SpeedCost] =
         for neuron in dict.fromkeys([*cells.selection.neurons, *timed]):
             here = {what: known.get((device, neuron, what)) for what in TITLES}
             backend = next((t.backend for t in here.values() if t), NOTHING)
-            row: Shown = {"device": device, "neuron": neuron, "run by": backend}
+            size = next((t.size for w, t in here.items() if t and w not in NETWORK), NOTHING)
+            row: Shown = {"device": device, "neuron": neuron, "run by": backend, "size": size}
             row |= {TITLES[what]: _timing(t) for what, t in here.items()}
-            shown.append(row | {"kept for backward, bytes": _kept(here.values())})
+            commits = dict.fromkeys(t.commit for t in here.values() if t)
+            row |= {"kept for backward, bytes": _kept(here.values())}
+            shown.append(row | {"commit": ", ".join(filter(None, commits)) or NOTHING})
         # of a quick and a full run the first, as in the rows
         of_device = [t for t in reversed(timings) if t.device == device]
         bounds = {t.what: t.bound for t in of_device if t.bound is not None}

@@ -63,6 +63,7 @@ class Timing:
     asked: str = ""  # the backend that the process was asked for
     test: str = ""  # pytest's name of the benchmark
     kernels: str = ""  # of a GPU, that ran: which implementation it was
+    commit: str = ""  # whose source was timed, with a plus if it was changed since
 
     @property
     def work(self) -> str:
@@ -178,11 +179,22 @@ def parsed(text: str, name: str) -> list[Timing]:
             "device": str(machine["aia_device"]),
             "threads": machine.get("aia_threads"),
             "gpu": machine.get("aia_driver") is not None,
+            "commit": _commit(content),
         }
         entries = content["benchmarks"]
         return [_timing(about, each) for each in entries if "pairs_s" not in each["extra_info"]]
     except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
         raise _not_ours(name, error) from error
+
+
+def _commit(content: Mapping[str, Any]) -> str:
+    """As pytest-benchmark noted it; empty where it found no repository.
+
+    To it results that the pipeline writes are changes too, to us they are not.
+    """
+    noted = content.get("commit_info", {})
+    changed = content["machine_info"].get("aia_dirty", noted.get("dirty"))
+    return f"{str(noted.get('id') or '')[:7]}{'+' if changed else ''}"
 
 
 def machines(folder: Path) -> list[Machine]:

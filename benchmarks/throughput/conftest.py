@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from aia import backends
-from benchmarks.host import device_name, driver, keep_freed_memory, versions
+from benchmarks.host import device_name, dirty, driver, keep_freed_memory, versions
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.plan import LEFT_OUT, NO_TIME, ORDER, Case, from_environment
 
@@ -82,6 +82,7 @@ def pytest_benchmark_update_machine_info(
     machine_info["aia_matmul_gflop_per_s"] = matmul_rate()
     machine_info["aia_threads"] = torch.get_num_threads()
     machine_info["aia_versions"] = versions()
+    machine_info["aia_dirty"] = dirty()
     machine_info["aia_state"] = {"before": _before, "after": devices.state(DEVICE)}
     machine_info.pop("node", None)  # a host's name says nothing and may be private
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from aia import association, dynamics, native
+from aia import AIA, association, backends, dynamics, native
 from aia.dynamics import LIFParameters
 
 OPTIONS = [
@@ -106,3 +107,21 @@ def test_a_compiler_that_fails_costs_a_warning_and_torch_compiles_or_runs_eager(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
     )
     assert done.stdout.split() == ["False", "compile", "1"], done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("backend", backends.NAMES)
+def test_a_compiler_that_traces_a_network_sees_through_the_neuron(
+    backend: str, monkeypatch: pytest.MonkeyPatch, generator: torch.Generator
+) -> None:
+    monkeypatch.setenv(backends.VARIABLE, backend)
+    network = nn.Sequential(nn.Linear(5, 3), AIA(3))
+    frames = torch.randn(4, 2, 5, generator=generator)
+    traced = torch.compile(network, fullgraph=True)(frames)
+    traced.sum().backward()
+    grads = [p.grad for p in network.parameters()]
+    network.zero_grad()
+    plain = network(frames)
+    plain.sum().backward()
+    assert 0 < plain.sum() < plain.numel()
+    torch.testing.assert_close(traced, plain)
+    torch.testing.assert_close(grads, [p.grad for p in network.parameters()])
