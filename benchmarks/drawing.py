@@ -46,6 +46,7 @@ _DEFAULTS = "_defaults"
 WIDE, NARROW = 9.2, 3.9  # inches
 FEW = 8  # neurons that a legend can name; more are named at the ends of their lines
 _LABEL = 0.15  # inches from one such name to the next
+_FAR = 3  # times the longest bar: a bound beyond would leave nothing of the bars
 
 
 @dataclass(frozen=True)
@@ -236,12 +237,13 @@ def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) ->
     )
     for axes, what in zip(panels, kinds, strict=False):
         here = [t for t in timings if t.what == what]
-        _bars(axes, here, neurons, looks)
+        end = _bars(axes, here, neurons, looks)
         note = "lower is faster" if what in PER_ELEMENT else "higher is faster"
         bound = here[0].bound
         if bound is not None:
             axes.axvline(bound, color="#000000", lw=1.2, ls="--")
-            note += f"; dashed: the device's bound, {_speed(what)(bound)}"
+            where = "dashed: the device's bound" if bound <= end else "the bound is far off"
+            note += f"; {where}, {_speed(what)(bound)}"
         axes.set_title(f"{TITLES[what]}\n{note}", loc="left")
     for axes in panels[len(kinds) :]:
         axes.set_visible(False)
@@ -249,11 +251,13 @@ def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) ->
     return figure
 
 
-def _bars(axes: Axes, timings: list[Timing], neurons: tuple[str, ...], looks: Looks) -> None:
+def _bars(axes: Axes, timings: list[Timing], neurons: tuple[str, ...], looks: Looks) -> float:
+    """Returns where the axis ends: behind the longest bar, and the bound if it is not far off."""
     known = {t.neuron: t for t in timings}
     form = _speed(timings[0].what)
     end = 1.3 * max(t.median for t in timings)  # a stray round must not flatten all bars
-    end = max([end, *(1.05 * t.bound for t in timings if t.bound is not None)])
+    bounds = [1.05 * t.bound for t in timings if t.bound is not None]
+    end = max([end, *(bound for bound in bounds if bound < _FAR * end)])
     for y, neuron in enumerate(neurons):
         if neuron not in known:
             axes.text(0, y, " not measured", va="center", fontsize=8, color="#555555")
@@ -274,7 +278,8 @@ def _bars(axes: Axes, timings: list[Timing], neurons: tuple[str, ...], looks: Lo
     axes.set_yticks(range(len(neurons)), neurons)
     axes.set_ylim(len(neurons) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
-    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.xaxis.set_major_formatter("{x:,g}" if end < 1000 else "{x:,.0f}")
+    return end
 
 
 def _speed(what: str) -> Callable[[float], str]:

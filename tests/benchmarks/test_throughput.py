@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from aia import LIF as LIFNeuron
 from aia import backends
 from benchmarks import drawing, drawing_speed, rows
 from benchmarks.errors import InputError
@@ -202,6 +203,23 @@ def test_the_cost_is_said_for_each_batch(tmp_path: Path) -> None:
     assert [cost.at for cost in found] == ["", ", batch 2,048"]
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "shown"),
+    [(False, True, "0123456"), (True, True, "0123456+"), (None, True, "0123456+")],
+)
+def test_the_commit_is_shown_with_a_plus_where_files_had_changed(
+    ours: bool | None, theirs: bool, shown: str, measured: dict[str, Any], tmp_path: Path
+) -> None:
+    """What the pipeline writes is a change to pytest-benchmark alone."""
+    content = copy.deepcopy(measured["content"])
+    content["commit_info"] = {"id": "0123456789", "dirty": theirs}
+    content["machine_info"].pop("aia_dirty")
+    if ours is not None:
+        content["machine_info"]["aia_dirty"] = ours
+    (tmp_path / "times.json").write_text(json.dumps(content))
+    assert {t.commit for t in timings_of(tmp_path / "times.json")} == {shown}
+
+
 def test_a_library_that_is_not_installed_is_left_out_by_name(measured: dict[str, Any]) -> None:
     left = [each for each in _left_out(measured) if each["backend"] != "none"]
     try:
@@ -340,6 +358,42 @@ def test_peak_memory_is_what_is_held_at_a_time() -> None:
         del second, third
 
     assert devices.peak_bytes(work, CPU) == pytest.approx(8e6, rel=0.01)
+
+
+def test_a_counter_s_energy_is_shared_by_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """3 J a call, as a counter would say that is read before the first and after the last."""
+    calls: list[int] = []
+    monkeypatch.setattr(devices, "_energy_counter", lambda device: lambda: 3.0 * len(calls))
+    assert devices.joules(lambda: calls.append(1), CPU, at_least_s=0.02) == pytest.approx(3.0)
+    assert len(calls) > 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="on a GPU")
+def test_on_a_gpu_a_graph_replays_both_passes_and_their_kernels_are_named() -> None:
+    gpu = torch.device("cuda")
+    drive = torch.randn(10, 4, 8, 16, device=gpu, requires_grad=True)
+    neuron = LIFNeuron(8)
+
+    def both() -> None:
+        drive.grad = None
+        neuron(drive).sum().backward()
+
+    replay = devices.graphed(both)
+    with torch.no_grad():
+        drive.mul_(2)
+    replay()
+    replayed = drive.grad
+    assert replayed is not None
+    replayed = replayed.clone()
+    both()
+    torch.testing.assert_close(replayed, drive.grad)
+    names = " ".join(devices.kernels(both, gpu))
+    assert "_forward_kernel" in names
+    assert "_backward_kernel" in names
+
+
+def test_no_gpu_kernel_runs_on_a_cpu() -> None:
+    assert devices.kernels(lambda: torch.ones(3) + 1, CPU) == []
 
 
 def test_a_device_without_a_counter_has_no_energy() -> None:
