@@ -77,9 +77,13 @@ def _key(timing: Timing) -> tuple[str, ...]:
 
 def slower(before: list[Timing], after: list[Timing]) -> list[Paired]:
     """What became slower on the device that both were timed on."""
+    same = pair(_of_its_device(before, after), after)
+    return [each for each in same if each.verdict == "slower"]
+
+
+def _of_its_device(before: list[Timing], after: list[Timing]) -> list[Timing]:
     devices = {timing.device for timing in after}
-    here = [timing for timing in before if timing.device in devices]
-    return [each for each in pair(here, after) if each.verdict == "slower"]
+    return [timing for timing in before if timing.device in devices]
 
 
 def confirmed(
@@ -89,6 +93,7 @@ def confirmed(
 
     A busy neighbour can cost one process a fifth; a change of the code costs it each time.
     """
+    before = _of_its_device(before, after)  # to all that is measured again
     undecided = {_key(each.after): [each] for each in slower(before, after)}
     said = []
     for _ in range(2 * MAJORITY - 2):

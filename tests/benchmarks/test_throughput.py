@@ -534,6 +534,14 @@ def test_a_slowdown_must_show_in_the_majority_of_processes() -> None:
     assert not asked
 
 
+def test_what_is_measured_again_is_held_against_its_own_device_too() -> None:
+    before = [made(1e-3), made(1e-5, device="gpu")]
+    noisy, fine = made(1.3e-3), made(1e-3)
+    assert not confirmed(before, [noisy], lambda timings: [fine])
+    (found,) = confirmed(before, [noisy], lambda timings: [noisy])
+    assert round(found.ratio, 2) == 1.3
+
+
 def test_what_cannot_be_measured_again_is_not_called_slower() -> None:
     asked: list[int] = []
 
