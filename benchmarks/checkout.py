@@ -47,7 +47,10 @@ def train_in(folder: Path, profile: Path, cell: Cell) -> Record:
 
 
 def _run(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise InputError(f"{command[0]} does not run: {error.strerror}") from error
     if done.returncode != 0:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise InputError(f"{' '.join(command[:4])} ...: {said[-1] if said else 'failed'}")

@@ -115,6 +115,8 @@ def test_a_compiler_that_traces_a_network_sees_through_the_neuron(
 ) -> None:
     monkeypatch.setenv(backends.VARIABLE, backend)
     network = nn.Sequential(nn.Linear(5, 3), AIA(3))
+    for values in network.parameters():
+        values.data.normal_(generator=generator)
     frames = torch.randn(4, 2, 5, generator=generator)
     traced = torch.compile(network, fullgraph=True)(frames)
     traced.sum().backward()

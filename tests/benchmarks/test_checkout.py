@@ -87,6 +87,12 @@ def test_a_commit_whose_source_is_not_the_recorded_one_is_refused(
             list(verify.verify(elsewhere, [CELL], quiet, trains))
 
 
+def test_a_machine_without_git_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match="git does not run: No such file"):
+        checkout.resolved("HEAD")
+
+
 def test_what_cannot_be_checked_out_or_trained_is_said(project: Path) -> None:
     with pytest.raises(InputError, match=r"git rev-parse .*(single revision|bad revision)"):
         checkout.resolved("nosuch")
