@@ -188,7 +188,7 @@ def measure(
     ] = 9,
     processes: Annotated[
         int,
-        typer.Option(help="time all in so many, the middle one counts: for a record", min=1),
+        typer.Option(help="time all in so many: for a record, with quartiles over all", min=1),
     ] = 1,
 ) -> None:
     """Time neurons and networks on a device: every backend, size and precision, with bounds.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pytest_benchmark.stats import Stats
 
 from benchmarks.errors import InputError
 from benchmarks.host import Device, device_name, here
@@ -65,9 +66,9 @@ def measure_throughput(
     Each backend that must be chosen before its library is imported has a process of its own, and
     of the ``minutes`` that are left a share as large as its share of the neurons still to time.
     What has not begun by then is left out, with the reason, in the file and by ``say``. Everything
-    is timed in so many ``processes``, of which the one in the middle counts, benchmark by
-    benchmark: memory lies otherwise in each process, and a record is to be a usual one. A training
-    step of AIA is timed against one of LIF in several processes in any case, and all count.
+    is timed in so many ``processes``: memory lies otherwise in each, so the quartiles are over the
+    rounds of all, and as the fastest counts the middle process's, which makes a usual record of it.
+    A training step of AIA is timed against one of LIF in several processes in any case.
     ``quick`` times each neuron as it comes, at one size, the controls in the network alone, and
     writes ``quick.json`` beside the full run's file. Raises InputError with the end of pytest's
     output if a benchmark fails, or if there is no such device.
@@ -190,8 +191,6 @@ def _run(plan: Plan, variant: Variant, tests: Sequence[str] = ("",)) -> dict[str
         if result.exists():  # pytest-benchmark writes none where everything was left out
             read = json.loads(result.read_text(encoding="utf-8"))
         read["machine_info"]["aia_left_out"] = json.loads(left.read_text(encoding="utf-8"))
-    for entry in read["benchmarks"]:
-        entry["stats"].pop("data", None)
     return read
 
 
@@ -221,7 +220,7 @@ def _tried(plan: Plan, variant: Variant) -> dict[str, Any]:
 
 
 def _in_the_middle(contents: list[dict[str, Any]]) -> dict[str, Any]:
-    """One content of several of the same plan: of each benchmark the middle one at its fastest."""
+    """One content of several of the same plan, benchmark by benchmark."""
     found: dict[str, list[dict[str, Any]]] = {}
     for content in contents:
         for entry in content["benchmarks"]:
@@ -231,11 +230,23 @@ def _in_the_middle(contents: list[dict[str, Any]]) -> dict[str, Any]:
         if "pairs_s" in entries[0]["extra_info"]:  # no time of its own, all pairs count
             kept += entries
         else:
-            entries.sort(key=lambda entry: entry["stats"]["min"] / entry["extra_info"]["repeats"])
-            kept.append(entries[len(entries) // 2])
-            kept[-1]["extra_info"]["processes"] = len(entries)
+            kept.append(_of_all(entries) if len(entries) > 1 else entries[0])
     fullest = max(contents, key=lambda content: len(content["benchmarks"]))
     return {**fullest, "benchmarks": kept}
+
+
+def _of_all(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of a benchmark in several processes the one in the middle at its fastest, and that time;
+    the statistics, quartiles among them, are those of the rounds of all."""
+    entries.sort(key=lambda entry: entry["stats"]["min"] / entry["extra_info"]["repeats"])
+    middle = entries[len(entries) // 2]
+    repeats, all_rounds = middle["extra_info"]["repeats"], Stats()
+    for entry in entries:
+        for took in entry["stats"]["data"]:
+            all_rounds.update(took / entry["extra_info"]["repeats"] * repeats)
+    about = {"processes": len(entries), "fastest_s": middle["stats"]["min"]}
+    stats = {**all_rounds.as_dict(), "iterations": middle["stats"]["iterations"]}
+    return {**middle, "stats": stats, "extra_info": {**middle["extra_info"], **about}}
 
 
 def _nothing(plan: Plan, reason: str) -> dict[str, Any]:
@@ -256,5 +267,7 @@ def _merged(contents: list[dict[str, Any]]) -> dict[str, Any]:
         reasons = dict.fromkeys(entry["reason"] for entry in left)
         raise InputError(f"throughput: nothing was timed: {'; '.join(reasons)}")
     benchmarks = [entry for content in contents for entry in content["benchmarks"]]
+    for entry in benchmarks:
+        entry["stats"].pop("data", None)
     machine = {**first["machine_info"], "aia_left_out": left}
     return {**first, "benchmarks": benchmarks, "machine_info": machine}

@@ -285,7 +285,9 @@ def test_of_several_processes_the_middle_one_counts_benchmark_by_benchmark(
         entries = [e for e in content["benchmarks"] if e["extra_info"].get("neuron") == "lif"]
         for number, entry in enumerate(entries):
             # the first benchmark's order of the processes is not the others'
-            entry["stats"]["min"] *= 4 - factor if number == 0 else factor
+            factor_here = 4 - factor if number == 0 else factor
+            entry["stats"]["min"] *= factor_here
+            entry["stats"]["data"] = [factor_here * entry["extra_info"]["repeats"]] * 10
         late = [{"what": "late", "neuron": "lif", "reason": "no time left"}] if factor == 3 else []
         content["machine_info"]["aia_left_out"] = late
         return {**content, "benchmarks": entries[1:] if factor == 1.5 else entries}
@@ -302,6 +304,14 @@ def test_of_several_processes_the_middle_one_counts_benchmark_by_benchmark(
     assert others == pytest.approx([2.0] * len(others))  # of 1, 3, 2 and 1.5, the upper one
     counted = [entry["extra_info"]["processes"] for entry in content["benchmarks"]]
     assert counted == [3, *[4] * len(others)]
+    # s a call, of the rounds of all: ten each of 1, 2 and 3, and of 1.5 where it ran
+    first_of_all, *rest = content["benchmarks"]
+    repeats = first_of_all["extra_info"]["repeats"]
+    quartiles = [first_of_all["stats"][name] / repeats for name in ("q1", "median", "q3", "rounds")]
+    assert quartiles[:3] == pytest.approx([1, 2, 3])
+    assert first_of_all["stats"]["rounds"] == 30
+    assert all(entry["stats"]["median"] / entry["extra_info"]["repeats"] == 1.75 for entry in rest)
+    assert "data" not in first_of_all["stats"]
 
 
 def test_a_neuron_that_fails_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
