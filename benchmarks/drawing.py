@@ -8,7 +8,7 @@ matched twin, hollow and dashed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Any
@@ -23,9 +23,8 @@ from numpy.typing import NDArray
 
 from benchmarks.records import Result
 from benchmarks.selection import SUBJECT, Cells
-from benchmarks.timings import PER_ELEMENT, TITLES, Timing
+from benchmarks.timings import PER_ELEMENT, TITLES, Timing, speed_writer
 from benchmarks.tuning import Tuned
-from benchmarks.wording import digits
 
 _KNOWN = {
     "aia": ("#D55E00", "o"),
@@ -243,7 +242,7 @@ def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) ->
         if bound is not None:
             axes.axvline(bound, color="#000000", lw=1.2, ls="--")
             where = "dashed: the device's bound" if bound <= end else "the bound is far off"
-            note += f"; {where}, {_speed(what)(bound)}"
+            note += f"; {where}, {speed_writer(what)(bound)}"
         axes.set_title(f"{TITLES[what]}\n{note}", loc="left")
     for axes in panels[len(kinds) :]:
         axes.set_visible(False)
@@ -254,7 +253,7 @@ def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) ->
 def _bars(axes: Axes, timings: list[Timing], neurons: tuple[str, ...], looks: Looks) -> float:
     """Returns where the axis ends: behind the longest bar, and the bound if it is not far off."""
     known = {t.neuron: t for t in timings}
-    form = _speed(timings[0].what)
+    form = speed_writer(timings[0].what)
     end = 1.3 * max(t.median for t in timings)  # a stray round must not flatten all bars
     bounds = [1.05 * t.bound for t in timings if t.bound is not None]
     end = max([end, *(bound for bound in bounds if bound < _FAR * end)])
@@ -280,11 +279,6 @@ def _bars(axes: Axes, timings: list[Timing], neurons: tuple[str, ...], looks: Lo
     axes.grid(axis="y", visible=False)
     axes.xaxis.set_major_formatter("{x:,g}" if end < 1000 else "{x:,.0f}")
     return end
-
-
-def _speed(what: str) -> Callable[[float], str]:
-    """How a time or a rate is written."""
-    return digits if what in PER_ELEMENT else "{:,.0f}".format
 
 
 def _coefficients(

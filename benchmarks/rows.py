@@ -21,7 +21,7 @@ from benchmarks.statistics import (
     sign_flip_p,
     verdict,
 )
-from benchmarks.timings import NETWORK, TITLES, Timing
+from benchmarks.timings import NETWORK, TITLES, Timing, speed_writer
 from benchmarks.timings import Cost as SpeedCost
 from benchmarks.tuning import Tuned
 from benchmarks.wording import NOTHING
@@ -454,7 +454,9 @@ def throughput(cells: Cells, timings: list[Timing], costs: Iterable[SpeedCost] =
         bounds = {t.what: t.bound for t in of_device if t.bound is not None}
         if bounds:
             row = {"device": device, "neuron": "the device's bound"}
-            shown.append(row | {TITLES[w]: Number(_speed(w)(b), b) for w, b in bounds.items()})
+            shown.append(
+                row | {TITLES[w]: Number(speed_writer(w)(b), b) for w, b in bounds.items()}
+            )
         for cost in latest.values():
             if cost.device == device:
                 text = f"{cost.ratio:.3f} times as long [{cost.low:.3f}, {cost.high:.3f}]"
@@ -471,7 +473,7 @@ def backends(timings: list[Timing]) -> Table:
     """One row for everything that was timed."""
     shown: list[Shown] = []
     for t in timings:
-        form = _speed(t.what)
+        form = speed_writer(t.what)
         unit = "samples/s" if t.what in NETWORK else "ns"
         times = None if t.bound is None else t.bound / t.median
         times = times if times is None or t.what in NETWORK else 1 / times
@@ -549,14 +551,9 @@ def _cell(dataset: str, neuron: str, seed: int, record: Record | None) -> Row:
 def _timing(timing: Timing | None) -> str | Number:
     if timing is None:
         return NOT_MEASURED
-    form = _speed(timing.what)
+    form = speed_writer(timing.what)
     text = f"{form(timing.median)} [{form(timing.q1)}, {form(timing.q3)}]"
     return Number(text, timing.median)
-
-
-def _speed(what: str) -> Callable[[float], str]:
-    """How a time or a rate is written; a GPU's nanoseconds are thousandths."""
-    return "{:,.0f}".format if what in NETWORK else wording.digits
 
 
 def _kept(timings: Iterable[Timing | None]) -> str | Number:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks import wording
 from benchmarks.errors import InputError
 
 WORK = {  # what was timed -> its name in tables, figures and messages
@@ -140,6 +141,11 @@ class Speeds:
     @property
     def devices(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(timing.device for timing in self.all))
+
+
+def speed_writer(what: str) -> Callable[[float], str]:
+    """How a time or a rate is written; a GPU's nanoseconds are thousandths."""
+    return "{:,.0f}".format if what in NETWORK else wording.digits
 
 
 def read_speeds(folder: Path) -> Speeds:

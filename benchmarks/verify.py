@@ -18,6 +18,7 @@ from benchmarks.recorded import Index, Recorded
 from benchmarks.records import Record, as_json
 from benchmarks.train import Cell, Progress
 
+_SOURCES = ("protocol", "neuron")  # hashes of source text
 Trains = Callable[[Cell], Record]
 Likeness = Literal["bit-identical", "equal within tolerance", "different"]
 
@@ -112,7 +113,7 @@ def accept(recorded: Recorded, checked: list[Checked], commit: str = "") -> list
 
 def _as_recorded(cell: Cell, old: Record, here: Record) -> Record:
     """What the recorded source gave here. Raises InputError if its hashes are others."""
-    for name in ("protocol", "neuron"):
+    for name in _SOURCES:
         if getattr(here.hashes, name) != getattr(old.hashes, name):
             raise InputError(f"{cell}: that commit's {name} source is not the recorded one either")
     return here
@@ -120,7 +121,7 @@ def _as_recorded(cell: Cell, old: Record, here: Record) -> Record:
 
 def _checked(cell: Cell, old: Record, new: Record, index: Index) -> Checked:
     """Compare every byte; hashes of source text are no result and may differ."""
-    pairs = {k: (getattr(new.hashes, k), getattr(old.hashes, k)) for k in ("protocol", "neuron")}
+    pairs = {k: (getattr(new.hashes, k), getattr(old.hashes, k)) for k in _SOURCES}
     renamed = {now: was for now, was in pairs.values() if now != was}
     hashes = new.hashes.model_copy(update={k: was for k, (_, was) in pairs.items()})
     if as_json(new.model_copy(update={"hashes": hashes})) != as_json(old):

@@ -95,7 +95,6 @@ def bench_forward_backward(alias: str, case: Case, timed: Callable[..., None]) -
     calls = [_both(neuron, drive) for drive in _drives(case)]
     if case == BASE:
         about |= _costs(neuron, calls[0], case)
-        about["kernels"] = devices.kernels(calls[0], DEVICE)
     timed(calls, **about)
 
 
@@ -116,7 +115,6 @@ def bench_forward_backward_graph(alias: str, case: Case, timed: Callable[..., No
 def _both(neuron: nn.Module, drive: Tensor) -> Callable[[], None]:
     drive.requires_grad_()
     gradient = torch.rand_like(drive)
-
     learned = list(neuron.parameters())
 
     def both() -> None:
@@ -128,14 +126,15 @@ def _both(neuron: nn.Module, drive: Tensor) -> Callable[[], None]:
 
 
 def _costs(neuron: nn.Module, both: Callable[[], None], case: Case) -> dict[str, Any]:
-    """Memory and energy; nothing of a neuron that does not run, which timing then says."""
+    """Memory, energy, GPU kernels; nothing of a neuron that does not run, as timing then says."""
     drive = torch.randn(case.shape.sizes, device=DEVICE, requires_grad=True)
     try:
         both()  # whatever is made once is made before anything is counted
         kept = devices.kept_bytes(lambda: neuron(drive)) / case.shape.elements
         peak = devices.peak_bytes(both, DEVICE) / case.shape.elements
         energy = devices.joules(both, DEVICE)
+        kernels = devices.kernels(both, DEVICE)
     except Exception:
         return {}
     spent = {} if math.isnan(energy) else {"joules": energy}
-    return {"kept_bytes": kept, "peak_bytes": peak, **spent}
+    return {"kept_bytes": kept, "peak_bytes": peak, "kernels": kernels, **spent}

@@ -90,7 +90,7 @@ def measure_throughput(
             deadline = now + (end - now) * len(plan.timed) / to_time
             found.append(_tried(_until(plan, deadline), variant))
             to_time -= len(plan.timed)
-        contents += [_in_the_middle(found)] if found else []
+        contents += [_over_processes(found)] if found else []
         more = (_IN_TURN_QUICK if quick else _IN_TURN_FULL) - processes
         if not variant.optional and "aia" in params.neuron and more > 0:
             say(f"timing a training step of AIA against LIF in {more} more processes")
@@ -219,7 +219,7 @@ def _tried(plan: Plan, variant: Variant) -> dict[str, Any]:
         return _nothing(plan, str(error))
 
 
-def _in_the_middle(contents: list[dict[str, Any]]) -> dict[str, Any]:
+def _over_processes(contents: list[dict[str, Any]]) -> dict[str, Any]:
     """One content of several of the same plan, benchmark by benchmark."""
     found: dict[str, list[dict[str, Any]]] = {}
     for content in contents:
