@@ -22,7 +22,8 @@ where delta_i(t) = dL/dI_i(t). Two forms of the same function:
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -59,12 +60,22 @@ def _associated_bias(bias: Tensor, a: Tensor) -> Tensor:
     return bias + F.relu(a) * bias.detach()
 
 
-def _to_coefficient(to_weight: Tensor, weight: Tensor, a: Tensor) -> Tensor:
-    """dL/da of W' = W + relu(a) sg(W), from dL/dW'."""
+def to_coefficient(to_weight: Tensor, weight: Tensor, a: Tensor) -> Tensor:
+    """dL/da of W' = W + relu(a) sg(W), from dL/dW'; both ``[C, ...]``, a ``[C]``."""
     # whatever order the gradient is stored in, it is summed in the weights' own
     each = (to_weight.contiguous() * weight).sum(tuple(range(1, weight.dim())))
     through_relu: Tensor = torch.ops.aten.threshold_backward(each, a, 0)
     return through_relu
+
+
+class OnWeights(NamedTuple):
+    """Who computes :func:`scaled` and :func:`to_coefficient`."""
+
+    scaled: Callable[[Tensor, Tensor], Tensor]
+    to_coefficient: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+BY_TORCH = OnWeights(scaled, to_coefficient)
 
 
 class _Convolution(torch.autograd.Function):
@@ -72,12 +83,18 @@ class _Convolution(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, a: Tensor, bias: Tensor | None, geometry: Any
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        a: Tensor,
+        bias: Tensor | None,
+        geometry: Any,
+        by: OnWeights,
     ) -> Tensor:
         ctx.save_for_backward(x, weight, a)
-        ctx.geometry, ctx.has_bias = geometry, bias is not None
+        ctx.geometry, ctx.has_bias, ctx.by = geometry, bias is not None, by
         out: Tensor = torch.ops.aten.convolution(
-            x, scaled(weight, a), bias, *geometry[:3], False, [0, 0], geometry[3]
+            x, by.scaled(weight, a), bias, *geometry[:3], False, [0, 0], geometry[3]
         )
         return out
 
@@ -99,11 +116,11 @@ class _Convolution(torch.autograd.Function):
             groups,
             needed,
         )
-        to_a = _to_coefficient(to_weight, weight, a) if ctx.needs_input_grad[2] else None
-        return to_x, to_weight, to_a, to_bias, None
+        to_a = ctx.by.to_coefficient(to_weight, weight, a) if ctx.needs_input_grad[2] else None
+        return to_x, to_weight, to_a, to_bias, None, None
 
 
-def through_conv2d(x: Tensor, synapse: nn.Conv2d, a: Tensor) -> Tensor:
+def through_conv2d(x: Tensor, synapse: nn.Conv2d, a: Tensor, by: OnWeights = BY_TORCH) -> Tensor:
     """:func:`on_drive` of ``synapse(x)``; x ``[N, C_in, H, W]`` to ``[N, C, H', W']``.
 
     Raises ValueError for padding given in words or other than zeros.
@@ -117,7 +134,7 @@ def through_conv2d(x: Tensor, synapse: nn.Conv2d, a: Tensor) -> Tensor:
         synapse.groups,
     )
     bias = None if synapse.bias is None else _associated_bias(synapse.bias, a)
-    out: Tensor = _Convolution.apply(x, synapse.weight, a, bias, geometry)
+    out: Tensor = _Convolution.apply(x, synapse.weight, a, bias, geometry, by)
     return out
 
 
@@ -125,20 +142,21 @@ class _Linear(torch.autograd.Function):
     """A linear layer by W', whose gradient to its input goes through W."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, a: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, a: Tensor, by: OnWeights) -> Tensor:
         ctx.save_for_backward(x, weight, a)
-        return F.linear(x, scaled(weight, a))
+        ctx.by = by
+        return F.linear(x, by.scaled(weight, a))
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None]:
         x, weight, a = ctx.saved_tensors
         delta = gradients[0]
         to_weight = delta.flatten(0, -2).T @ x.flatten(0, -2)
-        to_a = _to_coefficient(to_weight, weight, a) if ctx.needs_input_grad[2] else None
-        return delta @ weight, to_weight, to_a
+        to_a = ctx.by.to_coefficient(to_weight, weight, a) if ctx.needs_input_grad[2] else None
+        return delta @ weight, to_weight, to_a, None
 
 
-def through_linear(x: Tensor, synapse: nn.Linear, a: Tensor) -> Tensor:
+def through_linear(x: Tensor, synapse: nn.Linear, a: Tensor, by: OnWeights = BY_TORCH) -> Tensor:
     """:func:`on_drive` of ``synapse(x)``; x ``[..., D]`` to ``[..., C]``."""
-    y: Tensor = _Linear.apply(x, synapse.weight, a)
+    y: Tensor = _Linear.apply(x, synapse.weight, a, by)
     return y if synapse.bias is None else y + _associated_bias(synapse.bias, a)

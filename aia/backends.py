@@ -69,6 +69,15 @@ def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
     return spikes
 
 
+def on_weights(a: Tensor) -> association.OnWeights:
+    """Who computes the association in weight space by coefficients that lie where ``a`` does."""
+    if torch.compiler.is_compiling() or running(a.device.type) != "triton":
+        return association.BY_TORCH
+    from aia import weight_kernels
+
+    return association.OnWeights(weight_kernels.scaled, weight_kernels.to_coefficient)
+
+
 def _module(drive: Tensor, *rest: Tensor) -> Any:
     """The module whose functions run the dynamics of these; None: PyTorch op by op."""
     if torch.compiler.is_compiling():  # the caller: it sees through operations, not our kernels

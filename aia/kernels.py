@@ -257,6 +257,7 @@ class _Launch(NamedTuple):
     grid: tuple[int]
     sizes: tuple[int, ...]
     options: dict[str, Any]
+    rows: int  # of a coefficient's gradient: one a tile of places and sample
 
 
 @functools.lru_cache(maxsize=1024)  # working it out costs as much as launching
@@ -284,7 +285,8 @@ def _launch(
             "HALF_ALPHA": p.surrogate_width / 2,
             "STEEPNESS": math.pi / 2 * p.surrogate_width,
         }
-    return _Launch(tiling.grid, tiling.sizes, options)
+    rows = tiling.programs[1] * tiling.samples
+    return _Launch(tiling.grid, tiling.sizes, options, rows)
 
 
 class _LIF(torch.autograd.Function):
@@ -296,7 +298,7 @@ class _LIF(torch.autograd.Function):
         ctx: Any, drive: Tensor, a: Tensor | None, shape: torch.Size, p: LIFParameters
     ) -> Tensor:
         state = _state(drive)
-        grid, sizes, options = _launch(shape, state, a is not None, p, False)
+        grid, sizes, options, _ = _launch(shape, state, a is not None, p, False)
         spikes = torch.empty_like(drive)
         segments = sizes[-1]
         kept = None if segments == 1 else drive.new_empty((segments - 1, *shape[1:]), dtype=state)
@@ -312,11 +314,9 @@ class _LIF(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         drive, a, kept = ctx.saved_tensors
         shape, p, state = ctx.shape, ctx.p, _state(drive)
-        grid, sizes, options = _launch(shape, state, a is not None, p, True)
-        to_drive, parts = torch.empty_like(drive), None
-        if a is not None:  # of each tile of each sample what it gives to its channels
-            tiles = triton.cdiv(shape[3], options["BLOCK_D"])
-            parts = drive.new_empty((tiles * shape[1], shape[2]), dtype=state)
+        grid, sizes, options, rows = _launch(shape, state, a is not None, p, True)
+        to_drive = torch.empty_like(drive)
+        parts = None if a is None else drive.new_empty((rows, shape[2]), dtype=state)
         read = gradients[0].contiguous(), drive, _or_any(a, drive), _or_any(kept, drive)
         _backward_kernel[grid](*read, to_drive, _or_any(parts, drive), *sizes, **options)
         to_a = None if a is None or parts is None else parts.sum(0).to(a.dtype)

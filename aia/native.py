@@ -183,6 +183,8 @@ def library() -> ctypes.CDLL | None:
         getattr(kernels, name).restype = None
     kernels.aia_copy.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
     kernels.aia_copy.restype = None
+    kernels.aia_running_sum.argtypes = [*[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2]
+    kernels.aia_running_sum.restype = None
     return kernels
 
 
@@ -196,6 +198,18 @@ def copy(source: Tensor, target: Tensor) -> None:
     if kernels is None or source.nbytes != target.nbytes or not lines:
         raise ValueError("native.copy needs the kernels and two tensors of as many cache lines")
     kernels.aia_copy(source.data_ptr(), target.data_ptr(), source.nbytes)
+
+
+def running_sum(drive: Tensor, out: Tensor) -> None:
+    """Sums over the time steps so far, read and written as the kernels do; both ``[T, P]``.
+
+    Raises ValueError for tensors that are not contiguous float32 of one shape.
+    """
+    kernels = library()
+    fit = all(x.dtype == torch.float32 and x.is_contiguous() for x in (drive, out))
+    if kernels is None or drive.dim() != 2 or drive.shape != out.shape or not fit:
+        raise ValueError("native.running_sum needs the kernels and two float32 tensors [T, P]")
+    kernels.aia_running_sum(drive.data_ptr(), out.data_ptr(), *drive.shape)
 
 
 def _built(compiler: list[str]) -> Path:

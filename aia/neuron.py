@@ -75,11 +75,11 @@ class AIA(LIF):
         ``spikes`` ``[T, B, ...]``; ``synapse`` a Conv2d or Linear with as many outputs as this
         neuron has channels. Raises TypeError for another synapse.
         """
-        x = spikes.flatten(0, 1)
+        x, by = spikes.flatten(0, 1), backends.on_weights(self.coefficient)
         if isinstance(synapse, nn.Conv2d):
-            y = association.through_conv2d(x, synapse, self.coefficient)
+            y = association.through_conv2d(x, synapse, self.coefficient, by)
         elif isinstance(synapse, nn.Linear):
-            y = association.through_linear(x, synapse, self.coefficient)
+            y = association.through_linear(x, synapse, self.coefficient, by)
         else:
             raise TypeError(f"association takes Conv2d or Linear, not {type(synapse).__name__}")
         return super().forward(y.unflatten(0, spikes.shape[:2]))

@@ -187,9 +187,11 @@ def measure(
         ),
     ] = 9,
     processes: Annotated[
-        int,
-        typer.Option(help="time all in so many: for a record, with quartiles over all", min=1),
-    ] = 1,
+        int | None,
+        typer.Option(
+            help="time all in so many, quartiles over all  [default: 3 if --quick, else 1]", min=1
+        ),
+    ] = None,
 ) -> None:
     """Time neurons and networks on a device: every backend, size and precision, with bounds.
 

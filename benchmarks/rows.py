@@ -436,7 +436,7 @@ def throughput(cells: Cells, timings: list[Timing], costs: Iterable[SpeedCost] =
     """One row a neuron and device; ``not measured`` where there is no timing."""
     known = {(t.device, t.neuron, t.what): t for t in timings}
     devices = list(dict.fromkeys(t.device for t in timings)) or [NOT_MEASURED]
-    latest = {(cost.device, cost.batch): cost for cost in costs}
+    latest = {(cost.device, cost.at): cost for cost in costs}
     shown: list[Shown] = []
     for device in devices:
         timed = [t.neuron for t in timings if t.device == device]

@@ -96,7 +96,7 @@ class Machine:
 class Cost:
     """A training step of AIA over one of LIF on a device: median ratio and its interval.
 
-    At ``batch``, or at the profile's.
+    At ``batch``, or at the profile's; ``graph``: each step replayed as one CUDA graph.
     """
 
     device: str
@@ -106,11 +106,13 @@ class Cost:
     pairs: int
     processes: int
     batch: int | None = None
+    graph: bool = False
 
     @property
     def at(self) -> str:
-        """At which batch, as a person reads it behind a comma."""
-        return "" if self.batch is None else f", batch {self.batch:,}"
+        """At which batch and how run, as a person reads it behind a comma."""
+        batch = "" if self.batch is None else f", batch {self.batch:,}"
+        return f"{batch}, CUDA graph" if self.graph else batch
 
 
 @dataclass(frozen=True)
@@ -230,17 +232,17 @@ def costs_of(path: Path) -> list[Cost]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         device = str(content["machine_info"]["aia_device"])
-        ratios: dict[int | None, list[npt.NDArray[np.float64]]] = {}
+        ratios: dict[tuple[int | None, bool], list[npt.NDArray[np.float64]]] = {}
         for about in (entry["extra_info"] for entry in content["benchmarks"]):
             if taken := about.get("pairs_s"):
                 ratio = np.array(taken["aia"]) / np.array(taken["lif"])
-                ratios.setdefault(about.get("batch"), []).append(ratio)
-        return [_cost(device, np.array(found), batch) for batch, found in ratios.items()]
+                ratios.setdefault((about.get("batch"), about.get("graph", False)), []).append(ratio)
+        return [_cost(device, np.array(found), *how) for how, found in ratios.items()]
     except (ValueError, KeyError, TypeError) as error:
         raise _not_ours(str(path), error) from error
 
 
-def _cost(device: str, ratios: npt.NDArray[np.float64], batch: int | None) -> Cost:
+def _cost(device: str, ratios: npt.NDArray[np.float64], batch: int | None, graph: bool) -> Cost:
     """Of the ratios ``[processes, pairs]``."""
     processes, pairs = ratios.shape
     generator = np.random.default_rng(0)
@@ -249,7 +251,7 @@ def _cost(device: str, ratios: npt.NDArray[np.float64], batch: int | None) -> Co
     drawn = np.median(ratios[which, each], axis=(1, 2))
     low, high = np.quantile(drawn, (0.025, 0.975))
     middle = float(np.median(ratios))
-    return Cost(device, middle, float(low), float(high), ratios.size, processes, batch)
+    return Cost(device, middle, float(low), float(high), ratios.size, processes, batch, graph)
 
 
 def _not_ours(name: str, error: Exception) -> InputError:

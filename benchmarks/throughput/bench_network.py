@@ -21,12 +21,13 @@ from benchmarks.protocol import make_optimizer
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.backends import label
 from benchmarks.throughput.conftest import DEVICE, PLAN, copy_bandwidth, leave_out, matmul_rate
+from benchmarks.throughput.plan import is_control
 
 TRAINING = PLAN.params.training
 SIZE, CLASSES = TRAINING.size or 32, 10
 LARGEST = {"cpu": 256, "cuda": 16384}[DEVICE.type]
-# of a GPU also one at which launching no longer is all the time
-IN_TURN = [None, *([2048] if DEVICE.type == "cuda" else [])]
+# batch, and whether by CUDA graph: of a GPU also two ways in which launching is not all the time
+IN_TURN = [(None, False), *([(2048, False), (None, True)] if DEVICE.type == "cuda" else [])]
 PAIRS = 20 if PLAN.quick else 40
 
 
@@ -46,8 +47,11 @@ def _frames(batch: int, count: int = 2) -> list[Tensor]:
     return [torch.poisson(rates, generator) for _ in range(count)]
 
 
-def _training(network: Network, frames: Tensor) -> Callable[[], None]:
+def _training(network: Network, frames: Tensor, graph: bool = False) -> Callable[[], None]:
+    """A call that makes one training step, ``graph``: by replaying it as one CUDA graph."""
     optimizer = make_optimizer(network, TRAINING)
+    for group in optimizer.param_groups:
+        group["capturable"] = graph
     labels = torch.arange(frames.shape[1], device=DEVICE) % CLASSES
 
     def step() -> None:
@@ -55,7 +59,7 @@ def _training(network: Network, frames: Tensor) -> Callable[[], None]:
         F.cross_entropy(network(frames), labels).backward()
         optimizer.step()
 
-    return step
+    return devices.graphed(step) if graph else step
 
 
 def _about(alias: str, what: str, network: Network, frames: Tensor) -> dict[str, Any]:
@@ -132,6 +136,24 @@ def bench_training_step(alias: str, timed: Callable[..., None]) -> None:
     timed(calls, **about)
 
 
+@pytest.mark.series("graph")
+@pytest.mark.skipif(
+    DEVICE.type != "cuda" or PLAN.quick or PLAN.optional, reason="CUDA graphs, as each comes"
+)
+def bench_training_step_graph(alias: str, timed: Callable[..., None]) -> None:
+    """The whole step, optimizer and all, as one CUDA graph."""
+    if is_control(PLAN.neuron(alias)):
+        pytest.skip("its step is timed as it comes")
+    network, frames = _network(alias), _frames(TRAINING.batch)
+    about = _about(alias, "training_step", network, frames[0])
+    about |= {"backend": f"{about['backend']}, CUDA graph", "series": "main graph"}
+    try:
+        replays = [_training(network, each, graph=True) for each in frames]
+    except Exception as error:
+        leave_out(f"{type(error).__name__}: {error}", **about)
+    timed(replays, **about)
+
+
 def bench_inference(alias: str, timed: Callable[..., None]) -> None:
     network, frames = _network(alias).eval(), _frames(TRAINING.batch)
     about = _about(alias, "inference", network, frames[0])
@@ -174,14 +196,19 @@ def bench_training_step_at_the_largest_batch(alias: str, timed: Callable[..., No
 
 @pytest.mark.series("aia and lif in turn")
 @pytest.mark.skipif("aia" not in PLAN.params.neuron or PLAN.optional, reason="AIA against LIF")
-@pytest.mark.parametrize("batch", IN_TURN, ids=lambda batch: str(batch or "of the profile"))
-def bench_association_in_a_training_step(batch: int | None, benchmark: Any) -> None:
+@pytest.mark.parametrize(("batch", "graph"), IN_TURN)
+def bench_association_in_a_training_step(batch: int | None, graph: bool, benchmark: Any) -> None:
     """A step of AIA's network and one of LIF's in turn, so that both see the same machine."""
     frames = _frames(batch or TRAINING.batch, 1)[0]
-    steps = {alias: _training(_network(alias), frames) for alias in ("lif", "aia")}
-    for step in steps.values():
-        for _ in range(3):
-            step()
+    try:
+        steps = {alias: _training(_network(alias), frames, graph) for alias in ("lif", "aia")}
+        for step in steps.values():
+            for _ in range(3):
+                step()
+    except Exception as error:  # a GPU that is too small, or a step that no graph takes
+        if (batch, graph) == IN_TURN[0]:
+            raise
+        leave_out(f"{type(error).__name__}: {error}", what="training_step", neuron="aia")
     took: dict[str, list[float]] = {alias: [] for alias in steps}
 
     def in_turn() -> None:
@@ -190,4 +217,4 @@ def bench_association_in_a_training_step(batch: int | None, benchmark: Any) -> N
                 took[alias].append(devices.seconds(steps[alias], DEVICE))
 
     benchmark.pedantic(in_turn, rounds=1)
-    benchmark.extra_info.update(pairs_s=took, batch=batch)
+    benchmark.extra_info.update(pairs_s=took, batch=batch, graph=graph)

@@ -29,7 +29,8 @@ from benchmarks.wording import slug
 
 QUICK, FULL = "quick.json", "times.json"  # a quick run leaves a full one's times alone
 _IN_TURN = "bench_network.py::bench_association_in_a_training_step"
-_IN_TURN_QUICK, _IN_TURN_FULL = 3, 5  # processes that time it
+_IN_TURN_FULL = 5  # processes that time it in a full run
+_QUICK = 3  # processes of a quick run
 _LAST_S = 60  # what a benchmark that began in time may take beyond it
 Say = Callable[[str], None]
 
@@ -59,15 +60,16 @@ def measure_throughput(
     device: Device | None = None,
     say: Say = lambda _: None,
     minutes: float = math.inf,
-    processes: int = 1,
+    processes: int | None = None,
 ) -> Path:
     """Write ``out/<device>/times.json`` in pytest-benchmark's format; other devices' files stay.
 
     Each backend that must be chosen before its library is imported has a process of its own, and
     of the ``minutes`` that are left a share as large as its share of the neurons still to time.
     What has not begun by then is left out, with the reason, in the file and by ``say``. Everything
-    is timed in so many ``processes``: memory lies otherwise in each, so the quartiles are over the
-    rounds of all, and as the fastest counts the middle process's, which makes a usual record of it.
+    is timed in so many ``processes``, one after the other, 3 in a quick run and 1 in a full one if
+    nothing is asked for: memory lies otherwise in each and the machine's minutes differ, so the
+    quartiles are over the rounds of all, and as the fastest counts the middle process's.
     A training step of AIA is timed against one of LIF in several processes in any case.
     ``quick`` times each neuron as it comes, at one size, the controls in the network alone, and
     writes ``quick.json`` beside the full run's file. Raises InputError with the end of pytest's
@@ -77,6 +79,7 @@ def measure_throughput(
     device = device or here()
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("throughput: no CUDA device is here; leave --device out to time the CPU")
+    processes = processes or (_QUICK if quick else 1)
     path = out / folder_of(device) / (QUICK if quick else FULL)
     plans = [(v, _plan(params, v, device, quick)) for v in variants(device == "cuda", quick)]
     to_time = processes * sum(len(plan.timed) for _, plan in plans)
@@ -91,7 +94,7 @@ def measure_throughput(
             found.append(_tried(_until(plan, deadline), variant))
             to_time -= len(plan.timed)
         contents += [_over_processes(found)] if found else []
-        more = (_IN_TURN_QUICK if quick else _IN_TURN_FULL) - processes
+        more = 0 if quick else _IN_TURN_FULL - processes
         if not variant.optional and "aia" in params.neuron and more > 0:
             say(f"timing a training step of AIA against LIF in {more} more processes")
             contents += [_run(_until(plan, end), variant, [_IN_TURN]) for _ in range(more)]

@@ -145,7 +145,7 @@ from aia.dynamics import LIFParameters
 
 capability, steps = int(sys.argv[1]), int(sys.argv[2])
 def options(backward):
-    _, sizes, known = kernels._launch(
+    _, sizes, known, _ = kernels._launch(
         (steps, 4, 8, 1024), torch.float32, True, LIFParameters(), backward
     )
     found = dict(known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,7 @@ def test_every_measurement_is_taken_beside_its_peers_and_no_faster_than_memory(
         assert timing.peak_bytes >= timing.kept_bytes * 0.9
     assert both["aia"].backend == "C++"
     assert both["spikingjelly_lif"].backend == "spikingjelly, torch"
-    names = {"copy", "product", "running sum"}
+    names = {"copy", "product", devices.RUNNING_SUM}
     assert all(set(t.yardsticks) == names for t in timed), "a yardstick was not taken"
     assert all(min(t.yardsticks.values()) > 0 for t in timed)
     step = next(t for t in timed if t.what == "training_step" and t.neuron == "aia")
@@ -376,6 +377,22 @@ def test_a_counter_s_energy_is_shared_by_all_calls(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(devices, "_energy_counter", lambda device: lambda: 3.0 * len(calls))
     assert devices.joules(lambda: calls.append(1), CPU, at_least_s=0.02) == pytest.approx(3.0)
     assert len(calls) > 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="on a GPU")
+def test_on_a_gpu_a_graph_holds_the_tensors_that_only_its_work_knew() -> None:
+    """Or their memory is given to others, and a training step reads those as its labels."""
+    gpu, sums = torch.device("cuda"), torch.zeros(1, device="cuda")
+
+    def of_ones() -> Callable[[], object]:
+        ones = torch.ones(1000, device=gpu)
+        return lambda: sums.copy_(ones.sum())
+
+    replay = devices.graphed(of_ones())
+    others = [torch.zeros(1000, device=gpu) for _ in range(100)]
+    replay()
+    assert sums.item() == 1000
+    assert len(others) == 100
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="on a GPU")
