@@ -129,11 +129,9 @@ def bench_training_step(alias: str, timed: Callable[..., None]) -> None:
     about = _about(alias, "training_step", network, frames[0])
     calls = [_training(network, each) for each in frames]
     calls[0]()  # the optimizer's state is made before anything is counted
-    about["peak_bytes"] = devices.peak_bytes(calls[0], DEVICE) / TRAINING.batch
-    energy = devices.joules(calls[0], DEVICE)
-    if not math.isnan(energy):
-        about["joules"] = energy / TRAINING.batch
-    timed(calls, **about)
+    if PLAN.costs:
+        about["peak_bytes"] = devices.peak_bytes(calls[0], DEVICE) / TRAINING.batch
+    timed(calls, **about | _energy(calls[0]))
 
 
 @pytest.mark.series("graph")
@@ -159,10 +157,13 @@ def bench_inference(alias: str, timed: Callable[..., None]) -> None:
     about = _about(alias, "inference", network, frames[0])
     with torch.no_grad():
         calls = [_inference(network, each) for each in frames]
-        energy = devices.joules(calls[0], DEVICE)
-        if not math.isnan(energy):
-            about["joules"] = energy / TRAINING.batch
-        timed(calls, **about)
+        timed(calls, **about | _energy(calls[0]))
+
+
+def _energy(call: Callable[[], object]) -> dict[str, float]:
+    """J a sample, where the device tells it."""
+    energy = devices.joules(call, DEVICE) if PLAN.costs else math.nan
+    return {} if math.isnan(energy) else {"joules": energy / TRAINING.batch}
 
 
 def _inference(network: Network, frames: Tensor) -> Callable[[], Tensor]:

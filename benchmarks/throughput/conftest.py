@@ -24,7 +24,8 @@ PLAN = from_environment()
 DEVICE = torch.device(PLAN.device)
 _ROUND_S = 0.005  # a round of a short call repeats it for so long
 _YARDSTICKS_EACH = 2  # rounds
-_WARM_UP = 3  # rounds of all inputs; until then memory is new to the process and slow
+# rounds of all inputs, none begun after so many s: at first memory is new to a process and slow
+_WARM_UP, _WARM_UP_S = 3, 0.3
 _left_out: list[dict[str, str]] = []
 _before: dict[str, float] = {}
 
@@ -103,7 +104,9 @@ def timed(benchmark: Any) -> Callable[..., None]:
     def run(calls: list[Callable[[], object]], **extra: Any) -> None:
         turns = itertools.cycle(calls)
         try:
-            warm = [devices.seconds(next(turns), DEVICE) for _ in range(_WARM_UP * len(calls))]
+            warm: list[float] = []
+            while len(warm) < _WARM_UP * len(calls) and sum(warm) < _WARM_UP_S:
+                warm += [devices.seconds(next(turns), DEVICE) for _ in calls]
         except Exception as error:
             if not PLAN.optional and extra.get("series", "main") == "main":
                 raise

@@ -101,14 +101,15 @@ class Plan(BaseModel):
     device: Literal["cpu", "cuda"]
     quick: bool
     optional: bool  # a neuron that does not run is left out, with the reason
+    costs: bool = True  # memory, energy and GPU kernels are taken too, once for all processes
     deadline: float | None = None  # seconds since the epoch; what has not begun then is left out
 
     def rounds(self, round_s: float) -> int:
         """Rounds of ``round_s`` seconds: 25, or as many as fit in 1 s, but never under 7.
 
-        In a quick run, which takes several processes, 20 or 0.2 s in each, never under 3.
+        In a quick run, which takes several processes, 15 or 0.15 s in each, never under 3.
         """
-        least, most, limit_s = (3, 20, 0.2) if self.quick else (7, 25, 1.0)
+        least, most, limit_s = (3, 15, 0.15) if self.quick else (7, 25, 1.0)
         return max(least, min(most, int(limit_s / round_s)))
 
     @property

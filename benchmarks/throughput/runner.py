@@ -91,7 +91,8 @@ def measure_throughput(
             say(f"timing {len(plan.timed)} neurons{_by(variant)}{turn}")
             now = time.time()
             deadline = now + (end - now) * len(plan.timed) / to_time
-            found.append(_tried(_until(plan, deadline), variant))
+            turned = plan.model_copy(update={"costs": number == 0})
+            found.append(_tried(_until(turned, deadline), variant))
             to_time -= len(plan.timed)
         contents += [_over_processes(found)] if found else []
         more = 0 if quick else _IN_TURN_FULL - processes
@@ -240,7 +241,9 @@ def _over_processes(contents: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _of_all(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Of a benchmark in several processes the one in the middle at its fastest, and that time;
-    the statistics, quartiles among them, are those of the rounds of all."""
+    the statistics, quartiles among them, are those of the rounds of all, memory and energy those
+    of the first, the only one that takes them."""
+    costs = entries[0]["extra_info"]
     entries.sort(key=lambda entry: entry["stats"]["min"] / entry["extra_info"]["repeats"])
     middle = entries[len(entries) // 2]
     repeats, all_rounds = middle["extra_info"]["repeats"], Stats()
@@ -249,7 +252,7 @@ def _of_all(entries: list[dict[str, Any]]) -> dict[str, Any]:
             all_rounds.update(took / entry["extra_info"]["repeats"] * repeats)
     about = {"processes": len(entries), "fastest_s": middle["stats"]["min"]}
     stats = {**all_rounds.as_dict(), "iterations": middle["stats"]["iterations"]}
-    return {**middle, "stats": stats, "extra_info": {**middle["extra_info"], **about}}
+    return {**middle, "stats": stats, "extra_info": {**costs, **middle["extra_info"], **about}}
 
 
 def _nothing(plan: Plan, reason: str) -> dict[str, Any]:

@@ -191,17 +191,26 @@ def test_the_interval_of_the_cost_covers_what_processes_differ_by(tmp_path: Path
     assert (three.low, three.ratio, three.high) == (1.01, 1.02, 1.05)
 
 
-def test_the_cost_is_said_for_each_batch(tmp_path: Path) -> None:
-    taken = {None: 1.2, 2048: 1.01}
+def test_the_cost_is_said_for_each_batch_and_for_graphs(tmp_path: Path) -> None:
+    taken = {(None, False): 1.2, (2048, False): 1.01, (None, True): 1.0}
     entries = [
-        {"extra_info": {"pairs_s": {"aia": [ratio] * 4, "lif": [1.0] * 4}, "batch": batch}}
-        for batch, ratio in taken.items()
+        {"extra_info": {"pairs_s": {"aia": [ratio] * 4, "lif": [1.0] * 4}, **how}}
+        for ratio, how in (
+            (1.2, {}),  # as before batches and graphs were
+            (1.01, {"batch": 2048, "graph": False}),
+            (1.0, {"batch": None, "graph": True}),
+        )
     ]
     path = tmp_path / "times.json"
     path.write_text(json.dumps({"machine_info": {"aia_device": "gpu"}, "benchmarks": entries}))
     found = costs_of(path)
-    assert {cost.batch: cost.ratio for cost in found} == taken
-    assert [cost.at for cost in found] == ["", ", batch 2,048"]
+    assert {(cost.batch, cost.graph): cost.ratio for cost in found} == taken
+    assert [cost.at for cost in found] == ["", ", batch 2,048", ", CUDA graph"]
+    empty = Cells(Path(), Selection((), (), ()), {})
+    named = rows.throughput(empty, [made(1e-3, device="gpu")], found).shown["neuron"]
+    assert [name for name in named if name.startswith("AIA")] == [
+        f"AIA over LIF{cost.at}" for cost in found
+    ]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +263,7 @@ def test_what_has_not_begun_when_the_time_is_over_is_left_out_the_least_importan
     plan = runner._plan(params, asked, "cpu", quick=False).model_copy(update={"deadline": 0.0})
     left = runner._run(plan, asked)["machine_info"]["aia_left_out"]
     series = dict.fromkeys(entry["reason"].removeprefix("no time left: ") for entry in left)
-    assert list(series) == ORDER
+    assert list(series) == [name for name in ORDER if name != "graph"]  # a GPU's
     whole = {(entry["what"], entry["neuron"]) for entry in left}
     assert whole >= {("forward_backward", "aia"), ("training_step", "spikingjelly_lif")}
     with pytest.raises(InputError, match="nothing was timed: no time left"):
@@ -278,7 +287,11 @@ def test_of_several_processes_the_middle_one_counts_benchmark_by_benchmark(
 ) -> None:
     """Each process is the measured one with times of its own; one ran out of time."""
     params, profile = small_profile(tmp_path, {"lif": LIF})
-    usual = {t.test: t.fastest for t in timings_of(measured["path"]) if t.neuron == "lif"}
+    usual = {
+        entry["fullname"]: entry["stats"]["min"] / entry["extra_info"]["repeats"]
+        for entry in measured["content"]["benchmarks"]
+        if "repeats" in entry["extra_info"]
+    }
     times = iter([1.0, 3.0, 2.0, 1.5])
 
     def process(*asked: Any) -> dict[str, Any]:
