@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -110,8 +110,9 @@ def freeze(profile: Profile, name: str) -> Index:
 def freeze_times(profile: Profile, name: str) -> list[Path]:
     """Copy a profile's times into ``recorded/<name>``, whose records stay as they are.
 
-    Returns what was copied; a device's older times are replaced. Raises InputError, before
-    anything is written, if there are no times or if what is recorded is damaged.
+    Returns what was copied; a device's older times are replaced, those too that the profile no
+    longer has. Raises InputError, before anything is written, if there are no times or if what is
+    recorded is damaged.
     """
     times = sorted(profile.throughput.glob("*/*.json"))
     if not times:
@@ -119,9 +120,14 @@ def freeze_times(profile: Profile, name: str) -> list[Path]:
     for path in times:
         timings_of(path)
     opened = open_recorded(name)
-    files = opened.index.files | _copy(times, profile, opened.profile)
+    devices = {path.parent.relative_to(profile.folder) for path in times}
+    older = {inside for inside in opened.index.files if PurePosixPath(inside).parent in devices}
+    kept = {inside: sha for inside, sha in opened.index.files.items() if inside not in older}
+    files = kept | _copy(times, profile, opened.profile)
     index = opened.index.model_copy(update={"files": files})
     write_atomic_bytes(opened.profile.folder / INDEX, as_json(index).encode("utf-8"))
+    for inside in older - files.keys():
+        (opened.profile.folder / inside).unlink()
     return times
 
 

@@ -128,6 +128,12 @@ def test_a_new_devices_times_join_what_is_recorded(profile: Profile) -> None:
     assert after.index.model_copy(update={"files": before.files}) == before
     kept = after.profile.throughput / "new-device" / "quick.json"
     assert kept.read_bytes() == times
+    write_atomic_bytes(path.with_name("times.json"), times)
+    path.unlink()  # a device's times are of one source: its older ones go
+    assert recorded.freeze_times(profile, "made") == [path.with_name("times.json")]
+    replaced = {*recorded.open_recorded("made").index.files} - {*before.files}
+    assert replaced == {"results/throughput/new-device/times.json"}
+    assert not kept.exists()
 
 
 def test_an_unknown_profile_is_named_with_the_nearest(profile: Profile) -> None:
