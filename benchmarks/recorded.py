@@ -120,8 +120,10 @@ def freeze_times(profile: Profile, name: str) -> list[Path]:
     for path in times:
         timings_of(path)
     opened = open_recorded(name)
-    devices = {path.parent.relative_to(profile.folder) for path in times}
-    older = {inside for inside in opened.index.files if PurePosixPath(inside).parent in devices}
+    devices = {path.parent.relative_to(profile.folder).as_posix() for path in times}
+    older = {
+        inside for inside in opened.index.files if str(PurePosixPath(inside).parent) in devices
+    }
     kept = {inside: sha for inside, sha in opened.index.files.items() if inside not in older}
     files = kept | _copy(times, profile, opened.profile)
     index = opened.index.model_copy(update={"files": files})
