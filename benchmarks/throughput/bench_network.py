@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from aia import backends
+from aia import backends, fold
 from benchmarks.blocks import Network
 from benchmarks.networks import build_network
 from benchmarks.neurons import builder
@@ -21,7 +21,7 @@ from benchmarks.protocol import make_optimizer
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.backends import label
 from benchmarks.throughput.conftest import DEVICE, PLAN, copy_bandwidth, leave_out, matmul_rate
-from benchmarks.throughput.plan import is_control
+from benchmarks.throughput.plan import is_control, library_of
 
 TRAINING = PLAN.params.training
 SIZE, CLASSES = TRAINING.size or 32, 10
@@ -45,6 +45,14 @@ def _frames(batch: int, count: int = 2) -> list[Tensor]:
     generator = torch.Generator(DEVICE).manual_seed(0)
     rates = torch.full(shape, 0.3, device=DEVICE)
     return [torch.poisson(rates, generator) for _ in range(count)]
+
+
+def _by_another_backend(alias: str) -> bool:
+    """Whether this process asks for other dynamics than the neuron has by itself.
+
+    SpikingJelly has none by itself: on a GPU it is timed by a named backend alone.
+    """
+    return PLAN.optional and library_of(PLAN.neuron(alias)) == "ours"
 
 
 def _training(network: Network, frames: Tensor, graph: bool = False) -> Callable[[], None]:
@@ -135,12 +143,10 @@ def bench_training_step(alias: str, timed: Callable[..., None]) -> None:
 
 
 @pytest.mark.series("graph")
-@pytest.mark.skipif(
-    DEVICE.type != "cuda" or PLAN.quick or PLAN.optional, reason="CUDA graphs, as each comes"
-)
+@pytest.mark.skipif(DEVICE.type != "cuda" or PLAN.quick, reason="CUDA graphs, in a full run")
 def bench_training_step_graph(alias: str, timed: Callable[..., None]) -> None:
     """The whole step, optimizer and all, as one CUDA graph."""
-    if is_control(PLAN.neuron(alias)):
+    if _by_another_backend(alias) or is_control(PLAN.neuron(alias)):
         pytest.skip("its step is timed as it comes")
     network, frames = _network(alias), _frames(TRAINING.batch)
     about = _about(alias, "training_step", network, frames[0])
@@ -153,7 +159,9 @@ def bench_training_step_graph(alias: str, timed: Callable[..., None]) -> None:
 
 
 def bench_inference(alias: str, timed: Callable[..., None]) -> None:
-    network, frames = _network(alias).eval(), _frames(TRAINING.batch)
+    """Of the folded network, as one would deploy it: of AIA's, plain LIF."""
+    network, frames = fold(_network(alias)).eval(), _frames(TRAINING.batch)
+    assert isinstance(network, Network)
     about = _about(alias, "inference", network, frames[0])
     with torch.no_grad():
         calls = [_inference(network, each) for each in frames]
@@ -171,9 +179,11 @@ def _inference(network: Network, frames: Tensor) -> Callable[[], Tensor]:
 
 
 @pytest.mark.series("largest batch")
-@pytest.mark.skipif(PLAN.quick or PLAN.optional, reason="in a full run, as each comes")
+@pytest.mark.skipif(PLAN.quick, reason="in a full run")
 def bench_training_step_at_the_largest_batch(alias: str, timed: Callable[..., None]) -> None:
     """Doubles the batch until memory or the cap ends it."""
+    if _by_another_backend(alias):
+        pytest.skip("as it comes")
     fits: Callable[[], None] | None = None
     sizes = itertools.takewhile(
         lambda size: size <= LARGEST, (TRAINING.batch * 2**n for n in itertools.count())

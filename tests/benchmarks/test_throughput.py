@@ -131,7 +131,7 @@ def test_every_measurement_is_taken_beside_its_peers_and_no_faster_than_memory(
     both = {t.neuron: t for t in timed if t.what == "neuron_forward_backward"}
     for timing in both.values():
         assert timing.bound is not None
-        assert timing.median > 0.5 * timing.bound, "faster than memory allows"
+        assert timing.median > 0.7 * timing.bound, "faster than memory allows"
         assert timing.kept_bytes is not None
         assert timing.peak_bytes is not None
         assert timing.peak_bytes >= timing.kept_bytes * 0.9
@@ -144,6 +144,13 @@ def test_every_measurement_is_taken_beside_its_peers_and_no_faster_than_memory(
     assert step.flops is not None
     assert step.bound is not None
     assert step.median < step.bound, "more samples a second than the device's arithmetic allows"
+
+
+def test_inference_is_of_the_folded_network(measured: dict[str, Any]) -> None:
+    """Which has no coefficients that would have to be read."""
+    timed = {(t.what, t.neuron): t.bytes_moved for t in timings_of(measured["path"])}
+    assert timed["inference", "aia"] == timed["inference", "lif"]
+    assert timed["training_step", "aia"] != timed["training_step", "lif"]
 
 
 def test_what_a_full_run_timed_too_stands_in_the_table_once(
