@@ -24,7 +24,7 @@ _PACKAGES = ("torch", "snntorch", "spikingjelly", "numpy", "dvc")
 _WRITTEN = tuple(
     f":(exclude,glob)**/{name}" for name in ("results/**", "reports/**", "recorded/**", "dvc.lock")
 )
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
 def here() -> Device:
@@ -50,10 +50,14 @@ def settle(threads: int = 1) -> torch.device:
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc to serve blocks up to 32 MiB from a heap that it does not give back."""
+    """Tell glibc to serve blocks of any size from a heap that it does not give back.
+
+    Large ones it would ask of the kernel each time, which clears every page once more: forward and
+    backward of a neuron then take up to three times as long.
+    """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)
+        libc.mallopt(_M_MMAP_MAX, 0)
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 

@@ -70,7 +70,8 @@ CAPTIONS = {
     "time step at a size of T x batch x channels x height x width, lower is faster; samples per "
     "second are those of the profile's network, higher is faster. The bound is what moving each "
     "tensor once would take at the device's measured copy bandwidth, or for a network what its "
-    "arithmetic would at the measured rate of matrix products, if longer. Kept for backward is "
+    "arithmetic would at the measured rate of matrix products, if longer. A network's inference is "
+    "its folded one's, before commit bdbc25f the unfolded one's. Kept for backward is "
     "what the neuron's forward pass keeps for its backward pass, bytes per element and time step. "
     "AIA over LIF is the median ratio of their training steps, taken in turn in several processes "
     "[95 % interval]. Commit is whose source was timed, with a plus if files had changed since.",
