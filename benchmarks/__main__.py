@@ -189,7 +189,8 @@ def measure(
     processes: Annotated[
         int | None,
         typer.Option(
-            help="time all in so many, quartiles over all  [default: 3 if --quick, else 1]", min=1
+            help="time all in so many, quartiles over all; unless given 3 if --quick, 1 if not",
+            min=1,
         ),
     ] = None,
 ) -> None:
