@@ -20,7 +20,14 @@ from benchmarks.neurons import builder
 from benchmarks.protocol import make_optimizer
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.backends import label
-from benchmarks.throughput.conftest import DEVICE, PLAN, copy_bandwidth, leave_out, matmul_rate
+from benchmarks.throughput.conftest import (
+    DEVICE,
+    PLAN,
+    copy_bandwidth,
+    graphs_of,
+    leave_out,
+    matmul_rate,
+)
 from benchmarks.throughput.plan import is_control, library_of
 
 TRAINING = PLAN.params.training
@@ -37,7 +44,6 @@ def _network(alias: str) -> Network:
         return build_network(build, TRAINING, CLASSES, SIZE, (0, 0)).to(DEVICE)
     except ImportError as error:
         leave_out(str(error), neuron=alias, what="training_step")
-        raise
 
 
 def _frames(batch: int, count: int = 2) -> list[Tensor]:
@@ -55,11 +61,11 @@ def _by_another_backend(alias: str) -> bool:
     return PLAN.optional and library_of(PLAN.neuron(alias)) == "ours"
 
 
-def _training(network: Network, frames: Tensor, graph: bool = False) -> Callable[[], None]:
-    """A call that makes one training step, ``graph``: by replaying it as one CUDA graph."""
+def _training(network: Network, frames: Tensor, capturable: bool = False) -> Callable[[], None]:
+    """A call that makes one training step, ``capturable`` by a CUDA graph or not."""
     optimizer = make_optimizer(network, TRAINING)
     for group in optimizer.param_groups:
-        group["capturable"] = graph
+        group["capturable"] = capturable
     labels = torch.arange(frames.shape[1], device=DEVICE) % CLASSES
 
     def step() -> None:
@@ -67,7 +73,7 @@ def _training(network: Network, frames: Tensor, graph: bool = False) -> Callable
         F.cross_entropy(network(frames), labels).backward()
         optimizer.step()
 
-    return devices.graphed(step) if graph else step
+    return step
 
 
 def _about(alias: str, what: str, network: Network, frames: Tensor) -> dict[str, Any]:
@@ -150,12 +156,8 @@ def bench_training_step_graph(alias: str, timed: Callable[..., None]) -> None:
         pytest.skip("its step is timed as it comes")
     network, frames = _network(alias), _frames(TRAINING.batch)
     about = _about(alias, "training_step", network, frames[0])
-    about |= {"backend": f"{about['backend']}, CUDA graph", "series": "main graph"}
-    try:
-        replays = [_training(network, each, graph=True) for each in frames]
-    except Exception as error:
-        leave_out(f"{type(error).__name__}: {error}", **about)
-    timed(replays, **about)
+    calls = [_training(network, each, capturable=True) for each in frames]
+    timed(graphs_of(calls, about), **about)
 
 
 def bench_inference(alias: str, timed: Callable[..., None]) -> None:
@@ -199,7 +201,6 @@ def bench_training_step_at_the_largest_batch(alias: str, timed: Callable[..., No
         fits, batch = step, size
     if fits is None:
         leave_out("not even the profile's batch fits", neuron=alias, what="training_step")
-        return
     network, frames = _network(alias), _frames(batch, 1)[0]
     about = _about(alias, "training_step", network, frames) | {"series": "largest batch"}
     timed([fits], **about)
@@ -213,6 +214,8 @@ def bench_association_in_a_training_step(batch: int | None, graph: bool, benchma
     frames = _frames(batch or TRAINING.batch, 1)[0]
     try:
         steps = {alias: _training(_network(alias), frames, graph) for alias in ("lif", "aia")}
+        if graph:
+            steps = {alias: devices.graphed(step) for alias, step in steps.items()}
         for step in steps.values():
             for _ in range(3):
                 step()

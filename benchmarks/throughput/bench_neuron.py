@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from benchmarks.neurons import builder
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.backends import label
-from benchmarks.throughput.conftest import DEVICE, PLAN, copy_bandwidth, leave_out
+from benchmarks.throughput.conftest import DEVICE, PLAN, copy_bandwidth, graphs_of, leave_out
 from benchmarks.throughput.plan import SCALED, Case, is_control
 
 # tensors of the drive's size that any implementation must move: drive in, spikes out;
@@ -38,7 +38,6 @@ def _neuron(alias: str, case: Case, what: str) -> nn.Module:
         return build(case.shape.channels).to(DEVICE, getattr(torch, case.dtype))
     except ImportError as error:
         leave_out(str(error), neuron=alias, what=what)
-        raise
 
 
 def _drives(case: Case) -> list[Tensor]:
@@ -104,12 +103,8 @@ def bench_forward_backward_graph(alias: str, case: Case, timed: Callable[..., No
     """Both passes of an input as one CUDA graph: what is left without the cost of launching."""
     neuron = _neuron(alias, case, "neuron_forward_backward")
     about = _about(alias, case, "neuron_forward_backward", BOTH_MOVES, neuron)
-    about |= {"backend": f"{about['backend']}, CUDA graph", "series": f"{case.series} graph"}
-    try:
-        replays = [devices.graphed(_both(neuron, drive)) for drive in _drives(case)]
-    except Exception as error:
-        leave_out(f"{type(error).__name__}: {error}", **about)
-    timed(replays, **about)
+    calls = [_both(neuron, drive) for drive in _drives(case)]
+    timed(graphs_of(calls, about), **about)
 
 
 def _both(neuron: nn.Module, drive: Tensor) -> Callable[[], None]:

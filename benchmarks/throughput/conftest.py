@@ -8,9 +8,9 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -136,7 +136,22 @@ def timed(benchmark: Any) -> Callable[..., None]:
     return run
 
 
-def leave_out(reason: str, **about: Any) -> None:
+def graphs_of(
+    calls: Sequence[Callable[[], object]], about: dict[str, Any]
+) -> list[Callable[[], None]]:
+    """Each call's GPU work as one CUDA graph, which ``about`` then says of itself.
+
+    Leaves the benchmark out, with the reason, where a call cannot be captured.
+    """
+    about["backend"] += ", CUDA graph"
+    about["series"] += " graph"
+    try:
+        return [devices.graphed(call) for call in calls]
+    except Exception as error:
+        leave_out(f"{type(error).__name__}: {error}", **about)
+
+
+def leave_out(reason: str, **about: Any) -> NoReturn:
     """Skip this benchmark and say in the file why."""
     said = {name: str(about.get(name, "")) for name in ("what", "neuron", "backend", "shape")}
     _left_out.append({**said, "reason": reason.splitlines()[0][:300]})
