@@ -217,7 +217,7 @@ def association(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
 
 
 def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) -> Figure | None:
-    """Bars of medians with quartiles, one panel for each thing that was timed on one device."""
+    """Bars of medians with quantiles, one panel for each thing that was timed on one device."""
     kinds = [what for what in TITLES if any(t.what == what for t in timings)]
     if not kinds:
         return None
@@ -265,10 +265,10 @@ def _bars(axes: Axes, timings: list[Timing], neurons: tuple[str, ...], looks: Lo
         look = looks[neuron]
         face = "white" if look.hollow else look.colour
         axes.barh(y, t.median, 0.68, color=face, ec=look.colour, lw=1.2, alpha=0.85)
-        axes.plot([t.q1, min(t.q3, end)], [y, y], color="#555555", lw=1.2)
-        if t.q3 > end:
+        axes.plot([t.low, min(t.high, end)], [y, y], color="#555555", lw=1.2)
+        if t.high > end:
             axes.plot(end, y, ">", color="#555555", ms=5, clip_on=False)
-        start = t.median if t.q3 > end else max(t.q3, t.median)
+        start = t.median if t.high > end else max(t.high, t.median)
         box = {"fc": "white", "ec": "none", "pad": 0.6}
         text = form(t.median)
         axes.text(start + 0.015 * end, y, text, va="center", fontsize=8, bbox=box)

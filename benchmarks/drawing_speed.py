@@ -56,7 +56,7 @@ def _against(axes: Axes, timings: list[Timing], axis: int, looks: Looks) -> None
         scale = [t.seconds / t.median * 1000 for t in own]
         middle = [t.seconds * 1000 for t in own]
         low, high = (
-            [getattr(t, q) * s for t, s in zip(own, scale, strict=True)] for q in ("q1", "q3")
+            [getattr(t, q) * s for t, s in zip(own, scale, strict=True)] for q in ("low", "high")
         )
         axes.plot(
             x,

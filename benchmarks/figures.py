@@ -82,14 +82,15 @@ CAPTIONS = {
     ),
     "throughput": (
         "Speed",
-        "Medians over rounds, the thin line spans the quartiles; an arrow means that the upper "
-        "one lies beyond the axis. Elements are those of the drive, all time steps counted.",
+        "Medians over rounds, the thin line spans the 5 % to the 95 % quantile, of a record that "
+        "kept no rounds the quartiles; an arrow means that it goes on beyond the axis. Elements "
+        "are those of the drive, all time steps counted.",
     ),
     "scaling": (
         "Time against size",
-        "Forward and backward of the neuron alone, medians with quartiles, by time steps, batch "
-        "and channels; both axes are logarithmic. Dashed: what moving each tensor once would take. "
-        "A flat line to the left is the cost of launching, not of computing.",
+        "Forward and backward of the neuron alone by time steps, batch and channels, medians with "
+        "the same quantiles; both axes are logarithmic. Dashed: what moving each tensor once would "
+        "take. A flat line to the left is the cost of launching, not of computing.",
     ),
     "roofline": (
         "Networks against the device's bounds",

@@ -21,7 +21,7 @@ from benchmarks.statistics import (
     sign_flip_p,
     verdict,
 )
-from benchmarks.timings import NETWORK, TITLES, Timing, speed_writer
+from benchmarks.timings import NETWORK, TITLES, Timing, in_figures, speed_writer
 from benchmarks.timings import Cost as SpeedCost
 from benchmarks.tuning import Tuned
 from benchmarks.wording import NOTHING
@@ -66,7 +66,8 @@ CAPTIONS = {
     "coefficients for frames without events and for test frames.",
     "parameters": "Trainable values while training and after folding the neuron into the synapses "
     "before it; the changes are summed over seeds and the whole test split.",
-    "throughput": "Median [quartiles] over rounds. Neuron times are nanoseconds per element and "
+    "throughput": "Median [5 %, 95 % quantile] over rounds, or (quartiles) where a record kept no "
+    "rounds. Neuron times are nanoseconds per element and "
     "time step at a size of T x batch x channels x height x width, lower is faster; samples per "
     "second are those of the profile's network, higher is faster. The bound is what moving each "
     "tensor once would take at the device's measured copy bandwidth, or for a network what its "
@@ -76,7 +77,8 @@ CAPTIONS = {
     "AIA over LIF is the median ratio of their training steps, taken in turn in several processes "
     "[95 % interval]. Commit is whose source was timed, with a plus if files had changed since.",
     "backends": "Everything that was timed, size by size. Neuron: ns per element and time step; "
-    "network: samples/s; median [quartiles]. Size: T x batch x channels x height x width. Times "
+    "network: samples/s; median [5 %, 95 % quantile] over rounds, or (quartiles) where a record "
+    "kept no rounds. Size: T x batch x channels x height x width. Times "
     "the bound: how much longer than the device's memory or arithmetic would take. Peak memory "
     "beyond the inputs is per element and time step, or per sample; energy is that of the whole "
     "device by its own counter.",
@@ -474,7 +476,6 @@ def backends(timings: list[Timing]) -> Table:
     """One row for everything that was timed."""
     shown: list[Shown] = []
     for t in timings:
-        form = speed_writer(t.what)
         unit = "samples/s" if t.what in NETWORK else "ns"
         times = None if t.bound is None else t.bound / t.median
         times = times if times is None or t.what in NETWORK else 1 / times
@@ -486,7 +487,7 @@ def backends(timings: list[Timing]) -> Table:
             "varied": t.series,
             "size": t.size,
             "precision": t.dtype,
-            "speed": f"{form(t.median)} [{form(t.q1)}, {form(t.q3)}] {unit}",
+            "speed": f"{in_figures(t)} {unit}",
             "times the bound": NOTHING if times is None else Number(f"{times:.2f}", times),
             "peak memory": _memory(t),
             "energy, mJ": _amount(None if t.joules is None else 1000 * t.joules, ",.3g"),
@@ -552,9 +553,7 @@ def _cell(dataset: str, neuron: str, seed: int, record: Record | None) -> Row:
 def _timing(timing: Timing | None) -> str | Number:
     if timing is None:
         return NOT_MEASURED
-    form = speed_writer(timing.what)
-    text = f"{form(timing.median)} [{form(timing.q1)}, {form(timing.q3)}]"
-    return Number(text, timing.median)
+    return Number(in_figures(timing), timing.median)
 
 
 def _kept(timings: Iterable[Timing | None]) -> str | Number:

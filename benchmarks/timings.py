@@ -32,11 +32,13 @@ TITLES = PER_ELEMENT | PER_SAMPLE
 NETWORK = tuple(PER_SAMPLE)
 MAIN = "main"
 _RESAMPLES = 10_000
+_EDGES = (0.05, 0.95)  # between which quantiles a time is said to lie
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One timed thing on one device. ``median`` with the quartiles ``q1 <= median <= q3``."""
+    """One timed thing on one device: ``low <= median <= high``, the 5 % and 95 % quantiles of all
+    rounds. Of a file that kept no rounds they are the ``quartiles``."""
 
     device: str
     what: str
@@ -44,8 +46,8 @@ class Timing:
     backend: str
     shape: str
     median: float  # ns per element and step, or samples/s
-    q1: float
-    q3: float
+    low: float
+    high: float
     fastest: float  # of all rounds, or of the middle process's, seconds of one call
     bound: float | None  # in the same unit: what the device's memory or arithmetic allows
     rounds: int
@@ -65,6 +67,7 @@ class Timing:
     test: str = ""  # pytest's name of the benchmark
     kernels: str = ""  # of a GPU, that ran: which implementation it was
     commit: str = ""  # whose source was timed, with a plus if it was changed since
+    quartiles: bool = False
 
     @property
     def work(self) -> str:
@@ -148,6 +151,13 @@ class Speeds:
 def speed_writer(what: str) -> Callable[[float], str]:
     """How a time or a rate is written; a GPU's nanoseconds are thousandths."""
     return "{:,.0f}".format if what in NETWORK else wording.digits
+
+
+def in_figures(timing: Timing) -> str:
+    """The median and between which quantiles the rounds lie, quartiles in round brackets."""
+    form = speed_writer(timing.what)
+    left, right = "()" if timing.quartiles else "[]"
+    return f"{form(timing.median)} {left}{form(timing.low)}, {form(timing.high)}{right}"
 
 
 def read_speeds(folder: Path) -> Speeds:
@@ -264,15 +274,17 @@ def _not_ours(name: str, error: Exception) -> InputError:
 def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:
     about, stats = entry["extra_info"], entry["stats"]
     repeats = int(about.get("repeats", 1))
-    fast, median, slow = (value / repeats for value in _quartiles(stats))
-    bound = about["bound_ns"]
+    rounds = stats.get("data")
+    edges = np.quantile(rounds, _EDGES) if rounds else (stats["q1"], stats["q3"])
+    fast, median, slow = (float(s) / repeats for s in (edges[0], stats["median"], edges[1]))
+    bound = about.get("bound_ns")
     if about["samples"] is not None:
         count = int(about["samples"])
-        q1, middle, q3 = count / slow, count / median, count / fast
+        low, middle, high = count / slow, count / median, count / fast
         bound = None if bound is None else 1e9 / bound
     else:
         scale = 1e9 / int(about["elements"])
-        q1, middle, q3 = fast * scale, median * scale, slow * scale
+        low, middle, high = fast * scale, median * scale, slow * scale
     return Timing(
         **machine,
         what=str(about["what"]),
@@ -280,8 +292,8 @@ def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:
         backend=str(about["backend"]),
         shape=str(about["shape"]),
         median=middle,
-        q1=q1,
-        q3=q3,
+        low=low,
+        high=high,
         fastest=float(about.get("fastest_s") or stats.get("min", stats["median"])) / repeats,
         bound=bound,
         rounds=int(stats.get("rounds", 0)),
@@ -297,11 +309,5 @@ def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:
         asked=str(about.get("asked", "")),
         test=str(entry.get("fullname", "")),
         kernels="; ".join(about.get("kernels", [])),
+        quartiles=not rounds,
     )
-
-
-def _quartiles(stats: dict[str, float]) -> tuple[float, float, float]:
-    """Seconds; where the quartiles were not kept, they are laid around the median."""
-    median, iqr = float(stats["median"]), float(stats.get("iqr", 0.0))
-    q1 = float(stats.get("q1", max(median - iqr / 2, median / 2)))
-    return q1, median, float(stats.get("q3", median + iqr / 2))

@@ -78,10 +78,7 @@ def _training(network: Network, frames: Tensor, capturable: bool = False) -> Cal
 
 def _about(alias: str, what: str, network: Network, frames: Tensor) -> dict[str, Any]:
     block = next(iter(network.blocks.values()))
-    training = what == "training_step"
-    bytes_moved = _moved(network, frames, training)
-    flops = _flops(network, frames, training)
-    bound = max(flops / matmul_rate(), bytes_moved / copy_bandwidth())  # ns
+    bounds = _bounds(network, frames, what == "training_step") if PLAN.costs else {}
     return {
         "what": what,
         "neuron": alias,
@@ -91,10 +88,15 @@ def _about(alias: str, what: str, network: Network, frames: Tensor) -> dict[str,
         "series": "main",
         "elements": None,
         "samples": frames.shape[1],
-        "bound_ns": bound / frames.shape[1],
-        "flops": flops,
-        "bytes_moved": bytes_moved,
+        **bounds,
     }
+
+
+def _bounds(network: Network, frames: Tensor, training: bool) -> dict[str, float]:
+    """What must be computed and moved, and how long that takes at least, ns a sample."""
+    flops, bytes_moved = _flops(network, frames, training), _moved(network, frames, training)
+    bound = max(flops / matmul_rate(), bytes_moved / copy_bandwidth())
+    return {"flops": flops, "bytes_moved": bytes_moved, "bound_ns": bound / frames.shape[1]}
 
 
 def _neuron_of(block: nn.Module) -> nn.Module:

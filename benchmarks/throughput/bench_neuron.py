@@ -57,6 +57,7 @@ def _drawn(case: Case) -> list[Tensor]:
 
 def _about(alias: str, case: Case, what: str, moves: int, neuron: nn.Module) -> dict[str, Any]:
     moved = moves * getattr(torch, case.dtype).itemsize
+    bound = {"bound_ns": moved / copy_bandwidth()} if PLAN.costs else {}
     return {
         "what": what,
         "neuron": alias,
@@ -66,7 +67,7 @@ def _about(alias: str, case: Case, what: str, moves: int, neuron: nn.Module) -> 
         "series": case.series,
         "elements": case.shape.elements,
         "samples": None,
-        "bound_ns": moved / copy_bandwidth(),
+        **bound,
     }
 
 

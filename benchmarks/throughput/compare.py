@@ -54,6 +54,11 @@ class Paired:
         return self.ratio / self.machine
 
     @property
+    def overlap(self) -> bool:
+        """Whether the quantiles between which the rounds of either lie have times in common."""
+        return self.before.low <= self.after.high and self.after.low <= self.before.high
+
+    @property
     def verdict(self) -> Verdict:
         """A change counts if it is larger than the tolerance."""
         if self.own > 1 + TOLERANCE:
@@ -173,7 +178,7 @@ def table(pairs: list[Paired]) -> Table:
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("what", "of, run by"):
         shown.add_column(heading, overflow="fold")
-    for heading in ("A", "B", "B / A", "machine", ""):
+    for heading in ("A", "B", "B / A", "machine", "rounds", ""):
         shown.add_column(heading, justify="right", no_wrap=True)
     for each in sorted(pairs, key=lambda p: -abs(math.log(p.own))):
         shown.add_row(
@@ -183,6 +188,7 @@ def table(pairs: list[Paired]) -> Table:
             _time(each.after.fastest),
             f"{each.ratio:.2f}",
             f"{each.machine:.2f}",
+            "overlap" if each.overlap else "apart",
             each.verdict,
         )
     return shown

@@ -79,8 +79,9 @@ def pytest_benchmark_update_machine_info(
 ) -> None:
     machine_info["aia_device"] = device_name(DEVICE)
     machine_info["aia_driver"] = driver() if DEVICE.type == "cuda" else None
-    machine_info["aia_copy_gb_per_s"] = copy_bandwidth()
-    machine_info["aia_matmul_gflop_per_s"] = matmul_rate()
+    if PLAN.costs:
+        machine_info["aia_copy_gb_per_s"] = copy_bandwidth()
+        machine_info["aia_matmul_gflop_per_s"] = matmul_rate()
     machine_info["aia_threads"] = torch.get_num_threads()
     machine_info["aia_versions"] = versions()
     machine_info["aia_dirty"] = dirty()
@@ -103,6 +104,7 @@ def timed(benchmark: Any) -> Callable[..., None]:
 
     def run(calls: list[Callable[[], object]], **extra: Any) -> None:
         turns = itertools.cycle(calls)
+        devices.touch_spare(DEVICE)
         try:
             warm: list[float] = []
             while len(warm) < _WARM_UP * len(calls) and sum(warm) < _WARM_UP_S:

@@ -69,7 +69,7 @@ def measure_throughput(
     What has not begun by then is left out, with the reason, in the file and by ``say``. Everything
     is timed in so many ``processes``, one after the other, 3 in a quick run and 1 in a full one if
     nothing is asked for: memory lies otherwise in each and the machine's minutes differ, so the
-    quartiles are over the rounds of all, and as the fastest counts the middle process's.
+    quantiles are over the rounds of all, and as the fastest counts the middle process's.
     A training step of AIA is timed against one of LIF in several processes in any case.
     ``quick`` times each neuron as it comes, at one size, the controls in the network alone, and
     writes ``quick.json`` beside the full run's file. Raises InputError with the end of pytest's
@@ -98,7 +98,8 @@ def measure_throughput(
         more = 0 if quick else _IN_TURN_FULL - processes
         if not variant.optional and "aia" in params.neuron and more > 0:
             say(f"timing a training step of AIA against LIF in {more} more processes")
-            contents += [_run(_until(plan, end), variant, [_IN_TURN]) for _ in range(more)]
+            in_turn = _until(plan.model_copy(update={"costs": False}), end)
+            contents += [_run(in_turn, variant, [_IN_TURN]) for _ in range(more)]
     merged = _merged(contents)
     for reason, names in left_out(merged).items():
         say(f"left out, {reason}: {', '.join(names)}")
@@ -125,7 +126,8 @@ def measure_again(
     for variant in variants(device == "cuda", quick):
         tests = [timing.test for timing in chosen if timing.asked == variant.backend]
         if tests:
-            content = _run(_plan(params, variant, device, quick), variant, tests)
+            plan = _plan(params, variant, device, quick).model_copy(update={"costs": False})
+            content = _run(plan, variant, tests)
             if content["benchmarks"]:
                 found += parsed(json.dumps(content), "the second measurement")
     return found
@@ -236,13 +238,14 @@ def _over_processes(contents: list[dict[str, Any]]) -> dict[str, Any]:
         else:
             kept.append(_of_all(entries) if len(entries) > 1 else entries[0])
     fullest = max(contents, key=lambda content: len(content["benchmarks"]))
-    return {**fullest, "benchmarks": kept}
+    about = {**contents[0]["machine_info"], **fullest["machine_info"]}  # the first's bounds
+    return {**fullest, "benchmarks": kept, "machine_info": about}
 
 
 def _of_all(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Of a benchmark in several processes the one in the middle at its fastest, and that time;
-    the statistics, quartiles among them, are those of the rounds of all, memory and energy those
-    of the first, the only one that takes them."""
+    the statistics and the rounds themselves are those of all, bounds, memory and energy those of
+    the first, the only one that takes them."""
     costs = entries[0]["extra_info"]
     entries.sort(key=lambda entry: entry["stats"]["min"] / entry["extra_info"]["repeats"])
     middle = entries[len(entries) // 2]
@@ -251,7 +254,8 @@ def _of_all(entries: list[dict[str, Any]]) -> dict[str, Any]:
         for took in entry["stats"]["data"]:
             all_rounds.update(took / entry["extra_info"]["repeats"] * repeats)
     about = {"processes": len(entries), "fastest_s": middle["stats"]["min"]}
-    stats = {**all_rounds.as_dict(), "iterations": middle["stats"]["iterations"]}
+    rounds = {"iterations": middle["stats"]["iterations"], "data": all_rounds.data}
+    stats = {**all_rounds.as_dict(), **rounds}
     return {**middle, "stats": stats, "extra_info": {**costs, **middle["extra_info"], **about}}
 
 
@@ -274,6 +278,6 @@ def _merged(contents: list[dict[str, Any]]) -> dict[str, Any]:
         raise InputError(f"throughput: nothing was timed: {'; '.join(reasons)}")
     benchmarks = [entry for content in contents for entry in content["benchmarks"]]
     for entry in benchmarks:
-        entry["stats"].pop("data", None)
+        entry["stats"]["data"] = [float(f"{took:.5g}") for took in entry["stats"]["data"]]
     machine = {**first["machine_info"], "aia_left_out": left}
     return {**first, "benchmarks": benchmarks, "machine_info": machine}

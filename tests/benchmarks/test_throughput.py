@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -40,9 +41,11 @@ from benchmarks.timings import (
     Timing,
     all_timings,
     costs_of,
+    in_figures,
     read_speeds,
     timings_of,
 )
+from tests.benchmarks.made_records import write_throughput
 from tests.benchmarks.small import AIA, LIF, ROOT, run_command, small_profile
 
 CPU = torch.device("cpu")
@@ -237,6 +240,21 @@ def test_the_commit_is_shown_with_a_plus_where_files_had_changed(
     assert {t.commit for t in timings_of(tmp_path / "times.json")} == {shown}
 
 
+def test_the_range_of_a_time_is_that_of_its_rounds_but_for_the_outermost(tmp_path: Path) -> None:
+    write_throughput(tmp_path, ("aia",))
+    path = tmp_path / "made-cpu" / "times.json"
+    content = json.loads(path.read_text())
+    stats = content["benchmarks"][0]["stats"]
+    stats |= {"median": 51e-6, "data": [n * 1e-6 for n in range(1, 102)], "rounds": 101}
+    path.write_text(json.dumps(content))
+    neuron, step = timings_of(path)  # of 1000 elements, of 64 samples
+    assert (neuron.low, neuron.median, neuron.high) == pytest.approx((6, 51, 96))
+    assert in_figures(neuron) == "51.0 [6.00, 96.0]"
+    # a record without rounds shows its quartiles, and shows that it does
+    assert (step.low, step.median, step.high) == pytest.approx((64 / 0.11, 640, 64 / 0.09))
+    assert in_figures(step) == "640 (582, 711)"
+
+
 def test_a_library_that_is_not_installed_is_left_out_by_name(measured: dict[str, Any]) -> None:
     left = [each for each in _left_out(measured) if each["backend"] != "none"]
     try:
@@ -328,11 +346,13 @@ def test_of_several_processes_the_middle_one_counts_benchmark_by_benchmark(
     # s a call, of the rounds of all: ten each of 1, 2 and 3, and of 1.5 where it ran
     first_of_all, *rest = content["benchmarks"]
     repeats = first_of_all["extra_info"]["repeats"]
-    quartiles = [first_of_all["stats"][name] / repeats for name in ("q1", "median", "q3", "rounds")]
-    assert quartiles[:3] == pytest.approx([1, 2, 3])
+    quartiles = [first_of_all["stats"][name] / repeats for name in ("q1", "median", "q3")]
+    assert quartiles == pytest.approx([1, 2, 3])
     assert first_of_all["stats"]["rounds"] == 30
     assert all(entry["stats"]["median"] / entry["extra_info"]["repeats"] == 1.75 for entry in rest)
-    assert "data" not in first_of_all["stats"]
+    rounds = np.array(first_of_all["stats"]["data"]) / repeats
+    assert sorted(rounds) == pytest.approx(np.repeat([1, 2, 3], 10), rel=1e-4)
+    assert {t.quartiles for t in timings_of(path)} == {False}
 
 
 def test_a_neuron_that_fails_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
@@ -467,8 +487,8 @@ def made(seconds: float, **more: Any) -> Timing:
     return Timing(
         what="neuron_forward",
         median=seconds * scale,
-        q1=seconds * 0.98 * scale,
-        q3=seconds * 1.02 * scale,
+        low=seconds * 0.98 * scale,
+        high=seconds * 1.02 * scale,
         fastest=seconds,
         bound=None,
         rounds=9,
@@ -497,11 +517,19 @@ def test_samples_a_second_fall_where_time_grows() -> None:
     def network(seconds: float) -> Timing:
         rate = 64 / seconds
         return replace(
-            made(seconds), what="training_step", median=rate, q1=rate * 0.98, q3=rate * 1.02
+            made(seconds), what="training_step", median=rate, low=rate * 0.98, high=rate * 1.02
         )
 
     (paired,) = pair([network(0.1)], [network(0.12)])
     assert paired.verdict == "slower"
+
+
+def test_rounds_of_two_runs_overlap_where_their_quantiles_do() -> None:
+    first = made(1.0)  # 0.98 to 1.02
+    assert pair([first], [made(1.03)])[0].overlap
+    assert pair([made(1.03)], [first])[0].overlap
+    assert not pair([first], [made(1.05)])[0].overlap
+    assert not pair([made(1.05)], [first])[0].overlap
 
 
 def test_what_the_machine_itself_lost_is_not_called_slower() -> None:
@@ -612,6 +640,7 @@ def test_some_are_measured_again_alone(measured: dict[str, Any]) -> None:
     found = measure_again(measured["params"], chosen, quick=True, device="cpu")
     assert [(t.neuron, t.what) for t in found] == [("aia", "neuron_forward")]
     assert len(pair(chosen, found)) == 1
+    assert found[0].bound is None, "the device's bounds were taken again, for seconds"
 
 
 def test_times_are_named_by_file_folder_or_device(measured: dict[str, Any]) -> None:
