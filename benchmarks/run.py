@@ -105,10 +105,12 @@ def stale_jobs(params: Params, profile: Profile, workers: int) -> list[Job]:
     """
     target = f"{params.at}dvc.yaml"
     missing = unmade(params.datasets, params.training.steps, profile.events)
-    making = _in_parallel(_make, [(name, params, profile) for name in missing], workers)
+    # first, so that the specs, which import much of the same, find it compiled
     importing = _in_parallel(_import_trainer, [()] if missing else [], workers)
-    _dvc("repro", "--quiet", f"{target}:specs", f"{target}:data")
-    for _ in itertools.chain(making, importing):
+    making = _in_parallel(_make, [(name, params, profile) for name in missing], workers)
+    for stage in ("specs", "data"):  # together DVC waits for the data before it begins with specs
+        _dvc("repro", "--quiet", f"{target}:{stage}")
+    for _ in itertools.chain(importing, making):
         pass
     if missing:  # joblib ends a worker that trains after making data: it takes that for a leak
         get_reusable_executor().shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -94,7 +95,7 @@ def _about(alias: str, what: str, network: Network, frames: Tensor) -> dict[str,
 
 def _bounds(network: Network, frames: Tensor, training: bool) -> dict[str, float]:
     """What must be computed and moved, and how long that takes at least, ns a sample."""
-    flops, bytes_moved = _flops(network, frames, training), _moved(network, frames, training)
+    flops, bytes_moved = _flops(training) * frames.shape[1], _moved(network, frames, training)
     bound = max(flops / matmul_rate(), bytes_moved / copy_bandwidth())
     return {"flops": flops, "bytes_moved": bytes_moved, "bound_ns": bound / frames.shape[1]}
 
@@ -104,14 +105,18 @@ def _neuron_of(block: nn.Module) -> nn.Module:
     return neuron
 
 
-def _flops(network: Network, frames: Tensor, training: bool) -> int:
-    """Of the synapses, as PyTorch counts them; the neurons' are few and left out."""
+@functools.cache
+def _flops(training: bool) -> int:
+    """Of a sample's synapses, the same under every neuron, as PyTorch counts them.
+
+    What the neurons themselves compute is little, and left out.
+    """
+    network, frames = _network("lif"), _frames(1, 1)[0]
     with pytest.MonkeyPatch.context() as patch, FlopCounterMode(display=False) as counter:
         patch.setenv(backends.VARIABLE, "eager")  # the counter sees nothing of compiled kernels
         logits = network(frames)
         if training:
             logits.sum().backward()
-    network.zero_grad(set_to_none=True)
     return int(counter.get_total_flops())
 
 

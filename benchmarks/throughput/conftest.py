@@ -24,8 +24,7 @@ PLAN = from_environment()
 DEVICE = torch.device(PLAN.device)
 _ROUND_S = 0.005  # a round of a short call repeats it for so long
 _YARDSTICKS_EACH = 2  # rounds
-# rounds of all inputs, none begun after so many s: at first memory is new to a process and slow
-_WARM_UP, _WARM_UP_S = 3, 0.3
+_WARM_UP, _WARM_UP_S = 3, 0.15  # rounds of all inputs, none begun after so many s
 _left_out: list[dict[str, str]] = []
 _before: dict[str, float] = {}
 
