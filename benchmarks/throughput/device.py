@@ -22,6 +22,7 @@ _L3 = 32 * 2**20
 _SPARE, _PAGE = 512 * 2**20, 4096  # bytes: more than a benchmark of the table's size holds
 _ENERGY_S = 0.05  # so long a device is left alone before the clock is asked again
 RUNNING_SUM = "native running sum"  # "running sum" was torch.compile's, another yardstick
+_SMALL = 50  # multiplications and additions, and back: under 1 ms
 _KERNELS = 8  # so many are named of those that a call runs
 
 
@@ -83,21 +84,32 @@ def matmul_rate(device: torch.device) -> float:
 
 
 def yardsticks(device: torch.device) -> Callable[[], dict[str, float]]:
-    """A call that gives the seconds of three pieces of work that no change of this suite changes.
+    """A call that gives the seconds of four pieces of work that no change of this suite changes.
 
     Taken between the rounds of a benchmark they say how fast the machine was just then. A copy and
-    a matrix product bound memory and arithmetic. A running sum over 10 time steps reads and writes
-    as a neuron does, one stream a step, which a busy neighbour can cost half of its speed where a
-    copy loses a tenth; it is left out on a GPU, which nobody shares, and without a C++ compiler.
+    a matrix product bound memory and arithmetic. Small operations with their gradient are calls
+    and the first cache: a neighbour on the other thread of a core can cost them half of their
+    speed where a copy loses a tenth. So it can a running sum over 10 time steps, which reads and writes as a neuron does,
+    one stream a step; it is left out on a GPU, which nobody shares, and without a C++ compiler.
     """
     source = torch.rand(cache_bytes(device) // 2, device=device)
     target = torch.empty_like(source)
     side = 4096 if device.type == "cuda" else 512
     left, right = torch.rand(2, side, side, device=device).unbind(0)
     product = torch.empty_like(left)
+    few = torch.rand(4096, device=device)
+
+    @torch.enable_grad()
+    def small() -> None:
+        last = few.clone().requires_grad_()
+        for _ in range(_SMALL):
+            last = 0.5 * last + few
+        last.sum().backward()
+
     work: dict[str, Callable[[], object]] = {
         "copy": lambda: target.copy_(source),
         "product": lambda: torch.mm(left, right, out=product),
+        "small operations": small,
     }
     if device.type == "cpu" and native.builds():
         drive = source[: len(source) // 32 * 10].view(10, -1)
