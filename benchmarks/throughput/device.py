@@ -89,8 +89,9 @@ def yardsticks(device: torch.device) -> Callable[[], dict[str, float]]:
     Taken between the rounds of a benchmark they say how fast the machine was just then. A copy and
     a matrix product bound memory and arithmetic. Small operations with their gradient are calls
     and the first cache: a neighbour on the other thread of a core can cost them half of their
-    speed where a copy loses a tenth. So it can a running sum over 10 time steps, which reads and writes as a neuron does,
-    one stream a step; it is left out on a GPU, which nobody shares, and without a C++ compiler.
+    speed where a copy loses a tenth. So it can a running sum over 10 time steps, which reads and
+    writes as a neuron does, one stream a step; it is left out on a GPU, which nobody shares, and
+    without a C++ compiler.
     """
     source = torch.rand(cache_bytes(device) // 2, device=device)
     target = torch.empty_like(source)
