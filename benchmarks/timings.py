@@ -58,7 +58,7 @@ class Timing:
     peak_bytes: float | None = None  # most held at a time, per element and step or per sample
     joules: float | None = None  # per call of a neuron, per sample of a network
     flops: float | None = None  # of one call of a network
-    bytes_moved: float | None = None  # of one call of a network
+    bytes_moved: float | None = None  # of one call
     threads: int | None = None
     gpu: bool = False
     # what constant work took between the rounds at its fastest, seconds by its name

@@ -21,14 +21,7 @@ from benchmarks.neurons import builder
 from benchmarks.protocol import make_optimizer
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.backends import label
-from benchmarks.throughput.conftest import (
-    DEVICE,
-    PLAN,
-    copy_bandwidth,
-    graphs_of,
-    leave_out,
-    matmul_rate,
-)
+from benchmarks.throughput.conftest import DEVICE, PLAN, graphs_of, leave_out
 from benchmarks.throughput.plan import is_control, library_of
 
 TRAINING = PLAN.params.training
@@ -79,7 +72,7 @@ def _training(network: Network, frames: Tensor, capturable: bool = False) -> Cal
 
 def _about(alias: str, what: str, network: Network, frames: Tensor) -> dict[str, Any]:
     block = next(iter(network.blocks.values()))
-    bounds = _bounds(network, frames, what == "training_step") if PLAN.costs else {}
+    work = _work(network, frames, what == "training_step") if PLAN.costs else {}
     return {
         "what": what,
         "neuron": alias,
@@ -89,15 +82,14 @@ def _about(alias: str, what: str, network: Network, frames: Tensor) -> dict[str,
         "series": "main",
         "elements": None,
         "samples": frames.shape[1],
-        **bounds,
+        **work,
     }
 
 
-def _bounds(network: Network, frames: Tensor, training: bool) -> dict[str, float]:
-    """What must be computed and moved, and how long that takes at least, ns a sample."""
-    flops, bytes_moved = _flops(training) * frames.shape[1], _moved(network, frames, training)
-    bound = max(flops / matmul_rate(), bytes_moved / copy_bandwidth())
-    return {"flops": flops, "bytes_moved": bytes_moved, "bound_ns": bound / frames.shape[1]}
+def _work(network: Network, frames: Tensor, training: bool) -> dict[str, int]:
+    """What must be computed and moved."""
+    flops = _flops(training) * frames.shape[1]
+    return {"flops": flops, "bytes_moved": _moved(network, frames, training)}
 
 
 def _neuron_of(block: nn.Module) -> nn.Module:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from benchmarks.neurons import builder
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.backends import label
-from benchmarks.throughput.conftest import DEVICE, PLAN, copy_bandwidth, graphs_of, leave_out
+from benchmarks.throughput.conftest import DEVICE, PLAN, graphs_of, leave_out
 from benchmarks.throughput.plan import SCALED, Case, is_control
 
 # tensors of the drive's size that any implementation must move: drive in, spikes out;
@@ -56,8 +56,7 @@ def _drawn(case: Case) -> list[Tensor]:
 
 
 def _about(alias: str, case: Case, what: str, moves: int, neuron: nn.Module) -> dict[str, Any]:
-    moved = moves * getattr(torch, case.dtype).itemsize
-    bound = {"bound_ns": moved / copy_bandwidth()} if PLAN.costs else {}
+    each = getattr(torch, case.dtype).itemsize
     return {
         "what": what,
         "neuron": alias,
@@ -67,7 +66,7 @@ def _about(alias: str, case: Case, what: str, moves: int, neuron: nn.Module) -> 
         "series": case.series,
         "elements": case.shape.elements,
         "samples": None,
-        **bound,
+        "bytes_moved": moves * case.shape.elements * each,
     }
 
 

@@ -101,7 +101,7 @@ class Plan(BaseModel):
     device: Literal["cpu", "cuda"]
     quick: bool
     optional: bool  # a neuron that does not run is left out, with the reason
-    costs: bool = True  # bounds, memory, energy and GPU kernels too, once for all processes
+    costs: bool = True  # memory, energy, FLOPs and GPU kernels too, once for all processes
     deadline: float | None = None  # seconds since the epoch; what has not begun then is left out
 
     def rounds(self, round_s: float) -> int:

@@ -33,6 +33,7 @@ _IN_TURN_FULL = 5  # processes that time it in a full run
 _QUICK = 3  # processes of a quick run
 _LAST_S = 60  # what a benchmark that began in time may take beyond it
 Say = Callable[[str], None]
+RATES = ("aia_copy_gb_per_s", "aia_matmul_gflop_per_s")  # of machine_info; per ns: bytes, FLOP
 
 
 def folder_of(device: Device) -> str:
@@ -238,14 +239,33 @@ def _over_processes(contents: list[dict[str, Any]]) -> dict[str, Any]:
         else:
             kept.append(_of_all(entries) if len(entries) > 1 else entries[0])
     fullest = max(contents, key=lambda content: len(content["benchmarks"]))
-    about = {**contents[0]["machine_info"], **fullest["machine_info"]}  # the first's bounds
-    return {**fullest, "benchmarks": kept, "machine_info": about}
+    rates = _fastest(contents)
+    return {**fullest, "benchmarks": kept, "machine_info": fullest["machine_info"] | rates}
+
+
+def _fastest(contents: list[dict[str, Any]]) -> dict[str, float]:
+    """The device's rates in the process that saw them fastest: a busy minute is no bound."""
+    found: dict[str, float] = {}
+    for machine in (content["machine_info"] for content in contents):
+        for rate in RATES:
+            if rate in machine:
+                found[rate] = max(machine[rate], found.get(rate, 0.0))
+    return found
+
+
+def _add_bound(entry: dict[str, Any], rates: Mapping[str, float]) -> None:
+    """The least ns of an element or a sample that what it moves and computes takes the device."""
+    about = entry["extra_info"]
+    if "bytes_moved" in about:
+        copied, computed = (rates[rate] for rate in RATES)
+        least = max(about["bytes_moved"] / copied, about.get("flops", 0) / computed)
+        about["bound_ns"] = least / (about["samples"] or about["elements"])
 
 
 def _of_all(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Of a benchmark in several processes the one in the middle at its fastest, and that time;
-    the statistics and the rounds themselves are those of all, bounds, memory and energy those of
-    the first, the only one that takes them."""
+    the statistics and the rounds themselves are those of all, memory, energy and what a bound
+    needs those of the first, the only one that takes them."""
     costs = entries[0]["extra_info"]
     entries.sort(key=lambda entry: entry["stats"]["min"] / entry["extra_info"]["repeats"])
     middle = entries[len(entries) // 2]
@@ -277,7 +297,9 @@ def _merged(contents: list[dict[str, Any]]) -> dict[str, Any]:
         reasons = dict.fromkeys(entry["reason"] for entry in left)
         raise InputError(f"throughput: nothing was timed: {'; '.join(reasons)}")
     benchmarks = [entry for content in contents for entry in content["benchmarks"]]
+    rates = _fastest(contents)
     for entry in benchmarks:
         entry["stats"]["data"] = [float(f"{took:.5g}") for took in entry["stats"]["data"]]
-    machine = {**first["machine_info"], "aia_left_out": left}
+        _add_bound(entry, rates)
+    machine = {**first["machine_info"], **rates, "aia_left_out": left}
     return {**first, "benchmarks": benchmarks, "machine_info": machine}

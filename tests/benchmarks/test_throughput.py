@@ -355,6 +355,33 @@ def test_of_several_processes_the_middle_one_counts_benchmark_by_benchmark(
     assert {t.quartiles for t in timings_of(path)} == {False}
 
 
+def test_the_bound_is_that_of_the_process_that_saw_the_device_fastest(
+    measured: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params, profile = small_profile(tmp_path, {"aia": AIA})
+    gb_per_s = iter([10.0, 20.0, 15.0])
+
+    def process(*_: Any) -> dict[str, Any]:
+        content = copy.deepcopy(measured["content"])
+        content["machine_info"] |= {
+            "aia_copy_gb_per_s": next(gb_per_s),
+            "aia_matmul_gflop_per_s": 100.0,
+        }
+        return content
+
+    monkeypatch.setattr(runner, "_run", process)
+    path = measure_throughput(params, profile.throughput, True, "cpu")
+    assert json.loads(path.read_text())["machine_info"]["aia_copy_gb_per_s"] == 20
+    for timing in timings_of(path):
+        if timing.what == "neuron_forward_backward":  # five float32 an element
+            assert timing.bound == pytest.approx(5 * 4 / 20)
+        if timing.what == "training_step":
+            assert timing.flops is not None
+            assert timing.bytes_moved is not None
+            least_s = max(timing.flops / 100e9, timing.bytes_moved / 20e9)
+            assert timing.bound == pytest.approx(timing.sizes[1] / least_s)
+
+
 def test_a_neuron_that_fails_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
     params, profile = small_profile(tmp_path, {"bad": {"class": "snntorch:Leaky"}})
     old = profile.throughput / folder_of("cpu") / QUICK
