@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -273,7 +274,16 @@ def _of_all(entries: list[dict[str, Any]]) -> dict[str, Any]:
     for entry in entries:
         for took in entry["stats"]["data"]:
             all_rounds.update(took / entry["extra_info"]["repeats"] * repeats)
-    about = {"processes": len(entries), "fastest_s": middle["stats"]["min"]}
+    yardsticks = [entry["extra_info"]["yardsticks_fastest_s"] for entry in entries]
+    about = {
+        "processes": len(entries),
+        "fastest_s": middle["stats"]["min"],
+        # of each the middle process's too
+        "yardsticks_fastest_s": {
+            name: statistics.median_high(taken[name] for taken in yardsticks)
+            for name in yardsticks[0]
+        },
+    }
     rounds = {"iterations": middle["stats"]["iterations"], "data": all_rounds.data}
     stats = {**all_rounds.as_dict(), **rounds}
     return {**middle, "stats": stats, "extra_info": {**costs, **middle["extra_info"], **about}}
