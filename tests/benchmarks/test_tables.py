@@ -210,8 +210,8 @@ def test_throughput_is_shown_per_element_and_per_sample(tmp_path: Path) -> None:
     profile = write_profile(tmp_path, selection(seeds=1))
     table = throughput(load(profile.runs, selection(1)), read_timings(profile.throughput))
     row = _row(table.shown, "aia")
-    assert row["neuron, inference, ns per element and step"] == "2.00 [1.90, 2.10]"
-    assert row["network, training step, samples/s"] == "640 [582, 711]"
+    assert row["neuron, inference, ns per element and step"] == "2.00 [1.91, 2.09]"
+    assert row["network, training step, samples/s"] == "640 (582, 711)"  # quartiles: no rounds kept
     assert row["network, inference, samples/s"] == "not measured"
     assert "0.500" in _row(table.shown, "the device's bound").to_list()
     assert _row(table.shown, "every neuron")["network, training step, samples/s"] == "not measured"
