@@ -118,11 +118,12 @@ def yardsticks(device: torch.device) -> Callable[[], dict[str, float]]:
         work[RUNNING_SUM] = lambda: native.running_sum(drive, sums)
     for each in work.values():
         each()
-    # the first of the small ones pays for what the neuron left in the caches
-    tries = {name: 3 if each is small else 1 for name, each in work.items()}
-    return lambda: {
-        name: min(seconds(each, device) for _ in range(tries[name])) for name, each in work.items()
-    }
+
+    def fastest(each: Callable[[], object]) -> float:
+        # the first of the small ones pays for what the neuron left in the caches
+        return min(seconds(each, device) for _ in range(3 if each is small else 1))
+
+    return lambda: {name: fastest(each) for name, each in work.items()}
 
 
 def touch_spare(device: torch.device) -> None:

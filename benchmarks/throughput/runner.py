@@ -34,7 +34,7 @@ _IN_TURN_FULL = 5  # processes that time it in a full run
 _QUICK = 3  # processes of a quick run
 _LAST_S = 60  # what a benchmark that began in time may take beyond it
 Say = Callable[[str], None]
-RATES = ("aia_copy_gb_per_s", "aia_matmul_gflop_per_s")  # of machine_info; per ns: bytes, FLOP
+_RATES = ("aia_copy_gb_per_s", "aia_matmul_gflop_per_s")  # of machine_info; per ns: bytes, FLOP
 
 
 def folder_of(device: Device) -> str:
@@ -248,7 +248,7 @@ def _fastest(contents: list[dict[str, Any]]) -> dict[str, float]:
     """The device's rates in the process that saw them fastest: a busy minute is no bound."""
     found: dict[str, float] = {}
     for machine in (content["machine_info"] for content in contents):
-        for rate in RATES:
+        for rate in _RATES:
             if rate in machine:
                 found[rate] = max(machine[rate], found.get(rate, 0.0))
     return found
@@ -258,7 +258,7 @@ def _add_bound(entry: dict[str, Any], rates: Mapping[str, float]) -> None:
     """The least ns of an element or a sample that what it moves and computes takes the device."""
     about = entry["extra_info"]
     if "bytes_moved" in about:
-        copied, computed = (rates[rate] for rate in RATES)
+        copied, computed = (rates[rate] for rate in _RATES)
         least = max(about["bytes_moved"] / copied, about.get("flops", 0) / computed)
         about["bound_ns"] = least / (about["samples"] or about["elements"])
 

@@ -667,7 +667,7 @@ def test_some_are_measured_again_alone(measured: dict[str, Any]) -> None:
     found = measure_again(measured["params"], chosen, quick=True, device="cpu")
     assert [(t.neuron, t.what) for t in found] == [("aia", "neuron_forward")]
     assert len(pair(chosen, found)) == 1
-    assert found[0].bound is None, "the device's bounds were taken again, for seconds"
+    assert found[0].bound is None, "what is only compared has no FLOPs counted and needs no bound"
 
 
 def test_times_are_named_by_file_folder_or_device(measured: dict[str, Any]) -> None:
