@@ -2,7 +2,8 @@
 
 SynOps follow NeuroBench's terms: an effective AC is an accumulate caused by a spike, an
 effective MAC a multiply-accumulate caused by an input that is not zero and not binary (here the
-event counts at the first synapse). They are counted by SpikingJelly's op_counter.
+event counts at the first synapse). A synapse is used as often as its inputs are active times the
+weights that each of them feeds; the tests hold this against SpikingJelly's op_counter.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from spikingjelly.activation_based.op_counter import ACCounter, DispatchCounterMode
 from torch import Tensor, nn
 
 from aia import LIF, fold
@@ -25,7 +25,7 @@ from benchmarks import specificity
 from benchmarks.blocks import Block, Network
 from benchmarks.errors import InputError
 from benchmarks.events import Split
-from benchmarks.neurons import check, is_graded
+from benchmarks.neurons import are_spikes, check, is_graded
 from benchmarks.records import (
     Accuracy,
     Association,
@@ -121,7 +121,8 @@ def activity(network: Network, split: Split, device: torch.device, synops: bool)
         with _watching(network, seen, synops):
             features = network.features(frames)
         if synops:  # the readout averages over time, so on hardware it sees the spikes one by one
-            _add_synops(network.readout, network.read(features.flatten(0, 1)), seen)
+            read = network.read(features.flatten(0, 1)).unflatten(0, features.shape[:2])
+            add_synops(network.readout, read, seen)
         seen.predictions.append(network.logits(features).argmax(1).cpu())
     return seen
 
@@ -144,7 +145,7 @@ def _watcher(name: str, seen: Activity, synops: bool):  # type: ignore[no-untype
     def watch(block: nn.Module, inputs: tuple[Tensor], spikes: Tensor) -> None:
         assert isinstance(block, Block)
         check(block.neuron, spikes, spikes, name)
-        fired = (spikes != 0).float()
+        fired = _active(spikes) if is_graded(block.neuron) else spikes
         if fired.dim() > 3:  # [T, B, C]; whole numbers, exact as float32 up to 2^24 a channel
             fired = fired.sum(tuple(range(3, fired.dim())))
         steps = fired.sum((1, 2), dtype=torch.float64).cpu()
@@ -152,27 +153,41 @@ def _watcher(name: str, seen: Activity, synops: bool):  # type: ignore[no-untype
         seen.units[name] = spikes[0, 0].numel()
         seen.counts.setdefault(name, []).append(fired.sum(0).long().cpu())
         if synops:
-            _add_synops(block.synapse, block.incoming(inputs[0]).flatten(0, 1), seen)
+            add_synops(block.synapse, block.incoming(inputs[0]), seen)
 
     return watch
 
 
-def _add_synops(synapse: nn.Module, inputs: Tensor, seen: Activity) -> None:
-    active = (inputs != 0).to(inputs.dtype)
-    operations = synaptic_operations(synapse, active)
-    if torch.equal(active, inputs):
+def _active(x: Tensor) -> Tensor:
+    """1 where ``x`` is not 0, in its dtype."""
+    return x.bool().to(x.dtype)
+
+
+def add_synops(synapse: nn.Module, inputs: Tensor, seen: Activity) -> None:
+    """Add how often ``inputs`` ``[T, B, ...]`` use a synapse: ACs if they are spikes, else MACs."""
+    spiking = are_spikes(inputs)
+    active = inputs if spiking else _active(inputs)
+    feeds = fan_out(synapse, inputs[0, 0])
+    # first over T, then over B: whole numbers, exact as float32 up to 2^24 a place
+    operations = float((active.sum(0).sum(0).double() * feeds).sum())
+    if spiking:
         seen.acs += operations
     else:
         seen.macs += operations
-    seen.dense += inputs.shape[0] * synaptic_operations(synapse, torch.ones_like(inputs[:1]))
+    seen.dense += inputs.shape[0] * inputs.shape[1] * float(feeds.sum())
 
 
-def synaptic_operations(synapse: nn.Module, active: Tensor) -> int:
-    """Uses of a weight by an input of 0 and 1, ``[N, ...]``, padding not counted."""
-    counter = ACCounter()
-    with torch.no_grad(), DispatchCounterMode([counter]):
-        synapse.forward(active.to(next(synapse.parameters()).device))  # past the hooks
-    return int(counter.get_total())
+def fan_out(synapse: nn.Module, of: Tensor) -> Tensor:
+    """How many weights each input of a sample shaped as ``of`` feeds, padding not counted; float64.
+
+    It is the gradient of the sum of the outputs where every weight is 1.
+    """
+    ones = {"weight": torch.ones_like(synapse.get_parameter("weight"))}
+    with torch.enable_grad():
+        x = torch.zeros_like(of)[None].requires_grad_()
+        y = torch.func.functional_call(synapse, ones, x)
+        (feeds,) = torch.autograd.grad(y.sum(), x)
+    return feeds[0].double()
 
 
 def confusion(activity: Activity, split: Split, classes: int) -> list[list[int]]:
@@ -240,7 +255,7 @@ def _differences(
     spikes = predictions = 0
     for frames, _ in batches(split, EVALUATION_BATCH, device):
         (first, logits), (second, others) = (_trains(network, frames) for network in (one, other))
-        spikes += sum(int((first[name] != second[name]).sum()) for name in first)
+        spikes += sum(int((first[name] != second[name]).count_nonzero()) for name in first)
         predictions += int((logits.argmax(1) != others.argmax(1)).sum())
     return spikes, predictions
 
@@ -250,7 +265,7 @@ def _trains(network: Network, frames: Tensor) -> tuple[dict[str, Tensor], Tensor
     found: dict[str, Tensor] = {}
 
     def keep(name: str):  # type: ignore[no-untyped-def]
-        return lambda _, __, spikes: found.update({name: spikes != 0})
+        return lambda _, __, spikes: found.update({name: spikes.bool()})
 
     handles = [b.register_forward_hook(keep(name)) for name, b in network.blocks.items()]
     try:

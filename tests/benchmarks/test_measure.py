@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from spikingjelly.activation_based.op_counter import ACCounter, DispatchCounterMode
 from torch import nn
 
 from benchmarks import measure
@@ -16,21 +17,47 @@ from benchmarks.params import Matched, NeuronParams, Training
 CPU = torch.device("cpu")
 
 
-def test_synaptic_operations_of_a_small_convolution_are_those_counted_on_paper() -> None:
+def test_an_input_of_a_small_convolution_feeds_as_many_weights_as_counted_on_paper() -> None:
     """3 x 3 kernel, padding 1, stride 1, 5 outputs on 4 x 4: a corner pixel is used 4 times,
     an edge pixel 6 times, an inner pixel 9 times, by each output channel."""
-    synapse = nn.Conv2d(1, 5, 3, padding=1, bias=False)
-    for (row, column), uses in {(0, 0): 4, (0, 1): 6, (1, 1): 9}.items():
-        spikes = torch.zeros(1, 1, 4, 4)
-        spikes[0, 0, row, column] = 1
-        assert measure.synaptic_operations(synapse, spikes) == uses * 5
-    whole = (4 * 4 + 8 * 6 + 4 * 9) * 5
-    assert measure.synaptic_operations(synapse, torch.ones(1, 1, 4, 4)) == whole
+    feeds = measure.fan_out(nn.Conv2d(1, 5, 3, padding=1, bias=False), torch.zeros(1, 4, 4))
+    edge, inner = [4, 6, 6, 4], [6, 9, 9, 6]
+    assert (feeds / 5).tolist() == [[edge, inner, inner, edge]]
 
 
-def test_synaptic_operations_of_a_linear_layer_are_spikes_times_outputs() -> None:
-    spikes = torch.tensor([[1.0, 0, 1, 0], [0, 0, 0, 1]])
-    assert measure.synaptic_operations(nn.Linear(4, 7, bias=False), spikes) == 3 * 7
+@pytest.mark.parametrize(
+    ("synapse", "shape"),
+    [
+        (nn.Conv2d(2, 3, 3, stride=2, padding=1, bias=False), (2, 9, 8)),
+        (nn.Conv2d(4, 6, 3, padding=2, dilation=2, groups=2), (4, 7, 7)),
+        (nn.Linear(5, 7), (5,)),
+    ],
+    ids=["strided", "dilated-groups", "linear"],
+)
+def test_synaptic_operations_are_those_of_spikingjellys_counter(
+    synapse: nn.Conv2d | nn.Linear, shape: tuple[int, ...]
+) -> None:
+    spikes = (torch.rand(3, 2, *shape, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+    seen = measure.Activity()
+    measure.add_synops(synapse, spikes, seen)
+    whole = measure.Activity()
+    measure.add_synops(synapse, torch.ones_like(spikes), whole)
+
+    def counted(x: torch.Tensor) -> int:
+        counter = ACCounter()
+        with torch.no_grad(), DispatchCounterMode([counter]):
+            synapse(x)
+        return int(counter.get_total())
+
+    assert seen.acs == counted(spikes.flatten(0, 1)) > 0
+    assert seen.dense == whole.acs == counted(torch.ones_like(spikes).flatten(0, 1))
+    assert seen.macs == 0
+
+
+def test_operations_on_event_counts_are_multiplications() -> None:
+    seen = measure.Activity()
+    measure.add_synops(nn.Linear(3, 4), torch.tensor([[[0.0, 2, 1]]]), seen)
+    assert (seen.acs, seen.macs, seen.dense) == (0, 8, 12)
 
 
 @pytest.fixture
