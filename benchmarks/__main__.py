@@ -244,7 +244,12 @@ def compare_times(
     console.print(table(pairs))
     changed = Counter(each.verdict for each in pairs)
     say(f"{len(pairs)} pairs: " + ", ".join(f"{n} {verdict}" for verdict, n in changed.items()))
-    say(f"the rounds, 5 % to 95 %, overlap in {sum(each.overlap for each in pairs)} of them")
+    overlap = sum(each.overlap for each in pairs)
+    at_its_pace = sum(each.overlap_at_its_pace for each in pairs)
+    say(
+        f"the rounds, 5 % to 95 %, overlap in {overlap} of them, at the machine's own pace, as its "
+        f"yardsticks bound it, in {at_its_pace}"
+    )
 
 
 @app.command()

@@ -13,7 +13,7 @@ from rich import box
 from rich.table import Table
 
 from benchmarks.errors import InputError
-from benchmarks.timings import Timing, all_timings, parsed, timings_of
+from benchmarks.timings import NETWORK, Timing, all_timings, parsed, timings_of
 
 TOLERANCE = 0.10  # a smaller change is not called one
 MAJORITY = 3  # of the processes must find what is to be called slower; of twice as many less one
@@ -44,9 +44,14 @@ class Paired:
         A busy neighbour costs one kind of work more than another. 1 for two devices, whose
         difference is what one wants to know, and without yardsticks.
         """
+        return max(self._lost, default=1.0)
+
+    @property
+    def _lost(self) -> list[float]:
+        """The second time over the first of each yardstick that one device was held to twice."""
         before, after = self.before.yardsticks, self.after.yardsticks
-        lost = [after[name] / before[name] for name in before if name in after]
-        return max(lost, default=1.0) if self.before.device == self.after.device else 1.0
+        same = self.before.device == self.after.device
+        return [after[name] / before[name] for name in before if same and name in after]
 
     @property
     def own(self) -> float:
@@ -56,7 +61,22 @@ class Paired:
     @property
     def overlap(self) -> bool:
         """Whether the quantiles between which the rounds of either lie have times in common."""
-        return self.before.low <= self.after.high and self.after.low <= self.before.high
+        return self._overlap(1.0, 1.0)
+
+    @property
+    def overlap_at_its_pace(self) -> bool:
+        """:attr:`overlap`, of the first run as a device of another pace would have timed it.
+
+        Slower or faster by anything between nothing and what a yardstick lost or gained.
+        """
+        return self._overlap(min([1.0, *self._lost]), max([1.0, *self._lost]))
+
+    def _overlap(self, least: float, most: float) -> bool:
+        """``least``, ``most``: how many times as long what was timed first may have taken then."""
+        if self.before.what in NETWORK:  # low and high are samples/s
+            least, most = 1 / most, 1 / least
+        low, high = least * self.before.low, most * self.before.high
+        return low <= self.after.high and self.after.low <= high
 
     @property
     def verdict(self) -> Verdict:
@@ -188,10 +208,16 @@ def table(pairs: list[Paired]) -> Table:
             _time(each.after.fastest),
             f"{each.ratio:.2f}",
             f"{each.machine:.2f}",
-            "overlap" if each.overlap else "apart",
+            _rounds(each),
             each.verdict,
         )
     return shown
+
+
+def _rounds(paired: Paired) -> str:
+    if paired.overlap:
+        return "overlap"
+    return "at its pace" if paired.overlap_at_its_pace else "apart"
 
 
 def _time(seconds: float) -> str:

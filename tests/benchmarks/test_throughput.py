@@ -23,7 +23,7 @@ from benchmarks.selection import Cells, Selection
 from benchmarks.throughput import device as devices
 from benchmarks.throughput import runner
 from benchmarks.throughput.backends import Variant, variants
-from benchmarks.throughput.compare import confirmed, in_words, named, pair, slower
+from benchmarks.throughput.compare import Paired, confirmed, in_words, named, pair, slower
 from benchmarks.throughput.peers import NorseLIF
 from benchmarks.throughput.plan import ORDER, base, scaling
 from benchmarks.throughput.runner import (
@@ -557,6 +557,33 @@ def test_rounds_of_two_runs_overlap_where_their_quantiles_do() -> None:
     assert pair([made(1.03)], [first])[0].overlap
     assert not pair([first], [made(1.05)])[0].overlap
     assert not pair([made(1.05)], [first])[0].overlap
+
+
+def test_rounds_that_a_busy_machine_drew_out_overlap_at_its_pace() -> None:
+    """Anything up to what the worst yardstick lost, and no more; of a network samples/s fall."""
+    before = made(1.0, yardsticks={"copy": 1e-3, "product": 2e-3})
+    busy = {"copy": 1.1e-3, "product": 3e-3}  # 1.1 and 1.5 times as long
+
+    def at(seconds: float, what: str) -> Paired:
+        first, then = before, made(seconds, yardsticks=busy)
+        if what == "training_step":
+            first, then = (replace(t, low=1 / t.high, high=1 / t.low) for t in (first, then))
+        (paired,) = pair([replace(first, what=what)], [replace(then, what=what)])
+        return paired
+
+    for what in ("neuron_forward", "training_step"):
+        for seconds, overlap in {
+            1.03: True,
+            1.3: False,
+            1.5: False,
+            1.6: False,
+            0.9: False,
+        }.items():
+            assert at(seconds, what).overlap == overlap
+            assert at(seconds, what).overlap_at_its_pace == (1.0 < seconds < 1.55)
+    for more in ({"device": "gpu", "yardsticks": busy}, {}):  # two devices; a file without any
+        (paired,) = pair([before], [made(1.3, **more)])
+        assert not paired.overlap_at_its_pace
 
 
 def test_what_the_machine_itself_lost_is_not_called_slower() -> None:
