@@ -113,23 +113,31 @@ def stale_jobs(params: Params, profile: Profile, workers: int) -> list[Job]:
     for _ in itertools.chain(importing, making):
         pass
     if missing:  # joblib ends a worker that trains after making data: it takes that for a leak
-        get_reusable_executor().shutdown()
+        get_reusable_executor().shutdown(wait=False)
+    jobs = jobs_of(params)
+    if not any(_path(job, params, profile).exists() for job in jobs):
+        return jobs  # what is not there is stale, without a second of DVC's
     status = json.loads(_dvc("status", "--json", target) or "{}")
-    return [job for job in jobs_of(params) if job.stage.name(params) in status]
+    return [job for job in jobs if job.stage.name(params) in status]
 
 
 def unfinished(jobs: list[Job], params: Params, profile: Profile) -> list[Job]:
     """The jobs without a valid record; DVC knows whole stages alone, which hold several."""
-    return [job for job in jobs if not _finished(job, *_at(job, params, profile))]
+    return [job for job in jobs if not _finished(job, params, profile)]
+
+
+def _path(job: Job, params: Params, profile: Profile) -> Path:
+    """Where a job's record is put."""
+    _, folder = _at(job, params, profile)
+    return record_path(folder.runs, job.stage.dataset, job.stage.neuron, job.seed)
 
 
 def _finished(job: Job, params: Params, profile: Profile) -> bool:
-    stage = job.stage
-    if not record_path(profile.runs, stage.dataset, stage.neuron, job.seed).exists():
+    if not _path(job, params, profile).exists():
         return False  # what is not there is worth no import of torch
     from benchmarks.cells import finished
 
-    return finished(job.cell, params, profile) is not None
+    return finished(job.cell, *_at(job, params, profile)) is not None
 
 
 def run_jobs(
