@@ -22,6 +22,7 @@ _L3 = 32 * 2**20
 _SPARE, _PAGE = 512 * 2**20, 4096  # bytes: more than a benchmark of the table's size holds
 _ENERGY_S = 0.05  # so long a device is left alone before the clock is asked again
 RUNNING_SUM = "native running sum"  # "running sum" was torch.compile's, another yardstick
+STREAMED = "streamed copy"
 _SMALL = 50  # multiplications and additions, and back: under 1 ms
 _KERNELS = 8  # so many are named of those that a call runs
 
@@ -84,14 +85,15 @@ def matmul_rate(device: torch.device) -> float:
 
 
 def yardsticks(device: torch.device) -> Callable[[], dict[str, float]]:
-    """A call that gives the seconds of four pieces of work that no change of this suite changes.
+    """A call that gives the seconds of five pieces of work that no change of this suite changes.
 
     Taken between the rounds of a benchmark they say how fast the machine was just then. A copy and
     a matrix product bound memory and arithmetic. Small operations with their gradient are calls
     and the first cache: a neighbour on the other thread of a core can cost them half of their
     speed where a copy loses a tenth. So it can a running sum over 10 time steps, which reads and
-    writes as a neuron does, one stream a step; it is left out on a GPU, which nobody shares, and
-    without a C++ compiler.
+    writes as a neuron does, one stream a step. A copy streamed past the cache is bound as the
+    kernels are, by a memory that neighbours share. These two are left out on a GPU, which nobody
+    shares, and without a C++ compiler.
     """
     source = torch.rand(cache_bytes(device) // 2, device=device)
     target = torch.empty_like(source)
@@ -116,6 +118,7 @@ def yardsticks(device: torch.device) -> Callable[[], dict[str, float]]:
         drive = source[: len(source) // 32 * 10].view(10, -1)
         sums = torch.empty_like(drive)
         work[RUNNING_SUM] = lambda: native.running_sum(drive, sums)
+        work[STREAMED] = lambda: native.copy(drive, sums)
     for each in work.values():
         each()
 
