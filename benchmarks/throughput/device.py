@@ -22,7 +22,7 @@ _L3 = 32 * 2**20
 _SPARE, _PAGE = 512 * 2**20, 4096  # bytes: more than a benchmark of the table's size holds
 _ENERGY_S = 0.05  # so long a device is left alone before the clock is asked again
 RUNNING_SUM = "native running sum"  # "running sum" was torch.compile's, another yardstick
-STREAMED = "streamed copy"
+SMALL, STREAMED = "small operations", "streamed copy"
 _SMALL = 50  # multiplications and additions, and back: under 1 ms
 _KERNELS = 8  # so many are named of those that a call runs
 
@@ -112,7 +112,7 @@ def yardsticks(device: torch.device) -> Callable[[], dict[str, float]]:
     work: dict[str, Callable[[], object]] = {
         "copy": lambda: target.copy_(source),
         "product": lambda: torch.mm(left, right, out=product),
-        "small operations": small,
+        SMALL: small,
     }
     if device.type == "cpu" and native.builds():
         drive = source[: len(source) // 32 * 10].view(10, -1)
@@ -122,11 +122,12 @@ def yardsticks(device: torch.device) -> Callable[[], dict[str, float]]:
     for each in work.values():
         each()
 
-    def fastest(each: Callable[[], object]) -> float:
-        # the first of the small ones pays for what the neuron left in the caches
-        return min(seconds(each, device) for _ in range(3 if each is small else 1))
+    def fastest(name: str) -> float:
+        # the first of the short ones pays for what the neuron left in the caches
+        tries = 3 if name in (SMALL, STREAMED) else 1
+        return min(seconds(work[name], device) for _ in range(tries))
 
-    return lambda: {name: fastest(each) for name, each in work.items()}
+    return lambda: {name: fastest(name) for name in work}
 
 
 def touch_spare(device: torch.device) -> None:
