@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import joblib
 from joblib.externals.loky import get_reusable_executor
@@ -31,7 +31,7 @@ from benchmarks.tuning import profile_at, write_choice
 if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
     from benchmarks.train import Cell, Progress
 
-Result = TypeVar("Result")
+_Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]  # as joblib.delayed gives it
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,10 @@ def stale_jobs(params: Params, profile: Profile, workers: int) -> list[Job]:
     """
     target = f"{params.at}dvc.yaml"
     missing = unmade(params.datasets, params.training.steps, profile.events)
-    # first, so that the specs, which import much of the same, find it compiled
-    importing = _in_parallel(_import_trainer, [()] if missing else [], workers)
-    making = _in_parallel(_make, [(name, params, profile) for name in missing], workers)
+    making = _in_parallel(_fresh_clones_work(missing, params, profile), workers)
     for stage in ("specs", "data"):  # together DVC waits for the data before it begins with specs
         _dvc("repro", "--quiet", f"{target}:{stage}")
-    for _ in itertools.chain(importing, making):
+    for _ in making:
         pass
     if missing:  # joblib ends a worker that trains after making data: it takes that for a leak
         get_reusable_executor().shutdown(wait=False)
@@ -149,7 +147,9 @@ def run_jobs(
     """
     end = time.monotonic() + 60 * minutes
     in_time = itertools.takewhile(lambda _: time.monotonic() < end, compiled_first(jobs, params))
-    yield from _in_parallel(_run_one, ((job, params, profile) for job in in_time), workers)
+    calls = (joblib.delayed(_run_one)(job, params, profile) for job in in_time)
+    outcomes: Iterator[Outcome] = _in_parallel(calls, workers)
+    yield from outcomes
 
 
 def compiled_first(jobs: list[Job], params: Params) -> list[Job]:
@@ -163,15 +163,24 @@ def compiled_first(jobs: list[Job], params: Params) -> list[Job]:
     return sorted(jobs, key=lambda job: job is not first)
 
 
-def _in_parallel(
-    work: Callable[..., Result], arguments: Iterable[tuple[Any, ...]], workers: int
-) -> Iterator[Result]:
-    """Results as they come; work begins at once and a further job when one has ended."""
+def _in_parallel(calls: Iterable[_Call], workers: int) -> Iterator[Any]:
+    """Results of joblib's delayed ``calls`` as they come; work begins at once, in this order, and
+    a further call when one has ended."""
     pool = joblib.Parallel(
         n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch=workers
     )
-    results: Iterator[Result] = pool(joblib.delayed(work)(*each) for each in arguments)
+    results: Iterator[Any] = pool(calls)
     return results
+
+
+def _fresh_clones_work(missing: list[str], params: Params, profile: Profile) -> Iterator[_Call]:
+    """The ``missing`` data sets, and what else is made once and would keep a first cell waiting."""
+    if missing:
+        # first, so that the specs, which import much of the same, find it compiled
+        yield joblib.delayed(_import_trainer)()
+        for name in missing:
+            yield joblib.delayed(_make)(name, params, profile)
+        yield joblib.delayed(_build_kernels)()  # while DVC still reads the data
 
 
 def _make(name: str, params: Params, profile: Profile) -> None:
@@ -182,6 +191,12 @@ def _import_trainer() -> None:
     """In a fresh clone this compiles thousands of modules, which each worker would do by itself."""
     importlib.import_module("benchmarks.cells")
     importlib.import_module("torch._dynamo")  # as the first optimizer does
+
+
+def _build_kernels() -> None:
+    from aia import native
+
+    native.builds()
 
 
 def hand_to_dvc(whole: set[Stage], partial: set[Stage], params: Params, profile: Profile) -> None:
