@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import functools
+import gc
+import importlib
 import logging
 import os
 import platform
@@ -45,8 +48,22 @@ def settle(threads: int = 1) -> torch.device:
     keep_freed_memory()
     # where there is no GPU torch says at the first optimizer that Triton is missing
     logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
+    _keep_imports_from_the_collector()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return torch.device(here())
+
+
+@functools.cache
+def _keep_imports_from_the_collector() -> None:
+    """Count what was imported as alive for good, once.
+
+    The graph of one batch of a neuron stepped in Python is so many objects that Python looks for
+    garbage many times an epoch, each time among the 300,000 that torch alone makes: of a cell of
+    snnTorch that is 4 %.
+    """
+    importlib.import_module("torch._dynamo")  # the first optimizer imports it, a third of them
+    gc.collect()
+    gc.freeze()
 
 
 def keep_freed_memory() -> None:
