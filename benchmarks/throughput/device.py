@@ -22,7 +22,9 @@ _L3 = 32 * 2**20
 _SPARE, _PAGE = 512 * 2**20, 4096  # bytes: more than a benchmark of the table's size holds
 _ENERGY_S = 0.05  # so long a device is left alone before the clock is asked again
 RUNNING_SUM = "native running sum"  # "running sum" was torch.compile's, another yardstick
-SMALL, STREAMED = "small operations", "streamed copy"
+PRODUCT, SMALL, STREAMED = "product", "small operations", "streamed copy"
+# of the short yardsticks, whose first pays for what the neuron left in the caches: 5 ms each
+_TRIES = {PRODUCT: 3, SMALL: 8, STREAMED: 3}
 _SMALL = 50  # multiplications and additions, and back: under 1 ms
 _KERNELS = 8  # so many are named of those that a call runs
 
@@ -111,7 +113,7 @@ def yardsticks(device: torch.device) -> Callable[[], dict[str, float]]:
 
     work: dict[str, Callable[[], object]] = {
         "copy": lambda: target.copy_(source),
-        "product": lambda: torch.mm(left, right, out=product),
+        PRODUCT: lambda: torch.mm(left, right, out=product),
         SMALL: small,
     }
     if device.type == "cpu" and native.builds():
@@ -123,9 +125,7 @@ def yardsticks(device: torch.device) -> Callable[[], dict[str, float]]:
         each()
 
     def fastest(name: str) -> float:
-        # the first of the short ones pays for what the neuron left in the caches
-        tries = 3 if name in (SMALL, STREAMED) else 1
-        return min(seconds(work[name], device) for _ in range(tries))
+        return min(seconds(work[name], device) for _ in range(_TRIES.get(name, 1)))
 
     return lambda: {name: fastest(name) for name in work}
 

@@ -140,7 +140,7 @@ def test_every_measurement_is_taken_beside_its_peers_and_no_faster_than_memory(
         assert timing.peak_bytes >= timing.kept_bytes * 0.9
     assert both["aia"].backend == "C++"
     assert both["spikingjelly_lif"].backend == "spikingjelly, torch"
-    names = {"copy", "product", devices.SMALL, devices.RUNNING_SUM, devices.STREAMED}
+    names = {"copy", devices.PRODUCT, devices.SMALL, devices.RUNNING_SUM, devices.STREAMED}
     assert all(set(t.yardsticks) == names for t in timed), "a yardstick was not taken"
     assert all(min(t.yardsticks.values()) > 0 for t in timed)
     step = next(t for t in timed if t.what == "training_step" and t.neuron == "aia")
