@@ -43,6 +43,11 @@ class NotANumber(WrongShape):
         return drive * float("nan")
 
 
+class Boolean(WrongShape):
+    def forward(self, drive: torch.Tensor) -> torch.Tensor:
+        return drive > 1
+
+
 class Plain(WrongShape):
     """A newcomer's neuron: no state, no library."""
 
@@ -128,6 +133,7 @@ def test_a_librarys_defaults_are_another_neuron_than_its_matched_options() -> No
         ("WrongShape", "must return the shape of its drive"),
         ("Graded", "spikes must be 0 or 1"),
         ("NotANumber", "returned NaN"),
+        ("Boolean", "returned torch.bool; its drive is torch.float32"),
         ("InMemoryOrder", "leave any_layout out"),
     ],
 )
