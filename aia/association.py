@@ -116,6 +116,8 @@ class _Convolution(torch.autograd.Function):
             groups,
             needed,
         )
+        if weight.is_contiguous():  # as it is stored, and as the sum over it wants it: copied once
+            to_weight = to_weight.contiguous()
         to_a = ctx.by.to_coefficient(to_weight, weight, a) if ctx.needs_input_grad[2] else None
         return to_x, to_weight, to_a, to_bias, None, None
 

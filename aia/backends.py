@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aia import association, dynamics, native
+from aia import association, dynamics, native, native_weights
 from aia.dynamics import LIFParameters
 
 VARIABLE = "AIA_BACKEND"
@@ -71,11 +71,14 @@ def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
 
 def on_weights(a: Tensor) -> association.OnWeights:
     """Who computes the association in weight space by coefficients that lie where ``a`` does."""
-    if torch.compiler.is_compiling() or running(a.device.type) != "triton":
-        return association.BY_TORCH
-    from aia import weight_kernels
+    name = "eager" if torch.compiler.is_compiling() else running(a.device.type)
+    if name == "native":
+        return native_weights.BY_KERNELS
+    if name == "triton":
+        from aia import weight_kernels  # here, not above: Triton may be missing
 
-    return association.OnWeights(weight_kernels.scaled, weight_kernels.to_coefficient)
+        return weight_kernels.BY_KERNELS
+    return association.BY_TORCH
 
 
 def _module(drive: Tensor, *rest: Tensor) -> Any:

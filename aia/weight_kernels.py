@@ -17,6 +17,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from aia.association import OnWeights
+
 _TILE = 1024  # weights at a time
 _EXACT = {"enable_fp_fusion": False}  # a fused multiply-add rounds once: other weights than folded
 
@@ -81,3 +83,6 @@ def to_coefficient(to_weight: Tensor, weight: Tensor, a: Tensor) -> Tensor:
     with torch.cuda.device_of(weight):
         _to_coefficient_kernel[(len(a),)](*read, to_a, how.each, TILE=how.tile, STATE=how.state)
     return to_a
+
+
+BY_KERNELS = OnWeights(scaled, to_coefficient)

@@ -144,6 +144,6 @@ def test_a_gpu_s_compiler_takes_the_kernels_and_fuses_nothing(tmp_path: Path) ->
 
 
 def test_a_cpu_or_another_backend_is_left_to_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("native", "compile", "eager"):
+    for name in ("compile", "eager"):
         monkeypatch.setenv(backends.VARIABLE, name)
         assert backends.on_weights(torch.zeros(1)) is BY_TORCH
