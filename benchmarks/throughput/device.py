@@ -25,7 +25,7 @@ RUNNING_SUM = "native running sum"  # "running sum" was torch.compile's, another
 PRODUCT, SMALL, STREAMED = "product", "small operations", "streamed copy"
 # of the short yardsticks, whose first pays for what the neuron left in the caches: 5 ms each
 _TRIES = {PRODUCT: 3, SMALL: 8, STREAMED: 3}
-_SMALL = 50  # multiplications and additions, and back: under 1 ms
+_LINKS = 50  # of the chain of small operations, there and back: under 1 ms
 _KERNELS = 8  # so many are named of those that a call runs
 
 
@@ -107,7 +107,7 @@ def yardsticks(device: torch.device) -> Callable[[], dict[str, float]]:
     @torch.enable_grad()
     def small() -> None:
         last = few.clone().requires_grad_()
-        for _ in range(_SMALL):
+        for _ in range(_LINKS):
             last = 0.5 * last + few
         last.sum().backward()
 
