@@ -48,13 +48,13 @@ def settle(threads: int = 1) -> torch.device:
     keep_freed_memory()
     # where there is no GPU torch says at the first optimizer that Triton is missing
     logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
-    _keep_imports_from_the_collector()
+    keep_imports_from_the_collector()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return torch.device(here())
 
 
 @functools.cache
-def _keep_imports_from_the_collector() -> None:
+def keep_imports_from_the_collector() -> None:
     """Count what was imported as alive for good, once.
 
     The graph of one batch of a neuron stepped in Python is so many objects that Python looks for

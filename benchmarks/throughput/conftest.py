@@ -16,7 +16,14 @@ import pytest
 import torch
 
 from aia import backends
-from benchmarks.host import device_name, dirty, driver, keep_freed_memory, versions
+from benchmarks.host import (
+    device_name,
+    dirty,
+    driver,
+    keep_freed_memory,
+    keep_imports_from_the_collector,
+    versions,
+)
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.plan import LEFT_OUT, NO_TIME, ORDER, Case, from_environment
 
@@ -44,6 +51,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    keep_imports_from_the_collector()  # as where cells train
     items.sort(key=lambda item: ORDER.index(_series(item)))
 
 
