@@ -29,7 +29,7 @@ SIZE, CLASSES = TRAINING.size or 32, 10
 LARGEST = {"cpu": 256, "cuda": 16384}[DEVICE.type]
 # batch, and whether by CUDA graph: of a GPU also two ways in which launching is not all the time
 IN_TURN = [(None, False), *([(2048, False), (None, True)] if DEVICE.type == "cuda" else [])]
-PAIRS = 20 if PLAN.quick else 40
+PAIRS = 20 if PLAN.quick else 100
 # networks of each neuron that are timed in turn on a CPU, where the place of a network's memory
 # alone makes a step up to 2 % slower or faster
 PLACES = 5 if DEVICE.type == "cpu" else 1
