@@ -127,7 +127,7 @@ def run(
         _foresee(profile, params)
         return
     workers = jobs or os.cpu_count() or 1
-    stale = runner.stale_jobs(params, profile, workers)
+    stale, data_read = runner.stale_jobs(params, profile, workers)
     if not stale:
         say("every cell is up to date")
         return
@@ -146,6 +146,7 @@ def run(
     finally:
         partial = {job.stage for job in stale if left[job.stage]}
         whole = {job.stage for job in stale} - partial
+        data_read()
         runner.hand_to_dvc(whole, partial, params, profile)
     for outcome in faults:
         typer.echo(f"error: {outcome.job}: {outcome.error}", err=True)

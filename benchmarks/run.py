@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -98,25 +99,32 @@ def jobs_of(params: Params) -> list[Job]:
     return sorted(jobs, key=lambda job: order[job.seed])
 
 
-def stale_jobs(params: Params, profile: Profile, workers: int) -> list[Job]:
+def stale_jobs(
+    params: Params, profile: Profile, workers: int
+) -> tuple[list[Job], Callable[[], object]]:
     """Jobs whose record is missing or does not fit code, data and parameters any more.
 
-    Brings the data and the specs up to date first. Raises InputError if DVC refuses.
+    Brings the specs and the data up to date first. In a fresh clone DVC still reads the data while
+    the jobs are given out; the second value waits for it and is to be called before DVC is asked
+    for anything more. Both raise InputError if DVC refuses.
     """
     target = f"{params.at}dvc.yaml"
     missing = unmade(params.datasets, params.training.steps, profile.events)
     making = _in_parallel(_fresh_clones_work(missing, params, profile), workers)
-    for stage in ("specs", "data"):  # together DVC waits for the data before it begins with specs
-        _dvc("repro", "--quiet", f"{target}:{stage}")
+    _dvc("repro", "--quiet", f"{target}:specs")
     for _ in making:
         pass
     if missing:  # joblib ends a worker that trains after making data: it takes that for a leak
         get_reusable_executor().shutdown(wait=False)
+    read = ThreadPoolExecutor(1).submit(_dvc, "repro", "--quiet", f"{target}:data").result
+    if missing != list(params.datasets):  # what was made just now is what DVC will find
+        read()
     jobs = jobs_of(params)
     if not any(_path(job, params, profile).exists() for job in jobs):
-        return jobs  # what is not there is stale, without a second of DVC's
+        return jobs, read  # what is not there is stale, without a second of DVC's
+    read()
     status = json.loads(_dvc("status", "--json", target) or "{}")
-    return [job for job in jobs if job.stage.name(params) in status]
+    return [job for job in jobs if job.stage.name(params) in status], read
 
 
 def unfinished(jobs: list[Job], params: Params, profile: Profile) -> list[Job]:
@@ -175,12 +183,11 @@ def _in_parallel(calls: Iterable[_Call], workers: int) -> Iterator[Any]:
 
 def _fresh_clones_work(missing: list[str], params: Params, profile: Profile) -> Iterator[_Call]:
     """The ``missing`` data sets, and what else is made once and would keep a first cell waiting."""
-    if missing:
-        # first, so that the specs, which import much of the same, find it compiled
+    for name in missing:
+        yield joblib.delayed(_make)(name, params, profile)
+    if missing:  # last: by then the specs have compiled most of it, and made the kernels
         yield joblib.delayed(_import_trainer)()
-        for name in missing:
-            yield joblib.delayed(_make)(name, params, profile)
-        yield joblib.delayed(_build_kernels)()  # while DVC still reads the data
+        yield joblib.delayed(_build_kernels)()
 
 
 def _make(name: str, params: Params, profile: Profile) -> None:

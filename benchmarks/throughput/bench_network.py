@@ -214,8 +214,7 @@ def _pair(frames: Tensor, graph: bool) -> dict[str, Callable[[], None]]:
     if graph:
         steps = {alias: devices.graphed(step) for alias, step in steps.items()}
     for step in steps.values():
-        for _ in range(3):
-            step()
+        step()
     return steps
 
 

@@ -112,6 +112,27 @@ def test_parallel_and_serial_runs_leave_the_same_records(project: Project) -> No
     assert project.stale_cells() == set()
 
 
+def test_data_that_dvc_refuses_cost_no_record(tmp_path: Path) -> None:
+    """In a fresh clone cells are trained while DVC reads the data that were made for them."""
+    fresh = Project(tmp_path)
+    shutil.rmtree(fresh.folder / ".cache", ignore_errors=True)
+    blocks = fresh.folder / "results" / "data"
+    blocks.parent.mkdir()
+    blocks.write_text("where DVC's stage wants a folder")
+    done = fresh.run("benchmarks", "run", "--jobs", "2")
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "dvc repro" in line
+    records = fresh.records()
+    assert len(records) == 4
+    blocks.unlink()
+    done = fresh.run("benchmarks", "run", "--jobs", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "test" not in done.stdout  # nothing was trained
+    assert fresh.records() == records
+    assert fresh.stale_cells() == set()
+
+
 def test_a_neuron_that_is_compiled_comes_first_and_no_job_is_lost() -> None:
     """One worker makes the kernels while others train what needs none."""
     params = read(ROOT / "params.yaml")
