@@ -177,7 +177,7 @@ def measure(
         str, typer.Option(help="cpu or cuda; the GPU if there is one and none is named")
     ] = "",
     quick: Annotated[
-        bool, typer.Option("--quick", help="one size, each neuron as it comes; about a minute")
+        bool, typer.Option("--quick", help="one size, each neuron but the controls as it comes")
     ] = False,
     minutes: Annotated[
         float,

@@ -31,7 +31,7 @@ def _at(cases: list[Case]) -> pytest.MarkDecorator:
 def _neuron(alias: str, case: Case, what: str) -> nn.Module:
     if case.series not in ("main", "precision") and alias not in SCALED:
         pytest.skip("not drawn against size")
-    if (PLAN.quick or DEVICE.type == "cuda") and is_control(PLAN.neuron(alias)):
+    if DEVICE.type == "cuda" and is_control(PLAN.neuron(alias)):
         pytest.skip("its dynamics are timed as AIA's or LIF's")
     try:
         build = builder(PLAN.neuron(alias), PLAN.params.matched)

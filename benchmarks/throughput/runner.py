@@ -73,9 +73,9 @@ def measure_throughput(
     nothing is asked for: memory lies otherwise in each and the machine's minutes differ, so the
     quantiles are over the rounds of all, and as the fastest counts the middle process's.
     A training step of AIA is timed against one of LIF in several processes in any case.
-    ``quick`` times each neuron as it comes, at one size, the controls in the network alone, and
-    writes ``quick.json`` beside the full run's file. Raises InputError with the end of pytest's
-    output if a benchmark fails, or if there is no such device.
+    ``quick`` times each neuron but the controls as it comes, at one size, and writes ``quick.json``
+    beside the full run's file. Raises InputError with the end of pytest's output if a benchmark
+    fails, or if there is no such device.
     """
     end = time.time() + 60 * minutes
     device = device or here()
@@ -145,15 +145,14 @@ def _plan(params: Params, variant: Variant, device: Device, quick: bool) -> Plan
     known = dict(params.neuron)
     paths = {spec.class_ for spec in known.values()}
     peers = {alias: spec for alias, spec in PEERS.items() if spec.class_ not in paths}
-    if variant.libraries is None:
-        timed = [*known, *peers]
+    both = {**known, **peers}
+    controls = variant.libraries is None and not quick
+    timed = [alias for alias, spec in both.items() if controls or not is_control(spec)]
+    if variant.libraries is not None:
+        timed = [alias for alias in timed if library_of(both[alias]) in variant.libraries]
+    elif device == "cuda" and not quick:
         # with a choice of backends SpikingJelly is timed in processes that name one
-        if device == "cuda" and not quick:
-            timed = [a for a in timed if library_of({**peers, **known}[a]) != "spikingjelly"]
-    else:
-        both = {**known, **peers}
-        of_library = {a: s for a, s in both.items() if library_of(s) in variant.libraries}
-        timed = [a for a, spec in of_library.items() if not is_control(spec)]
+        timed = [alias for alias in timed if library_of(both[alias]) != "spikingjelly"]
     return Plan(
         params=params,
         timed=tuple(timed),
