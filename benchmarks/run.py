@@ -185,9 +185,8 @@ def _fresh_clones_work(missing: list[str], params: Params, profile: Profile) -> 
     """The ``missing`` data sets, and what else is made once and would keep a first cell waiting."""
     for name in missing:
         yield joblib.delayed(_make)(name, params, profile)
-    if missing:  # last: by then the specs have compiled most of it, and made the kernels
+    if missing:  # last: by then the specs, which make the kernels too, have compiled most of it
         yield joblib.delayed(_import_trainer)()
-        yield joblib.delayed(_build_kernels)()
 
 
 def _make(name: str, params: Params, profile: Profile) -> None:
@@ -198,12 +197,6 @@ def _import_trainer() -> None:
     """In a fresh clone this compiles thousands of modules, which each worker would do by itself."""
     importlib.import_module("benchmarks.cells")
     importlib.import_module("torch._dynamo")  # as the first optimizer does
-
-
-def _build_kernels() -> None:
-    from aia import native
-
-    native.builds()
 
 
 def hand_to_dvc(whole: set[Stage], partial: set[Stage], params: Params, profile: Profile) -> None:
