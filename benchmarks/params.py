@@ -111,7 +111,7 @@ class Params(_Section):
 
     root: str = "."  # for dvc.yaml: from the profile's folder to the project's root
     at: str = ""  # for dvc.yaml: from the project's root to the profile's folder
-    datasets: list[str] = Field(min_length=1)
+    datasets: list[Alias] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     neuron: dict[Alias, NeuronParams] = Field(min_length=1)
     matched: Matched = Matched()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import checkout, recorded, verify
+from benchmarks import checkout, freezing, recorded, verify
 from benchmarks.cells import run_cell
 from benchmarks.errors import InputError
 from benchmarks.profile import Profile
@@ -58,7 +58,7 @@ def elsewhere(project: Path) -> recorded.Recorded:
     losses = [loss * (1 + 1e-6) for loss in record.curves.train_loss]
     curves = record.curves.model_copy(update={"train_loss": losses})
     write_atomic(path, as_json(record.model_copy(update={"curves": curves})))
-    recorded.freeze(profile, "small")
+    freezing.freeze(profile, "small")
     return recorded.open_recorded("small")
 
 
