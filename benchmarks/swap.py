@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.errors import InputError
 
-BEGUN = ".begun"  # the new folder until it is whole; who starts with a dot is no profile
+BEGUN = ".begun"  # the new folder until it is whole; no profile's name has a dot in front
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of linux/fcntl.h and linux/fs.h
 
 
@@ -83,5 +83,5 @@ def _change_places(new: Path, target: Path) -> None:
     if failed:
         raise InputError(
             f"{target}: not replaced: two folders cannot change places here "
-            f"({os.strerror(number)}); move it away, then nothing needs replacing"
+            f"({os.strerror(number)}); move {target} away and try again"
         )

@@ -327,6 +327,21 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_baseline(
     assert everything_in(recorded.FOLDER) == before
 
 
+def test_where_folders_cannot_change_places_nothing_is_replaced(
+    two: tuple[Profile, Profile],
+) -> None:
+    mount = ["mount", "--bind", "recorded/made", "recorded/made"]  # such a folder stays in place
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a folder here")
+    before = everything_in(recorded.FOLDER)
+    try:
+        with pytest.raises(InputError, match=r"cannot change places here .* move recorded/made"):
+            freeze(two[1], "made")
+        assert everything_in(recorded.FOLDER) == before
+    finally:
+        subprocess.run(["umount", "recorded/made"], check=True)
+
+
 def test_of_what_lies_hidden_only_what_a_killed_one_left_is_removed(
     two: tuple[Profile, Profile],
 ) -> None:
