@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.errors import unknown
+from benchmarks.events.recipe import Binning
 
 _GB = 10**9
 
@@ -47,6 +48,7 @@ class RealSet:
     splits: tuple[str, ...]  # choices of benchmarks.events.splits, the default first
     flip_keeps_label: bool  # False: a mirrored recording may belong to another class
     manual: str  # what a person must do to get it; "" where a download does
+    binning: Binning = "sum"  # to a smaller size, where none is asked for
 
     @property
     def samples(self) -> int:
@@ -152,6 +154,7 @@ _ALL = (
         splits=_CIFAR10_SPLITS,
         flip_keeps_label=True,
         manual="",
+        binning="nearest",  # the literature's
     ),
     RealSet(
         name="cifar10dvs_aedat2",
@@ -172,6 +175,7 @@ _ALL = (
         splits=_CIFAR10_SPLITS,
         flip_keeps_label=True,
         manual="",
+        binning="nearest",  # the literature's
     ),
     RealSet(
         name="ncars",
@@ -304,6 +308,7 @@ _ALL = (
         splits=("random_per_class",),
         flip_keeps_label=True,
         manual="",
+        binning="nearest",  # the literature's
     ),
 )
 SETS: dict[str, RealSet] = {one.name: one for one in _ALL}
