@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from benchmarks.errors import unknown
 from benchmarks.events.recipe import Binning
+from benchmarks.events.splits import FOLDS
 
 _GB = 10**9
 
@@ -49,6 +50,7 @@ class RealSet:
     flip_keeps_label: bool  # False: a mirrored recording may belong to another class
     manual: str  # what a person must do to get it; "" where a download does
     binning: Binning = "sum"  # to a smaller size, where none is asked for
+    ordered: bool = False  # whether neighbours in number were filmed together
 
     @property
     def samples(self) -> int:
@@ -203,8 +205,9 @@ _ALL = (
             "Sironi, Brambilla, Bourdis, Lagorce, Benosman. HATS: histograms of averaged time "
             "surfaces for robust event-based object classification. CVPR 2018"
         ),
-        splits=("official",),
+        splits=("official", "random", *(f"blocks{fold}" for fold in range(FOLDS))),
         flip_keeps_label=True,
+        ordered=True,  # by track
         manual=(
             "Fill in the form there; it gives a link to the archive, a zip or a 7z. "
             "(The first zip had md5 553ce464d6e5e617b3c21ce27c19368e.)"

@@ -105,6 +105,7 @@ def load(
         parts["test"],
         split=choice.split,
         archive=archive,
+        left_out=len(found) - sum(len(split.labels) for split in parts.values()),
         binning="" if size is None else recipe.binning,
     )
 
@@ -118,4 +119,5 @@ def _members(chosen: RealSet, found: list[Entry]) -> splits.Members:
         ids=ids,
         parts=np.array([entry.part or "" for entry in found]),
         sources=ids if by_user else np.arange(len(found), dtype=np.int64),
+        ordered=chosen.ordered,
     )

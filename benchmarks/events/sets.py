@@ -36,7 +36,11 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class EventSet:
-    """A data set. Raises InputError if a source is in two splits: a leak cannot be built."""
+    """A data set. Raises InputError if a source is in two splits.
+
+    Whether different sources resemble each other across splits is measured in
+    :mod:`benchmarks.events.resemblance`.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -47,6 +51,7 @@ class EventSet:
     split: str = ""  # name of the choice of splits; "" where there is but one
     archive: str = ""  # what was read, e.g. a format; "" for data made here
     binning: str = ""  # of events to frames of another size; "" for frames as recorded
+    left_out: int = 0  # recordings that are in no split, beside runs of consecutive ones
     digest: str = field(init=False)  # SHA-256, hex, of everything in the splits
 
     def __post_init__(self) -> None:
@@ -79,6 +84,7 @@ def manifest(event_set: EventSet) -> dict[str, object]:
         "split": event_set.split,
         "archive": event_set.archive,
         "binning": event_set.binning,
+        "left_out": event_set.left_out,
         "events": _account(event_set),
     }
     return {

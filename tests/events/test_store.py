@@ -67,7 +67,8 @@ def test_frames_are_those_of_the_files_and_parts_those_of_the_set(
     assert isinstance(made.test.frames, MappedFrames)
     assert isinstance(made.test.frames.store, np.memmap)
     assert made.train.frames.shape[1:] == (5, 2, 100, 120)
-    assert len(made.train.labels) + len(made.validation.labels) == 2 * TRAIN
+    assert len(made.validation.labels) == 2
+    assert len(made.train.labels) == 2 * (TRAIN - 3)  # one on either side belongs to no part
     found = entries(NCARS, tree)
     for split, part in ((made.train, "train"), (made.test, "test")):
         for place in (0, -1):
@@ -77,6 +78,7 @@ def test_frames_are_those_of_the_files_and_parts_those_of_the_set(
             expected = slices(events, 5, 100, 120)  # type: ignore[operator]
             assert np.array_equal(split.frames[np.array([place])][0], expected)
     said = manifest(made)
+    assert said["left_out"] == 4
     assert said["split"] == "official"
     assert said["archive"] == "dat, rehearsal"
     assert said["events_per_sample"] == dict.fromkeys(made.splits(), 500.0)
