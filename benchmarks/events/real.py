@@ -70,8 +70,11 @@ def load(
     report: store.Report,
     size: int | None = None,
     binning: Binning | None = None,
+    at: Path | None = None,
 ) -> EventSet:
     """Find or download the set, make its frames, split it; see :func:`registry.ensure`.
+
+    ``at``: the only place to take recordings from, beside the cache.
 
     Raises InputError for what cannot be had or read, and for made-up recordings under the name of
     the set itself, or the other way round.
@@ -80,7 +83,7 @@ def load(
     pixels = (choice.of.height, choice.of.width)
     chosen = binning_for(binning, choice.of.binning, size, *pixels)
     recipe = Recipe(steps, choice.slicing, size, chosen)
-    tree = acquire(choice.of, None, report)
+    tree = acquire(choice.of, at, report)
     if is_rehearsal(tree) != choice.rehearsal:
         made_up = "are made up" if is_rehearsal(tree) else "are the set's own"
         right = f"{choice.of.name}-{REHEARSAL}" if is_rehearsal(tree) else choice.of.name

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.augment import resized
 from benchmarks.errors import InputError
-from benchmarks.events.frames import by_time
+from benchmarks.events.frames import by_count, by_time
 from benchmarks.events.recipe import Binning, Recipe, at_size, binning_for, nearest
 from benchmarks.events.simulate import EVENT
 
@@ -35,6 +35,7 @@ def test_sum_adds_every_event_to_its_cell(size: int) -> None:
     np.add.at(expected, (step, events["p"] * 1, y * size // HEIGHT, x * size // WIDTH), 1)
     assert np.array_equal(frames, np.minimum(expected, 255))
     assert placed == expected.sum() == 4000
+    assert np.array_equal(at_size(by_count(events, STEPS, HEIGHT, WIDTH), size, "sum"), expected)
 
 
 @pytest.mark.parametrize("size", [8, 47, 48, 64, 100, 111, 128, 150])
