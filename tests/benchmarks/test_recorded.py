@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import protocol, proven, recorded, verify
+from benchmarks import newcomer, params, protocol, recorded, verify
 from benchmarks.cells import run_cell
 from benchmarks.errors import InputError
 from benchmarks.freezing import freeze
@@ -113,8 +113,8 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> recorded.Recorde
     (ROOT / ".cache" / "events").mkdir(parents=True, exist_ok=True)
     (tmp_path / ".cache").symlink_to(ROOT / ".cache")
     monkeypatch.chdir(tmp_path)
-    params, profile = small_profile(tmp_path / "here", epochs=2)
-    run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet)
+    small, profile = small_profile(tmp_path / "here", epochs=2)
+    run_cell(Cell("dvs_digits", "aia", 0), small, profile, quiet)
     path = record_path(profile.runs, "dvs_digits", "aia", 0)
     host = read_host(path)
     assert host is not None
@@ -154,45 +154,21 @@ def test_a_cell_that_is_not_recorded_is_refused(trained: recorded.Recorded) -> N
         verify.named_cell(trained, "dvs_digits/aia/9")
 
 
-def _proven_apart(folder: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
-    """What is proven, in a file that a test may write to."""
-    content = proven.PATH.read_bytes()
-    (folder / "proven.json").write_bytes(content)
-    monkeypatch.setattr(proven, "PATH", folder / "proven.json")
-    return content
+def test_another_arithmetic_is_said_instead_of_a_distance(trained: recorded.Recorded) -> None:
+    key = ("dvs_digits", "aia", 0)
+    trained.cells.records[key] = trained.cells.records[key].model_copy(
+        update={"arithmetic": "fast"}
+    )
+    (checked,) = verify.verify(trained, [Cell(*key)], quiet)
+    assert checked.likeness == "different"
+    assert "portable arithmetic, recorded fast" in checked.says
 
 
-def test_a_rewritten_source_that_trains_to_the_same_bytes_stands_for_the_recorded_one(
-    trained: recorded.Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_baselines_of_an_older_protocol_pair_with_nothing_new(
+    trained: recorded.Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _proven_apart(tmp_path, monkeypatch)
-    monkeypatch.setattr(protocol, "_FILES", (*protocol._FILES, "errors"))  # no byte of a result
-    rewritten = protocol.protocol_hash(trained.params.training)
-    assert rewritten != trained.index.protocol
-    checked = list(verify.verify(trained, verify.cells_of_every_neuron(trained), quiet))
-    assert [c.likeness for c in checked] == ["bit-identical"]
-    assert "hash of its protocol source" in checked[0].says
-    assert verify.accept(trained, checked) == [rewritten]
-    assert protocol.protocol_hash(trained.params.training) == trained.index.protocol
-    kept = json.loads((tmp_path / "proven.json").read_text())[rewritten]
-    assert kept["cells"] == ["dvs_digits/aia/0"]
-
-
-def test_a_source_that_changes_a_result_is_not_accepted(
-    trained: recorded.Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = _proven_apart(tmp_path, monkeypatch)
-    monkeypatch.setattr(protocol, "learning_rate", lambda *_: 0.0045)
-    checked = list(verify.verify(trained, verify.cells_of_every_neuron(trained), quiet))
-    with pytest.raises(InputError, match=r"not accepted: dvs_digits/aia/0 is (equal|different)"):
-        verify.accept(trained, checked)
-    assert (tmp_path / "proven.json").read_bytes() == before
-
-
-def test_damaged_proofs_are_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "proven.json").write_text('{"abc": {"stands_for"')
-    monkeypatch.setattr(proven, "PATH", tmp_path / "proven.json")
-    with pytest.raises(InputError, match=r"proven\.json: not valid"):
-        proven.stands_for("abc")
+    known = params.read(ROOT / "params.yaml")
+    monkeypatch.setattr(protocol, "PROTOCOL", protocol.PROTOCOL + 1)
+    with pytest.raises(InputError, match=r"recorded/small was trained under protocol \d"):
+        newcomer.newcomer("aia.neuron:LIF", {}, known, trained, Profile(Path("here")))
+    assert protocol.version_of("0123456789abcdef") == 1
