@@ -23,7 +23,7 @@ def test_only_comments_and_blanks_are_left_out() -> None:
 
 
 def test_a_form_feed_hides_no_code() -> None:
-    assert without_comments("x = 1\n\f# says\ny = 2  # why\n") == "x = 1\n\f\ny = 2"
+    assert without_comments("x = 1\n\fy = 2\nz = 3  # why\n") == "x = 1\n\fy = 2\nz = 3"
     assert without_comments(SOURCE.replace("\n", "\r\n")) == without_comments(SOURCE)
 
 
