@@ -365,6 +365,7 @@ def compare(
     """Train one new neuron as the recorded ones were, and say how it compares with them."""
     from benchmarks import newcomer
     from benchmarks.compare import compare as compared
+    from benchmarks.compare import sums_of
     from benchmarks.compare_files import terminal_table, write_comparison
     from benchmarks.compare_words import in_words
     from benchmarks.recorded import open_recorded
@@ -394,8 +395,8 @@ def compare(
         recorded.cells,
         others,
         read_timings(throughput),
-        sorted({host.device for host in trained.hosts}),
-        recorded.index.devices,
+        sums_of(trained),
+        sums_of(recorded.cells),
     )
     write_comparison(made, new.profile.folder)
     console.print(terminal_table(made))
