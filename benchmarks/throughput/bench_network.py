@@ -31,7 +31,7 @@ LARGEST = {"cpu": 256, "cuda": 16384}[DEVICE.type]
 IN_TURN = [(None, False), *([(2048, False), (None, True)] if DEVICE.type == "cuda" else [])]
 # networks of each neuron that are timed in turn, since the place of a network's memory alone
 # makes a step up to 2 % slower or faster, and steps of each
-NETWORKS, STEPS = 10, 6 if PLAN.quick else 50
+NETWORKS, STEPS = 10, 6 if PLAN.quick else 30
 
 
 def _network(alias: str) -> Network:

@@ -161,9 +161,10 @@ def test_pytest_benchmark_holds_two_files_side_by_side(
     slower = copy.deepcopy(measured["content"])
     for entry in slower["benchmarks"]:
         entry["stats"]["median"] *= 2
-    then = tmp_path / "then.json"
-    then.write_text(json.dumps(slower))
-    command = [sys.executable, "-m", "pytest_benchmark", "compare", measured["path"], then]
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    first.write_text(json.dumps(measured["content"]))
+    second.write_text(json.dumps(slower))
+    command = [sys.executable, "-m", "pytest_benchmark", "compare", first, second]
     options = ["--between", "median", "-k", "forward_backward and aia-main"]
     done = subprocess.run(
         [*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False
