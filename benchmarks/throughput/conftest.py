@@ -15,7 +15,9 @@ import pytest
 import torch
 
 from aia import backends
+from benchmarks import arithmetic
 from benchmarks.host import (
+    arithmetic_on,
     device_name,
     dirty,
     driver,
@@ -25,6 +27,7 @@ from benchmarks.host import (
 )
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.plan import LEFT_OUT, NO_TIME, ORDER, Case, from_environment
+from benchmarks.training import products
 
 PLAN = from_environment()
 DEVICE = torch.device(PLAN.device)
@@ -37,6 +40,8 @@ _before: dict[str, float] = {}
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "series(name): of a benchmark that has no case")
     torch.set_num_threads(1)
+    if not arithmetic.fast():
+        products.install()  # as where cells train
     keep_freed_memory()
     _before.update(devices.state(DEVICE))
 
@@ -83,6 +88,7 @@ def pytest_benchmark_update_machine_info(
     machine_info["aia_driver"] = driver() if DEVICE.type == "cuda" else None
     machine_info["aia_copy_gb_per_s"] = devices.copy_bandwidth(DEVICE)
     machine_info["aia_matmul_gflop_per_s"] = devices.matmul_rate(DEVICE)
+    machine_info["aia_arithmetic"] = arithmetic_on(DEVICE)
     machine_info["aia_threads"] = torch.get_num_threads()
     machine_info["aia_versions"] = versions()
     machine_info["aia_dirty"] = dirty()

@@ -128,6 +128,7 @@ def _run(plan: Plan, variant: Variant) -> dict[str, Any]:
         environment = {
             **outside,
             **variant.environment,
+            "OMP_NUM_THREADS": "1",  # NumPy's products too, which bound ours
             VARIABLE: plan.model_dump_json(by_alias=True),
             LEFT_OUT: str(left),
         }

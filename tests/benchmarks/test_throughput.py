@@ -19,6 +19,7 @@ from aia import LIF as LIFNeuron
 from aia import backends
 from benchmarks import drawing, drawing_speed, rows
 from benchmarks.errors import InputError
+from benchmarks.host import arithmetic_on
 from benchmarks.selection import Cells, Selection
 from benchmarks.throughput import device as devices
 from benchmarks.throughput import runner
@@ -94,6 +95,7 @@ def test_the_file_says_which_device_with_which_versions_and_bounds(
     assert machine["aia_copy_gb_per_s"] > 0
     assert machine["aia_matmul_gflop_per_s"] > 0
     assert machine["aia_threads"] == 1
+    assert machine["aia_arithmetic"] == arithmetic_on(CPU)
     assert machine["aia_versions"]["torch"] == torch.__version__
     assert set(machine["aia_state"]) == {"before", "after"}
     assert "node" not in machine
