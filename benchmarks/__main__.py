@@ -251,8 +251,8 @@ def _report(profile: Profile, params: Params) -> None:
 def record(
     context: typer.Context,
     name: Annotated[
-        str, typer.Option(help="its name below recorded/; the profile's if not given")
-    ] = "",
+        str | None, typer.Option(help="its name below recorded/; the profile's if not given")
+    ] = None,
     times: Annotated[
         bool,
         typer.Option(
@@ -261,10 +261,11 @@ def record(
     ] = False,
 ) -> None:
     """Freeze the profile's results as the baselines that new neurons are compared with."""
-    from benchmarks.recorded import FOLDER, freeze, freeze_times
+    from benchmarks.freezing import freeze, freeze_times
+    from benchmarks.recorded import FOLDER
 
     profile, _ = _opened(context)
-    name = name or _name_of(profile)
+    name = _name_of(profile) if name is None else name
     if times:
         taken = [f"{path.parent.name}/{path.name}" for path in freeze_times(profile, name)]
         say(f"recorded the times {', '.join(taken)} in {FOLDER / name}")

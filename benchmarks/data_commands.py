@@ -51,12 +51,18 @@ def get(context: typer.Context, name: Name, at: From = None) -> None:
 
 
 @app.command()
-def verify(name: Name, at: From = None) -> None:
-    """Hash a data set's archives again, count its recordings, look at the beginning of each."""
+def verify(context: typer.Context, name: Name, at: From = None) -> None:
+    """Hash a data set's archives again, count its recordings, look at the beginning of each.
+
+    At last, compare the recordings of its splits: one that leaks is named.
+    """
     from benchmarks.events import inspection
     from benchmarks.events.acquire import find
     from benchmarks.events.catalogue import known
+    from benchmarks.events.layout import is_rehearsal
 
+    if name in _embedded():
+        return _compare_splits([name], context.obj.events, at)
     chosen = known(name)
     with Progress(f"{name}, archives", "MB") as report:
         good, wrong = inspection.archives(chosen, at, report)
@@ -76,6 +82,8 @@ def verify(name: Name, at: From = None) -> None:
         )
     if tree is None and not good:
         raise InputError(f"{chosen.title} is not here: python -m benchmarks data get {name}")
+    if tree is not None and not is_rehearsal(tree):
+        _compare_splits([f"{name}-{split}" for split in chosen.splits], context.obj.events, at)
 
 
 @app.command()
@@ -113,12 +121,46 @@ def manifest(context: typer.Context, name: Name) -> None:
     from benchmarks.params import read as read_params
 
     profile: Profile = context.obj
-    params = read_params(profile.params)
+    training = read_params(profile.params).training
     with Progress(name, "steps") as report:
-        made = ensure(name, params.training.steps, profile.events, report)
+        made = ensure(
+            name,
+            training.steps,
+            profile.events,
+            report,
+            size=training.size,
+            binning=training.binning,
+        )
     write_manifest(made, profile.data)
     counts = [len(split.labels) for split in (made.train, made.validation, made.test)]
     say(f"{name}: {counts[0]} train, {counts[1]} validation, {counts[2]} test samples")
+
+
+def _compare_splits(names: list[str], events: Path, at: Path | None) -> None:
+    """Say how much the splits of each data set resemble its train."""
+    from benchmarks.events import ensure, real
+    from benchmarks.events.resemblance import SIDE, STEPS, resemblances
+
+    table = Table()
+    for heading in ("data set", "split"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("correlation", "a neighbour", "by chance", ""):
+        table.add_column(heading, justify="right")
+    for name in names:
+        with Progress(name, "recordings") as report:
+            made = (
+                real.load(name, STEPS, events, report, SIDE, "sum", at)
+                if real.is_real(name)
+                else ensure(name, STEPS, events)
+            )
+        for row in resemblances(made):
+            shares = (f"{share:.1%}" for share in (row.neighbours, row.chance))
+            leaks = "leaks" if row.leaks and row.split != "train" else ""
+            table.add_row(name, row.split, f"{row.correlation:.2f}", *shares, leaks)
+        table.add_section()
+    console.print(table)
+    say("correlation: of event images with the most alike training recording of the class, median")
+    say("a neighbour: how often that recording is near in number, as those of one scene are")
 
 
 def _embedded() -> list[str]:

@@ -64,10 +64,11 @@ class Training(_Section):
     initial_gain: float = Field(1.0, gt=0)  # times PyTorch's default initial weights
     network: Literal["matched", "vgg_author", "vgg11", "sew_resnet18"] = "matched"
     width: float = Field(1.0, gt=0)  # times the channels of the other networks
-    size: int | None = Field(None, ge=8)  # pixels of a side after resizing; none: as recorded
+    size: int | None = Field(None, ge=8)  # pixels of a side of the frames; none: as recorded
+    binning: Literal["sum", "nearest"] | None = None  # of events to `size`; none: the set's usual
     milestones: tuple[Annotated[int, Field(ge=1)], ...] = ()  # epochs, of the schedule `step`
     factor: float = Field(0.1, gt=0)  # of the learning rate at each milestone
-    augment: Literal["none", "flip", "nda", "nda_cutout"] = "none"
+    augment: Literal["none", "flip", "flip_shift", "nda", "nda_cutout"] = "none"
     loss: Literal["cross_entropy", "mse"] = "cross_entropy"  # mse: summed, to one-hot
     precision: Literal["float32", "bfloat16", "float16"] = "float32"  # of the synapses
     accumulate: int = Field(1, ge=1)  # parts that a batch is computed in
@@ -93,7 +94,7 @@ class Training(_Section):
 
 NORMALISED = ("vgg11", "sew_resnet18")  # networks with batch normalisation
 LATER = {
-    *("network", "width", "size", "milestones", "factor", "augment", "loss"),
+    *("network", "width", "size", "binning", "milestones", "factor", "augment", "loss"),
     *("precision", "accumulate", "recompute"),
 }
 
@@ -111,7 +112,7 @@ class Params(_Section):
 
     root: str = "."  # for dvc.yaml: from the profile's folder to the project's root
     at: str = ""  # for dvc.yaml: from the project's root to the profile's folder
-    datasets: list[str] = Field(min_length=1)
+    datasets: list[Alias] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     neuron: dict[Alias, NeuronParams] = Field(min_length=1)
     matched: Matched = Matched()

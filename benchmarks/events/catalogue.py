@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.errors import unknown
+from benchmarks.events.recipe import Binning
+from benchmarks.events.splits import FOLDS
 
 _GB = 10**9
 
@@ -47,6 +49,8 @@ class RealSet:
     splits: tuple[str, ...]  # choices of benchmarks.events.splits, the default first
     flip_keeps_label: bool  # False: a mirrored recording may belong to another class
     manual: str  # what a person must do to get it; "" where a download does
+    binning: Binning = "sum"  # to a smaller size, where none is asked for
+    ordered: bool = False  # whether neighbours in number were filmed together
 
     @property
     def samples(self) -> int:
@@ -152,6 +156,7 @@ _ALL = (
         splits=_CIFAR10_SPLITS,
         flip_keeps_label=True,
         manual="",
+        binning="nearest",  # the literature's
     ),
     RealSet(
         name="cifar10dvs_aedat2",
@@ -172,6 +177,7 @@ _ALL = (
         splits=_CIFAR10_SPLITS,
         flip_keeps_label=True,
         manual="",
+        binning="nearest",  # the literature's
     ),
     RealSet(
         name="ncars",
@@ -199,8 +205,9 @@ _ALL = (
             "Sironi, Brambilla, Bourdis, Lagorce, Benosman. HATS: histograms of averaged time "
             "surfaces for robust event-based object classification. CVPR 2018"
         ),
-        splits=("official",),
+        splits=("official", "random", *(f"blocks{fold}" for fold in range(FOLDS))),
         flip_keeps_label=True,
+        ordered=True,  # by track
         manual=(
             "Fill in the form there; it gives a link to the archive, a zip or a 7z. "
             "(The first zip had md5 553ce464d6e5e617b3c21ce27c19368e.)"
@@ -304,6 +311,7 @@ _ALL = (
         splits=("random_per_class",),
         flip_keeps_label=True,
         manual="",
+        binning="nearest",  # the literature's
     ),
 )
 SETS: dict[str, RealSet] = {one.name: one for one in _ALL}

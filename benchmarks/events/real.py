@@ -19,6 +19,7 @@ from benchmarks.events.acquire import acquire
 from benchmarks.events.catalogue import SETS, RealSet
 from benchmarks.events.layout import Entry, entries, is_rehearsal
 from benchmarks.events.mapped import MappedFrames
+from benchmarks.events.recipe import SLICINGS, Binning, Recipe, Slicing, binning_for
 from benchmarks.events.sets import EventSet, Split
 
 Report = store.Report
@@ -34,7 +35,7 @@ class Choice:
 
     of: RealSet
     split: str
-    slicing: store.Slicing = "time"
+    slicing: Slicing = "time"
     rehearsal: bool = False
 
 
@@ -51,35 +52,48 @@ def choice_of(name: str) -> Choice:
     for word in words:
         if word in chosen.splits:
             split = word
-        elif word in store.SLICINGS:
+        elif word in SLICINGS:
             slicing = word
         elif word == REHEARSAL:
             rehearsal = True
         else:
             raise unknown(
-                f"choice of data set {base}", word, [*chosen.splits, *store.SLICINGS, REHEARSAL]
+                f"choice of data set {base}", word, [*chosen.splits, *SLICINGS, REHEARSAL]
             )
     return Choice(chosen, split, "count" if slicing == "count" else "time", rehearsal)
 
 
-def load(name: str, steps: int, cache: Path, report: store.Report) -> EventSet:
-    """Find or download the set, make its frames, split it.
+def load(
+    name: str,
+    steps: int,
+    cache: Path,
+    report: store.Report,
+    size: int | None = None,
+    binning: Binning | None = None,
+    at: Path | None = None,
+) -> EventSet:
+    """Find or download the set, make its frames, split it; see :func:`registry.ensure`.
+
+    ``at``: the only place to take recordings from, beside the cache.
 
     Raises InputError for what cannot be had or read, and for made-up recordings under the name of
     the set itself, or the other way round.
     """
     choice = choice_of(name)
-    tree = acquire(choice.of, None, report)
+    pixels = (choice.of.height, choice.of.width)
+    chosen = binning_for(binning, choice.of.binning, size, *pixels)
+    recipe = Recipe(steps, choice.slicing, size, chosen)
+    tree = acquire(choice.of, at, report)
     if is_rehearsal(tree) != choice.rehearsal:
         made_up = "are made up" if is_rehearsal(tree) else "are the set's own"
         right = f"{choice.of.name}-{REHEARSAL}" if is_rehearsal(tree) else choice.of.name
         raise InputError(f"{tree}: these recordings {made_up}; call the data set {right}")
     found = entries(choice.of, tree)
-    made = store.build(choice.of, found, steps, choice.slicing, cache, report)
+    made = store.build(choice.of, found, recipe, cache, report)
     members = _members(choice.of, found)
     parts = {
         part: Split(
-            MappedFrames(made.frames, rows, made.hashes[rows], made.counted[rows]),
+            MappedFrames(made.frames, rows, made.index[rows]),
             members.labels[rows],
             members.sources[rows],
         )
@@ -94,6 +108,8 @@ def load(name: str, steps: int, cache: Path, report: store.Report) -> EventSet:
         parts["test"],
         split=choice.split,
         archive=archive,
+        left_out=len(found) - sum(len(split.labels) for split in parts.values()),
+        binning="" if size is None else recipe.binning,
     )
 
 
@@ -106,4 +122,5 @@ def _members(chosen: RealSet, found: list[Entry]) -> splits.Members:
         ids=ids,
         parts=np.array([entry.part or "" for entry in found]),
         sources=ids if by_user else np.arange(len(found), dtype=np.int64),
+        ordered=chosen.ordered,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -79,9 +80,9 @@ def test_the_list_says_where_a_set_is_and_that_it_is_made_up(
     ncars: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIA_DATA_NCARS", str(ncars))
-    said = "".join(run().split("│"))
-    assert "a rehearsal, not the set; " in " ".join(said.split())
-    assert str(ncars) in "".join(said.split())
+    last_column = [line.split("│")[-2].strip() for line in run().splitlines() if "│" in line]
+    assert "a rehearsal, not the set;" in " ".join(last_column)
+    assert str(ncars) in "".join(last_column)
 
 
 def test_the_list_says_how_much_of_a_download_came(tmp_path: Path) -> None:
@@ -119,6 +120,34 @@ def test_verify_counts_and_looks_at_every_file(ncars: Path) -> None:
     assert "2 files are not what they should be" in said
     assert "obj_000001_td.dat: begins with b'<', expected b'%'" in said
     assert "obj_000000_td.dat: empty" in said
+
+
+def test_verify_names_the_split_that_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracks, length = 40, 3
+    for part in ("train", "test"):
+        for label, name in enumerate(CLASSES):
+            folder = tmp_path / "tree" / f"n-cars_{part}" / name
+            folder.mkdir(parents=True)
+            for number in range(tracks * length):
+                seed = 1000 * label + number // length + (500 if part == "test" else 0)
+                write_dat(folder / f"obj_{number:06d}_td.dat", recording(seed, 120, 100))
+    counts = (tracks * length,) * 2
+    small = dataclasses.replace(SETS["ncars"], counts={"train": counts, "test": counts})
+    monkeypatch.setitem(SETS, "ncars", small)
+    profile = tmp_path / "profile"
+    done = CliRunner().invoke(
+        app,
+        ["--profile", str(profile), "data", "verify", "ncars", "--from", str(tmp_path / "tree")],
+    )
+    assert done.exception is None, done.exception
+    leaking = [line.split()[1] for line in done.stdout.splitlines() if "leaks" in line]
+    assert leaking == ["ncars-random"] * 2
+
+
+def test_verify_compares_the_splits_of_an_embedded_set() -> None:
+    said = run("verify", "dvs_vehicles")
+    assert all(split in said for split in ("train", "validation", "test"))
+    assert "leaks" not in said
 
 
 def test_verify_hashes_archives_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

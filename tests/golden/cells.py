@@ -41,7 +41,10 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
         {**LARGE, "network": "vgg11", "width": 0.08, "accumulate": 2, "recompute": True},
     ),
     "aia, VGG of the author": ("aia", {**LARGE, "network": "vgg_author", "width": 0.05}),
-    "aia, ResNet": ("aia", {**LARGE, "network": "sew_resnet18", "width": 0.05, "augment": "flip"}),
+    "aia, ResNet": (
+        "aia",
+        {**LARGE, "network": "sew_resnet18", "width": 0.05, "augment": "flip_shift"},
+    ),
     "snntorch_lif, synapses in bfloat16": ("snntorch_lif", {**SMALL, "precision": "bfloat16"}),
 }
 
@@ -63,23 +66,23 @@ def digest_of(name: str) -> str:
     )
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(train, "ensure", return_value=made_up()),
+        mock.patch.object(train, "ensure", return_value=made_up(training.get("size", SIDE))),
     ):
         record = cells.run_cell(Cell("made_up", alias, 0), small, Profile(Path(folder)), _silent)
     return hashlib.sha256(as_json(record).encode()).hexdigest()[:16]
 
 
-def made_up() -> EventSet:
+def made_up(side: int) -> EventSet:
     """Bars that move in one of three ways, among noise; whole numbers alone."""
     generator = np.random.default_rng(1)
     first, splits = 0, []
     for count in SAMPLES.values():
         labels = np.arange(count) % CLASSES
-        frames = (generator.integers(0, 12, (count, STEPS, 2, SIDE, SIDE)) == 0).astype(np.uint8)
-        start = generator.integers(0, SIDE, count)
+        frames = (generator.integers(0, 12, (count, STEPS, 2, side, side)) == 0).astype(np.uint8)
+        start = generator.integers(0, side, count)
         for sample, label in enumerate(labels):
             for step in range(STEPS):
-                place = (start[sample] + (1, 3, -2)[label] * step) % SIDE
+                place = (start[sample] + (1, 3, -2)[label] * step) % side
                 frames[sample, step, step % 2, :, place] += 2
         splits.append(Split(frames, labels, np.arange(first, first + count)))
         first += count
