@@ -350,19 +350,4 @@ void aia_copy(const char* from, char* to, int64_t n) {
   all_written();
 }
 
-// Sums over the steps so far; [T, P] to [T, P]. Written as anyone would, and never tuned: it
-// measures the machine, not us.
-void aia_running_sum(const float* in, float* out, int64_t steps, int64_t places) {
-  constexpr int64_t TILE = 128;
-  for (int64_t first = 0; first < places; first += TILE) {
-    const int64_t n = std::min(TILE, places - first);
-    float sums[TILE] = {};
-    for (int64_t t = 0; t < steps; ++t) {
-      const float* x = in + t * places + first;
-      float* y = out + t * places + first;
-      for (int64_t k = 0; k < n; ++k) y[k] = sums[k] += x[k];
-    }
-  }
-}
-
 }  // extern "C"

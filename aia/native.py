@@ -48,7 +48,6 @@ _TAKES = {
     "aia_forward": [_ADDRESS],
     "aia_backward": [_ADDRESS],
     "aia_copy": [_ADDRESS] * 2 + [_COUNT],
-    "aia_running_sum": [_ADDRESS] * 2 + [_COUNT] * 2,
 }
 
 
@@ -177,15 +176,3 @@ def copy(source: Tensor, target: Tensor) -> None:
     if kernels is None or source.nbytes != target.nbytes or not lines:
         raise ValueError("native.copy needs the kernels and two tensors of as many cache lines")
     kernels.aia_copy(source.data_ptr(), target.data_ptr(), source.nbytes)
-
-
-def running_sum(drive: Tensor, out: Tensor) -> None:
-    """Sums over the time steps so far, read and written as the kernels do; both ``[T, P]``.
-
-    Raises ValueError for tensors that are not contiguous float32 of one shape.
-    """
-    kernels = library()
-    fit = all(x.dtype == torch.float32 and x.is_contiguous() for x in (drive, out))
-    if kernels is None or drive.dim() != 2 or drive.shape != out.shape or not fit:
-        raise ValueError("native.running_sum needs the kernels and two float32 tensors [T, P]")
-    kernels.aia_running_sum(drive.data_ptr(), out.data_ptr(), *drive.shape)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 import sys
@@ -174,12 +173,8 @@ def _foresee(profile: Profile, params: Params) -> None:
         say(advice(lines))
 
 
-throughput = typer.Typer(help="Time every neuron and the training step; compare such times.")
-app.add_typer(throughput, name="throughput")
-
-
-@throughput.callback(invoke_without_command=True)
-def measure(
+@app.command()
+def throughput(
     context: typer.Context,
     device: Annotated[
         str, typer.Option(help="cpu or cuda; the GPU if there is one and none is named")
@@ -195,70 +190,31 @@ def measure(
             min=0,
         ),
     ] = 9,
-    processes: Annotated[
-        int | None,
-        typer.Option(
-            help="time all in so many, quantiles over all; unless given 3 if --quick, 1 if not",
-            min=1,
-        ),
-    ] = None,
 ) -> None:
     """Time neurons and networks on a device: every backend, size and precision, with bounds.
 
-    What is over 10 % slower than the record of the same device at its fastest, beyond what the
-    machine itself is slower, in the majority of up to five processes, is said.
+    pytest-benchmark holds two such files side by side: pytest-benchmark compare A.json B.json
+    --between median.
     """
-    if context.invoked_subcommand is not None:
-        return
-    from benchmarks.host import here
     from benchmarks.run import hand_times_to_dvc
-    from benchmarks.throughput.compare import confirmed, in_words
-    from benchmarks.throughput.runner import measure_again, measure_throughput, record_of
-    from benchmarks.timings import costs_of, timings_of
+    from benchmarks.throughput.runner import measure_throughput
+    from benchmarks.timings import speeds_of
 
     profile, params = _opened(context)
     if device not in ("", "cpu", "cuda"):
         raise unknown("device", device, ("cpu", "cuda"))
     chosen = cast(Literal["cpu", "cuda"], device) if device else None
-    before = record_of(profile, _name_of(profile), quick)
     path = measure_throughput(
-        params, profile.throughput, quick, chosen, say, math.inf if quick else minutes, processes
+        params, profile.throughput, quick, chosen, say, math.inf if quick else minutes
     )
-    again = functools.partial(measure_again, params, quick=quick, device=chosen or here())
-    for each in confirmed(before, timings_of(path), again):
-        say(in_words(each))
-    for cost in costs_of(path):
+    for cost in speeds_of(path).costs:
         say(
             f"a training step{cost.at} of AIA takes {cost.ratio:.3f} times LIF's "
-            f"[{cost.low:.3f}, {cost.high:.3f}] on {cost.device}, {cost.pairs} pairs in "
-            f"{cost.processes} processes"
+            f"[{cost.low:.3f}, {cost.high:.3f}] on {cost.device}, {cost.pairs} pairs of "
+            f"{cost.draws} networks each"
         )
     hand_times_to_dvc(params, profile.specs)
     say(f"wrote {path}")
-
-
-@throughput.command("compare")
-def compare_times(
-    context: typer.Context,
-    a: Annotated[str, typer.Argument(help="file, folder, device, commit or COMMIT:DEVICE")],
-    b: Annotated[str, typer.Argument(help="likewise; ratios are of its times over A's")],
-) -> None:
-    """Pair two sets of times, each at its fastest: two devices, two commits, or two runs."""
-    from benchmarks.throughput.compare import named, pair, table
-
-    folder = context.obj.throughput
-    pairs = pair(named(a, folder), named(b, folder))
-    if not pairs:
-        raise InputError(f"throughput compare: {a} and {b} have timed nothing in common")
-    console.print(table(pairs))
-    changed = Counter(each.verdict for each in pairs)
-    say(f"{len(pairs)} pairs: " + ", ".join(f"{n} {verdict}" for verdict, n in changed.items()))
-    overlap = sum(each.overlap for each in pairs)
-    at_its_pace = sum(each.overlap_at_its_pace for each in pairs)
-    say(
-        f"the rounds, 5 % to 95 %, overlap in {overlap} of them, at the machine's own pace, as its "
-        f"yardsticks bound it, in {at_its_pace}"
-    )
 
 
 @app.command()
@@ -370,7 +326,7 @@ def compare(
     from benchmarks.compare_words import in_words
     from benchmarks.recorded import open_recorded
     from benchmarks.throughput.runner import measure_throughput
-    from benchmarks.timings import read_timings
+    from benchmarks.timings import read_speeds
 
     home, known = _opened(context)
     recorded = open_recorded(profile)
@@ -387,14 +343,13 @@ def compare(
         raise InputError(faults[0])
     timed = new.params.only((new.alias, *others))
     say(f"timing {len(timed.neuron)} neurons side by side")
-    throughput = new.profile.throughput
-    measure_throughput(timed, throughput, quick=True)
+    measure_throughput(timed, new.profile.throughput, quick=True)
     trained = newcomer.cells(new)
     made = compared(
         list(trained.records.values()),
         recorded.cells,
         others,
-        read_timings(throughput),
+        read_speeds(new.profile.throughput).main,
         sums_of(trained),
         sums_of(recorded.cells),
     )

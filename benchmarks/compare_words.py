@@ -186,9 +186,9 @@ def methods(report: Report) -> str:
         )
     if new := sorted({*report.trained_on} - {*report.recorded_on}):
         sentences.append(
-            f"{report.neuron} was trained with sums that are {_and(new)}, the recorded neurons with "
-            f"sums that are {_and(list(report.recorded_on))}: they round otherwise, which sends "
-            "training another way, so a pair differs by that too."
+            f"{report.neuron} was trained with sums that are {_and(new)}, the recorded neurons "
+            f"with sums that are {_and(list(report.recorded_on))}: they round otherwise, which "
+            "sends training another way, so a pair differs by that too."
         )
     if not report.costs:
         sentences.append("Speed and memory were not measured.")
