@@ -2,8 +2,9 @@
 
 A name is a set of the catalogue, then choices after dashes, in any order: a split of
 :mod:`benchmarks.events.splits`, ``count`` for slices of equally many events instead of equal time,
-``rehearsal`` for made-up recordings, which no other name takes: ``cifar10dvs``,
-``cifar10dvs-first100``, ``ncars-count``.
+``rehearsal`` for made-up recordings, which no other name takes, ``part`` for a declared part of the
+set (:mod:`benchmarks.events.parts`): ``cifar10dvs``, ``cifar10dvs-first100``, ``ncars-count``,
+``nmnist-part``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.events import splits, store
+from benchmarks.events import parts, splits, store
 from benchmarks.events.acquire import acquire
 from benchmarks.events.catalogue import SETS, RealSet
 from benchmarks.events.layout import Entry, entries, is_rehearsal
@@ -22,7 +23,7 @@ from benchmarks.events.mapped import MappedFrames
 from benchmarks.events.sets import EventSet, Split
 
 Report = store.Report
-REHEARSAL = "rehearsal"
+REHEARSAL, PART = "rehearsal", "part"
 
 
 def silent(done: int, total: int, say: str) -> None: ...
@@ -33,9 +34,20 @@ class Choice:
     """What a name asks for."""
 
     of: RealSet
-    split: str
+    split: str = ""  # "": the first that the recordings allow
     slicing: store.Slicing = "time"
     rehearsal: bool = False
+    part: bool = False
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """What there is to make frames of."""
+
+    of: RealSet
+    entries: list[Entry]
+    archive: str  # what was read
+    note: str = ""  # what goes with the name of the split
 
 
 def is_real(name: str) -> bool:
@@ -47,19 +59,17 @@ def choice_of(name: str) -> Choice:
     """Raises InputError for a choice that the set does not have."""
     base, *words = name.split("-")
     chosen = SETS[base]
-    split, slicing, rehearsal = chosen.splits[0], "time", False
+    split, slicing = "", "time"
     for word in words:
         if word in chosen.splits:
             split = word
         elif word in store.SLICINGS:
             slicing = word
-        elif word == REHEARSAL:
-            rehearsal = True
-        else:
-            raise unknown(
-                f"choice of data set {base}", word, [*chosen.splits, *store.SLICINGS, REHEARSAL]
-            )
-    return Choice(chosen, split, "count" if slicing == "count" else "time", rehearsal)
+        elif word not in (REHEARSAL, PART):
+            known = [*chosen.splits, *store.SLICINGS, REHEARSAL, PART]
+            raise unknown(f"choice of data set {base}", word, known)
+    slices: store.Slicing = "count" if slicing == "count" else "time"
+    return Choice(chosen, split, slices, REHEARSAL in words, PART in words)
 
 
 def load(name: str, steps: int, cache: Path, report: store.Report) -> EventSet:
@@ -69,41 +79,60 @@ def load(name: str, steps: int, cache: Path, report: store.Report) -> EventSet:
     the set itself, or the other way round.
     """
     choice = choice_of(name)
-    tree = acquire(choice.of, None, report)
-    if is_rehearsal(tree) != choice.rehearsal:
-        made_up = "are made up" if is_rehearsal(tree) else "are the set's own"
-        right = f"{choice.of.name}-{REHEARSAL}" if is_rehearsal(tree) else choice.of.name
-        raise InputError(f"{tree}: these recordings {made_up}; call the data set {right}")
-    found = entries(choice.of, tree)
-    made = store.build(choice.of, found, steps, choice.slicing, cache, report)
-    members = _members(choice.of, found)
-    parts = {
+    found = _part(choice.of) if choice.part else _whole(choice, report)
+    made = store.build(found.of, found.entries, steps, choice.slicing, cache, report)
+    members = _members(found.of, found.entries)
+    split = choice.split or found.of.splits[0]
+    dealt = {
         part: Split(
             MappedFrames(made.frames, rows, made.hashes[rows], made.counted[rows]),
             members.labels[rows],
             members.sources[rows],
         )
-        for part, rows in splits.deal(choice.split, members, choice.of.classes).items()
+        for part, rows in splits.deal(split, members, found.of.classes).items()
     }
-    archive = f"{choice.of.format}, {REHEARSAL}" if choice.rehearsal else choice.of.format
     return EventSet(
         name,
-        choice.of.classes,
-        parts["train"],
-        parts["validation"],
-        parts["test"],
-        split=choice.split,
-        archive=archive,
+        found.of.classes,
+        dealt["train"],
+        dealt["validation"],
+        dealt["test"],
+        split=f"{split}; {found.note}" if found.note else split,
+        archive=found.archive,
     )
 
 
+def _whole(choice: Choice, report: store.Report) -> Recordings:
+    tree = acquire(choice.of, None, report)
+    if is_rehearsal(tree) != choice.rehearsal:
+        made_up = "are made up" if is_rehearsal(tree) else "are the set's own"
+        right = f"{choice.of.name}-{REHEARSAL}" if is_rehearsal(tree) else choice.of.name
+        raise InputError(f"{tree}: these recordings {made_up}; call the data set {right}")
+    archive = f"{choice.of.format}, {REHEARSAL}" if choice.rehearsal else choice.of.format
+    return Recordings(choice.of, entries(choice.of, tree), archive)
+
+
+def _part(whole: RealSet) -> Recordings:
+    part = parts.declared(whole)
+    own, found = parts.as_set(part)
+    return Recordings(own, found, f"{own.format}, {PART} {part.digest}", parts.described(part))
+
+
 def _members(chosen: RealSet, found: list[Entry]) -> splits.Members:
-    """In DVS128 Gesture the source is the user; elsewhere each recording is one of its own."""
+    """In DVS128 Gesture the source is the user, in a set with scenes the scene; elsewhere each
+    recording is one of its own."""
     ids = np.array([entry.id for entry in found], dtype=np.int64)
-    by_user = chosen.format == "aedat3"
+    labels = np.array([entry.label for entry in found], dtype=np.int64)
+    sources = np.arange(len(found), dtype=np.int64)
+    if chosen.format == "aedat3":
+        sources = ids
+    for label, first in enumerate(chosen.scenes):
+        of_class = labels == label
+        before = sum(map(len, chosen.scenes[:label]))
+        sources[of_class] = before + np.searchsorted(first, ids[of_class], side="right")
     return splits.Members(
-        labels=np.array([entry.label for entry in found], dtype=np.int64),
+        labels=labels,
         ids=ids,
         parts=np.array([entry.part or "" for entry in found]),
-        sources=ids if by_user else np.arange(len(found), dtype=np.int64),
+        sources=sources,
     )

@@ -8,13 +8,17 @@ it, so each choice has a name that goes into every result:
 - ``first100``: recordings 0-99 of each class, as TEBN and SpikingJelly take them for CIFAR10-DVS.
 - ``lexicographic_tail``: the last tenth of each class with names sorted as text (91-99 and
   909-999 of 1,000), which is what a sorted list of files gives.
+- ``fold0`` to ``fold4``: a fifth of each class as even as whole sources allow, every recording in
+  one of the five.
 
 Whatever the choice, validation is a tenth of what it leaves for training.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +27,7 @@ from benchmarks.errors import InputError, unknown
 
 VALIDATION_FRACTION = 0.1  # of the recordings that are not test
 _TEST_FRACTION = 0.1  # of a class, where the choice is not by number
+_FOLDS = 5
 _SEED = 20230604
 _TEST, _VALIDATION = 0, 1  # what a draw is for: each has its own stream
 
@@ -44,11 +49,12 @@ def deal(choice: str, members: Members, classes: tuple[str, ...]) -> dict[str, N
     of CIFAR10-DVS are split alike. Raises InputError for a choice that is not known or does not fit
     the recordings.
     """
-    tests = {
+    tests: dict[str, Callable[[Members], NDArray[np.bool_]]] = {
         "official": _published,
         "random_per_class": _random,
         "first100": _first100,
         "lexicographic_tail": _lexicographic_tail,
+        **{f"fold{number}": partial(_fold, number) for number in range(_FOLDS)},
     }
     if choice not in tests:
         raise unknown("split", choice, tests)
@@ -90,6 +96,21 @@ def _lexicographic_tail(members: Members) -> NDArray[np.bool_]:
         of_class = np.flatnonzero(members.labels == label)
         of_class = of_class[np.argsort(members.ids[of_class].astype(str), kind="stable")]
         test[of_class[len(of_class) - _share(len(of_class), _TEST_FRACTION) :]] = True
+    return test
+
+
+def _fold(number: int, members: Members) -> NDArray[np.bool_]:
+    """Sources of one class go to the emptiest fold, the largest first."""
+    test = np.zeros(len(members.ids), dtype=bool)
+    for label in np.unique(members.labels):
+        of_class = members.labels == label
+        sources, sizes = np.unique(members.sources[of_class], return_counts=True)
+        filled = np.zeros(_FOLDS, dtype=np.int64)
+        for place in np.argsort(-sizes, kind="stable"):
+            fold = int(filled.argmin())
+            filled[fold] += sizes[place]
+            if fold == number:
+                test |= of_class & (members.sources == sources[place])
     return test
 
 
