@@ -328,7 +328,7 @@ _ALL = (
             ),
         ),
         page="http://www2.imse-cnm.csic.es/caviar/POKERDVS.html",
-        licence="free for non-commercial purposes if credited",
+        licence="non-commercial use, credited",
         licence_page="http://www2.imse-cnm.csic.es/caviar/POKERDVS.html",
         citation=(
             "Serrano-Gotarredona, Linares-Barranco. Poker-DVS and MNIST-DVS. Their history, how "

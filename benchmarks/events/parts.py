@@ -139,9 +139,9 @@ def described(part: Part) -> str:
         words = [f"{_listed(complete)} complete"] if complete else []
         if len(some) > _NAMED // 2:
             there, published = sum(row[1] for row in some), sum(row[2] for row in some)
-            words.append(f"{there:,} of {published:,} of {len(some)} classes")
+            words.append(f"{len(some)} classes with {there:,} of {published:,}")
         else:
-            words += [f"{there:,} of {published:,} of {of}" for of, there, published in some]
+            words += [f"{of} with {there:,} of {published:,}" for of, there, published in some]
         said += [f"{name} {', '.join(words)}".strip()] if words else []
     return f"part: {'; '.join([*said, f'{len(part.found):,} recordings'])}"
 

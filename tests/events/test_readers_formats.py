@@ -73,7 +73,7 @@ def test_aedat2_of_another_camera_is_refused_by_its_name(
     path = aedat2_file(tmp_path / "a.aedat", (2, 1))
     magic, data = path.read_bytes().split(b"\n", 1)
     path.write_bytes(magic + b"\n" + said + b"# Start of Preferences for this AEChip\n" + data)
-    with pytest.raises(InputError, match="recorded with a DAVIS240C, .*only the DVS128") as caught:
+    with pytest.raises(InputError, match=r"recorded with a DAVIS240C, .*only the DVS128") as caught:
         read_one(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "get the file again" not in str(caught.value)

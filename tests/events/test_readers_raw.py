@@ -75,8 +75,8 @@ def test_counters_that_start_over_are_unwrapped(tmp_path: Path) -> None:
     last, first = 0x8FFF, 0x8000
     words = (last, 0x6FFF, 0x0001, 0x2001, first, 0x6001, 0x2002, last, 0x2003, first, 0x2004)
     t = raw.read(evt3(tmp_path / "a.raw", *words)).events["t"]
-    day = 2**24  # us
-    assert t.tolist() == [day - 1, day + 1, 2 * day - 4096 + 1, 2 * day + 1]
+    turn = 2**24  # us
+    assert t.tolist() == [turn - 1, turn + 1, 2 * turn - 4096 + 1, 2 * turn + 1]
     last, first = 8 << 28 | (1 << 28) - 1, 8 << 28
     path = evt2(tmp_path / "b.raw", last, pixel(63, 0, 0, 1), first, pixel(1, 0, 0, 1))
     assert raw.read(path).events["t"].tolist() == [2**34 - 1, 2**34 + 1]
