@@ -80,7 +80,10 @@ def finished(cell: Cell, params: Params, profile: Profile) -> Record | None:
         return None
     record = read_record(path)
     build = neurons.builder(params.neuron_named(cell.neuron), params.matched)
-    data = ensure(cell.dataset, params.training.steps, profile.events)
+    training = params.training
+    data = ensure(
+        cell.dataset, training.steps, profile.events, size=training.size, binning=training.binning
+    )
     seeds = protocol.seeds_of(cell.dataset, cell.seed)
     _, hashes = start(cell, params, data, seeds, build, torch.device("cpu"))
     same = record.hashes == hashes and record.settings == params.training.settings()

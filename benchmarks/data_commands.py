@@ -127,9 +127,16 @@ def manifest(context: typer.Context, name: Name) -> None:
     from benchmarks.params import read as read_params
 
     profile: Profile = context.obj
-    params = read_params(profile.params)
+    training = read_params(profile.params).training
     with Progress(name, "steps") as report:
-        made = ensure(name, params.training.steps, profile.events, report)
+        made = ensure(
+            name,
+            training.steps,
+            profile.events,
+            report,
+            size=training.size,
+            binning=training.binning,
+        )
     write_manifest(made, profile.data)
     counts = [len(split.labels) for split in (made.train, made.validation, made.test)]
     say(f"{name}: {counts[0]} train, {counts[1]} validation, {counts[2]} test samples")

@@ -64,7 +64,8 @@ class Training(_Section):
     initial_gain: float = Field(1.0, gt=0)  # times PyTorch's default initial weights
     network: Literal["matched", "vgg_author", "vgg11", "sew_resnet18"] = "matched"
     width: float = Field(1.0, gt=0)  # times the channels of the other networks
-    size: int | None = Field(None, ge=8)  # pixels of a side after resizing; none: as recorded
+    size: int | None = Field(None, ge=8)  # pixels of a side of the frames; none: as recorded
+    binning: Literal["sum", "nearest"] | None = None  # of events to `size`; none: the set's usual
     milestones: tuple[Annotated[int, Field(ge=1)], ...] = ()  # epochs, of the schedule `step`
     factor: float = Field(0.1, gt=0)  # of the learning rate at each milestone
     augment: Literal["none", "flip", "nda", "nda_cutout"] = "none"
@@ -93,7 +94,7 @@ class Training(_Section):
 
 NORMALISED = ("vgg11", "sew_resnet18")  # networks with batch normalisation
 LATER = {
-    *("network", "width", "size", "milestones", "factor", "augment", "loss"),
+    *("network", "width", "size", "binning", "milestones", "factor", "augment", "loss"),
     *("precision", "accumulate", "recompute"),
 }
 

@@ -190,7 +190,8 @@ def _fresh_clones_work(missing: list[str], params: Params, profile: Profile) -> 
 
 
 def _make(name: str, params: Params, profile: Profile) -> None:
-    ensure(name, params.training.steps, profile.events)
+    training = params.training
+    ensure(name, training.steps, profile.events, size=training.size, binning=training.binning)
 
 
 def _import_trainer() -> None:

@@ -88,7 +88,10 @@ def train_cell(
     build = neurons.builder(params.neuron_named(cell.neuron), params.matched)
     neurons.check_contract(build, cell.neuron, params.training.steps)
     device = host.settle()
-    data = ensure(cell.dataset, params.training.steps, events)
+    training = params.training
+    data = ensure(
+        cell.dataset, training.steps, events, size=training.size, binning=training.binning
+    )
     seeds = protocol.seeds_of(cell.dataset, cell.seed)
     state, hashes = start(cell, params, data, seeds, build, device)
     # hashes do not hold the learning rate, the settings do
@@ -253,12 +256,11 @@ class Batch:
     kind: augment.Kind
     device: torch.device
 
-    def part(self, places: Tensor, size: int | None) -> tuple[Tensor, Tensor]:
+    def part(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """Frames ``[T, b, 2, H, W]`` and labels ``[b]`` of some places of the batch."""
         frames, labels = measure.take(self.split, self.chosen[places].numpy(), self.device)
         if self.kind == augment.KINDS["none"]:
             return frames, labels
-        frames = frames if size is None else augment.resized(frames, size)
         return augment.apply(frames, self.draws.of(places)), labels
 
 
@@ -275,7 +277,7 @@ def update(
     parts = share.tensor_split(min(training.accumulate, max(1, len(share))))
     loss_sum, right = 0.0, 0
     for number, places in enumerate(parts):
-        frames, labels = batch.part(places, training.size)
+        frames, labels = batch.part(places)
         with _synchronised(model, last=number == len(parts) - 1):
             if training.rule == "asf":
                 logits = asf.flow_logits(state.network, frames, state.scales)

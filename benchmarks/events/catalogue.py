@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.errors import unknown
+from benchmarks.events.recipe import Binning
+from benchmarks.events.splits import FOLDS
 
 _GB = 10**9
 
@@ -47,6 +49,8 @@ class RealSet:
     splits: tuple[str, ...]  # choices of benchmarks.events.splits, the default first
     flip_keeps_label: bool  # False: a mirrored recording may belong to another class
     manual: str  # what a person must do to get it; "" where a download does
+    binning: Binning = "sum"  # to a smaller size, where none is asked for
+    ordered: bool = False  # whether neighbours in number were filmed together
     # for each class the number of the first recording of each scene, where a scene has several
     scenes: tuple[tuple[int, ...], ...] = ()
     note: str = ""  # what whoever trains on it should know
@@ -155,6 +159,7 @@ _ALL = (
         splits=_CIFAR10_SPLITS,
         flip_keeps_label=True,
         manual="",
+        binning="nearest",  # the literature's
     ),
     RealSet(
         name="cifar10dvs_aedat2",
@@ -175,6 +180,7 @@ _ALL = (
         splits=_CIFAR10_SPLITS,
         flip_keeps_label=True,
         manual="",
+        binning="nearest",  # the literature's
     ),
     RealSet(
         name="ncars",
@@ -202,8 +208,9 @@ _ALL = (
             "Sironi, Brambilla, Bourdis, Lagorce, Benosman. HATS: histograms of averaged time "
             "surfaces for robust event-based object classification. CVPR 2018"
         ),
-        splits=("official",),
+        splits=("official", "random", *(f"blocks{fold}" for fold in range(FOLDS))),
         flip_keeps_label=True,
+        ordered=True,  # by track
         manual=(
             "Fill in the form there; it gives a link to the archive, a zip or a 7z. "
             "(The first zip had md5 553ce464d6e5e617b3c21ce27c19368e.)"
@@ -307,6 +314,7 @@ _ALL = (
         splits=("random_per_class",),
         flip_keeps_label=True,
         manual="",
+        binning="nearest",  # the literature's
     ),
     RealSet(
         name="pokerdvs",
@@ -334,7 +342,7 @@ _ALL = (
             "Serrano-Gotarredona, Linares-Barranco. Poker-DVS and MNIST-DVS. Their history, how "
             "they were made, and other details. Frontiers in Neuroscience 9:481, 2015"
         ),
-        splits=tuple(f"fold{number}" for number in range(5)),
+        splits=tuple(f"fold{fold}" for fold in range(FOLDS)),
         flip_keeps_label=True,
         manual="",
         # The symbols of a card were recorded at once: numbers that follow each other and overlap in

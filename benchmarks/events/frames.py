@@ -26,8 +26,8 @@ def to_frames(
             raise InputError(f"frames: an event has {name} outside 0..{end - 1}; crop the events")
     step = np.minimum(t * steps // duration_us, steps - 1)
     cell = ((step * 2 + events["p"]) * height + y) * width + x
-    counts = np.bincount(cell, minlength=steps * 2 * height * width)
-    return np.minimum(counts, 255).astype(np.uint8).reshape(steps, 2, height, width)
+    found = np.bincount(cell, minlength=steps * 2 * height * width)
+    return saturated(found).reshape(steps, 2, height, width)
 
 
 def by_time(events: NDArray[np.void], steps: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -39,17 +39,7 @@ def by_time(events: NDArray[np.void], steps: int, height: int, width: int) -> ND
     at all, every event is in the first. A count above 255 stays at 255.
     Raises InputError for events that are not in order, or one outside the sensor.
     """
-    _check(steps, height, width)
-    t = np.ascontiguousarray(events["t"])
-    if not len(t):
-        return np.zeros((steps, 2, height, width), dtype=np.uint8)
-    if (t[1:] < t[:-1]).any():
-        raise InputError("frames: the events are not in order of time; sort them by t")
-    span = max(int(t[-1]) - int(t[0]), 1)
-    # the first whole microsecond at or after each border, so that no border is rounded
-    borders = [int(t[0]) - (-step * span // steps) for step in range(1, steps)]
-    cuts = np.array([0, *np.searchsorted(t, borders), len(t)])
-    return _count(events, cuts, height, width)
+    return saturated(counts(events, equal_times(events, steps), height, width))
 
 
 def by_count(events: NDArray[np.void], steps: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -58,22 +48,47 @@ def by_count(events: NDArray[np.void], steps: int, height: int, width: int) -> N
     Where N events do not divide by ``steps``, slice k ends before event ``(k + 1) * N // steps``:
     no two slices differ by more than one event, and none is lost.
     """
-    _check(steps, height, width)
-    return _count(events, np.arange(steps + 1) * len(events) // steps, height, width)
+    return saturated(counts(events, equal_counts(events, steps), height, width))
 
 
-def _check(steps: int, height: int, width: int) -> None:
-    if steps < 1 or height < 1 or width < 1:
-        raise InputError(f"frames: {steps} steps of {width} x {height}; give positive numbers")
+def equal_times(events: NDArray[np.void], steps: int) -> NDArray[np.int64]:
+    """Where the slices of :func:`by_time` begin, and the last one ends: ``[steps + 1]`` indices."""
+    _check(steps)
+    t = np.ascontiguousarray(events["t"])
+    if not len(t):
+        return np.zeros(steps + 1, dtype=np.int64)
+    if (t[1:] < t[:-1]).any():
+        raise InputError("frames: the events are not in order of time; sort them by t")
+    span = max(int(t[-1]) - int(t[0]), 1)
+    # the first whole microsecond at or after each border, so that no border is rounded
+    borders = [int(t[0]) - (-step * span // steps) for step in range(1, steps)]
+    return np.array([0, *np.searchsorted(t, borders), len(t)], dtype=np.int64)
 
 
-def _count(
+def equal_counts(events: NDArray[np.void], steps: int) -> NDArray[np.int64]:
+    """As :func:`equal_times`, for the slices of :func:`by_count`."""
+    _check(steps)
+    return np.arange(steps + 1) * len(events) // steps
+
+
+def saturated(counted: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Counts as uint8: above 255 they stay at 255."""
+    made: NDArray[np.uint8] = np.minimum(counted, 255).astype(np.uint8)
+    return made
+
+
+def counts(
     events: NDArray[np.void], cuts: NDArray[np.int64], height: int, width: int
-) -> NDArray[np.uint8]:
-    """Frame k from ``events[cuts[k]:cuts[k + 1]]``, one at a time so that it stays in the cache."""
+) -> NDArray[np.int32]:
+    """All events of ``events[cuts[k]:cuts[k + 1]]`` in frame k: ``[steps, 2, height, width]``.
+
+    Raises InputError for an event outside the sensor.
+    """
+    if height < 1 or width < 1:
+        raise InputError(f"frames: {width} x {height} pixels; give positive numbers")
     steps = len(cuts) - 1
-    frames = np.empty((steps, 2, height, width), dtype=np.uint8)
-    for step in range(steps):
+    frames = np.empty((steps, 2, height, width), dtype=np.int32)
+    for step in range(steps):  # one at a time, so that it stays in the processor's cache
         part = events[cuts[step] : cuts[step + 1]]
         x, y = part["x"].astype(np.int32), part["y"].astype(np.int32)
         for name, value, end in (("x", x, width), ("y", y, height)):
@@ -86,6 +101,10 @@ def _count(
         cell += y
         cell *= width
         cell += x
-        counts = np.bincount(cell, minlength=2 * height * width)
-        frames[step] = np.minimum(counts, 255).reshape(2, height, width)
+        frames[step] = np.bincount(cell, minlength=2 * height * width).reshape(2, height, width)
     return frames
+
+
+def _check(steps: int) -> None:
+    if steps < 1:
+        raise InputError(f"frames: {steps} steps; give positive numbers")

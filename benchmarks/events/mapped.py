@@ -19,8 +19,7 @@ class MappedFrames:
 
     store: NDArray[np.uint8]  # [N, T, 2, H, W], a memory map
     rows: NDArray[np.int64]  # [n] which recordings
-    hashes: NDArray[np.uint8]  # [n, 32] SHA-256 of each recording's frames
-    counted: NDArray[np.int64]  # [n] events that each recording's frames hold
+    index: NDArray[np.void]  # [n] hashes and numbers of events, of dtype store.INDEX
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -110,19 +110,21 @@ def as_set(part: Part) -> tuple[RealSet, list[Entry]]:
     """The part as a set of its own, with the classes and splits that it has, and its recordings.
 
     Classes of which there is nothing go. The official split stays where each class has recordings
-    in each of its parts; without it a tenth is drawn.
+    in each of its parts; else another split of the set, or one that is drawn, is the first.
     """
     whole = part.whole
     here = sorted({entry.label for entry in part.found})
     counts = {name: tuple(c[label] for label in here) for name, c in part.counts.items()}
     official = all(min(of_class) > 0 for of_class in counts.values())
-    splits = tuple(name for name in whole.splits if name != "official" or official)
-    drawn = () if "random_per_class" in splits else ("random_per_class",)
+    splits = [name for name in whole.splits if name != "official" or official]
+    splits += [] if "random_per_class" in splits else ["random_per_class"]
+    if whole.ordered:  # a draw leaks, so it is no default
+        splits.sort(key=lambda name: name.startswith("random"))
     own = replace(
         whole,
         classes=tuple(whole.classes[label] for label in here),
         counts=counts,
-        splits=splits + drawn,
+        splits=tuple(splits),
         scenes=tuple(whole.scenes[label] for label in here) if whole.scenes else (),
     )
     return own, [replace(entry, label=here.index(entry.label)) for entry in part.found]

@@ -20,6 +20,7 @@ from benchmarks.events.acquire import acquire
 from benchmarks.events.catalogue import SETS, RealSet
 from benchmarks.events.layout import Entry, entries, is_rehearsal
 from benchmarks.events.mapped import MappedFrames
+from benchmarks.events.recipe import SLICINGS, Binning, Recipe, Slicing, binning_for
 from benchmarks.events.sets import EventSet, Split
 
 Report = store.Report
@@ -35,7 +36,7 @@ class Choice:
 
     of: RealSet
     split: str = ""  # "": the first that the recordings allow
-    slicing: store.Slicing = "time"
+    slicing: Slicing = "time"
     rehearsal: bool = False
     part: bool = False
 
@@ -63,29 +64,39 @@ def choice_of(name: str) -> Choice:
     for word in words:
         if word in chosen.splits:
             split = word
-        elif word in store.SLICINGS:
+        elif word in SLICINGS:
             slicing = word
         elif word not in (REHEARSAL, PART):
-            known = [*chosen.splits, *store.SLICINGS, REHEARSAL, PART]
+            known = [*chosen.splits, *SLICINGS, REHEARSAL, PART]
             raise unknown(f"choice of data set {base}", word, known)
-    slices: store.Slicing = "count" if slicing == "count" else "time"
+    slices: Slicing = "count" if slicing == "count" else "time"
     return Choice(chosen, split, slices, REHEARSAL in words, PART in words)
 
 
-def load(name: str, steps: int, cache: Path, report: store.Report) -> EventSet:
-    """Find or download the set, make its frames, split it.
+def load(
+    name: str,
+    steps: int,
+    cache: Path,
+    report: store.Report,
+    size: int | None = None,
+    binning: Binning | None = None,
+) -> EventSet:
+    """Find or download the set, make its frames, split it; see :func:`registry.ensure`.
 
     Raises InputError for what cannot be had or read, and for made-up recordings under the name of
     the set itself, or the other way round.
     """
     choice = choice_of(name)
     found = _part(choice.of) if choice.part else _whole(choice, report)
-    made = store.build(found.of, found.entries, steps, choice.slicing, cache, report)
+    pixels = (found.of.height, found.of.width)
+    chosen = binning_for(binning, found.of.binning, size, *pixels)
+    recipe = Recipe(steps, choice.slicing, size, chosen)
+    made = store.build(found.of, found.entries, recipe, cache, report)
     members = _members(found.of, found.entries)
     split = choice.split or found.of.splits[0]
     dealt = {
         part: Split(
-            MappedFrames(made.frames, rows, made.hashes[rows], made.counted[rows]),
+            MappedFrames(made.frames, rows, made.index[rows]),
             members.labels[rows],
             members.sources[rows],
         )
@@ -99,6 +110,8 @@ def load(name: str, steps: int, cache: Path, report: store.Report) -> EventSet:
         dealt["test"],
         split=f"{split}; {found.note}" if found.note else split,
         archive=found.archive,
+        left_out=len(found.entries) - sum(len(split.labels) for split in dealt.values()),
+        binning="" if size is None else recipe.binning,
     )
 
 
@@ -135,4 +148,5 @@ def _members(chosen: RealSet, found: list[Entry]) -> splits.Members:
         ids=ids,
         parts=np.array([entry.part or "" for entry in found]),
         sources=sources,
+        ordered=chosen.ordered,
     )

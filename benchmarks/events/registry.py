@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache as memoised
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +16,8 @@ from filelock import FileLock
 from benchmarks.errors import InputError, unknown
 from benchmarks.events import digits, motion, real, vehicles
 from benchmarks.events.catalogue import SETS as PUBLISHED
-from benchmarks.events.frames import to_frames
+from benchmarks.events.frames import saturated, to_frames
+from benchmarks.events.recipe import Binning, at_size, binning_for
 from benchmarks.events.scenes import DURATION_US, FRAME_US, SENSOR, Scenes
 from benchmarks.events.sets import EventSet, Split, split_sources
 from benchmarks.events.simulate import simulate_batch
@@ -42,21 +44,37 @@ SETS: dict[str, Callable[[int], EventSet]] = {
 }
 
 
-def ensure(name: str, steps: int, cache: Path, report: real.Report = real.silent) -> EventSet:
+def ensure(
+    name: str,
+    steps: int,
+    cache: Path,
+    report: real.Report = real.silent,
+    *,
+    size: int | None = None,
+    binning: Binning | None = None,
+) -> EventSet:
     """The data set ``name`` in ``steps`` frames, from ``cache`` or built into it.
+
+    Frames are ``size`` x ``size`` pixels, to which ``binning`` brings the events (None: as is usual
+    for the set), or as recorded.
 
     A recorded set (:mod:`benchmarks.events.real`) is looked for and, if need be, downloaded;
     ``report`` hears how far that is. The cached file of a set that is made here is named after a
     hash of the source that makes it, so a change of a generator makes a new file; one that does
     not hold what it should is made again.
-    Raises InputError for a name or a number of steps that cannot be.
+    Raises InputError for a name, a number of steps or a binning that cannot be.
     """
     if real.is_real(name):
-        return real.load(name, steps, cache, report)
+        return real.load(name, steps, cache, report, size, binning)
     if name not in SETS:
         raise unknown("data set", name, [*SETS, *PUBLISHED])
     if not 1 <= steps <= DURATION_US:
         raise InputError(f"data set {name!r}: {steps} steps; give 1 or more")
+    made = _kept_or_made(name, steps, cache)
+    return made if size is None else _resized(made, size, binning)
+
+
+def _kept_or_made(name: str, steps: int, cache: Path) -> EventSet:
     path = _file(name, steps, cache)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
@@ -66,6 +84,17 @@ def ensure(name: str, steps: int, cache: Path, report: real.Report = real.silent
         made = SETS[name](steps)
         write_atomic_bytes(path, _packed(made))
         return made
+
+
+def _resized(made: EventSet, size: int, binning: Binning | None) -> EventSet:
+    """A set that is made here, at another size."""
+    chosen = binning_for(binning, "sum", size, SENSOR.height, SENSOR.width)
+
+    def smaller(split: Split) -> Split:
+        return replace(split, frames=saturated(at_size(split.frames[:], size, chosen)))
+
+    parts = (smaller(split) for split in made.splits().values())
+    return EventSet(made.name, made.classes, *parts, binning=chosen)
 
 
 def unmade(names: Sequence[str], steps: int, cache: Path) -> list[str]:

@@ -36,7 +36,11 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class EventSet:
-    """A data set. Raises InputError if a source is in two splits: a leak cannot be built."""
+    """A data set. Raises InputError if a source is in two splits.
+
+    Whether different sources resemble each other across splits is measured in
+    :mod:`benchmarks.events.resemblance`.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -46,6 +50,8 @@ class EventSet:
     _: KW_ONLY
     split: str = ""  # name of the choice of splits; "" where there is but one
     archive: str = ""  # what was read, e.g. a format; "" for data made here
+    binning: str = ""  # of events to frames of another size; "" for frames as recorded
+    left_out: int = 0  # recordings that are in no split, beside runs of consecutive ones
     digest: str = field(init=False)  # SHA-256, hex, of everything in the splits
 
     def __post_init__(self) -> None:
@@ -74,7 +80,13 @@ def manifest(event_set: EventSet) -> dict[str, object]:
         of_class = np.bincount(split.labels, minlength=len(event_set.classes)).tolist()
         counts[name] = dict(zip(event_set.classes, of_class, strict=True))
         events[name] = _events(split.frames) / len(split.labels)
-    said = {"split": event_set.split, "archive": event_set.archive}
+    said = {
+        "split": event_set.split,
+        "archive": event_set.archive,
+        "binning": event_set.binning,
+        "left_out": event_set.left_out,
+        "events": _account(event_set),
+    }
     return {
         **{key: value for key, value in said.items() if value},
         "name": event_set.name,
@@ -115,8 +127,22 @@ def split_sources(
 
 
 def _events(frames: NDArray[np.uint8] | MappedFrames) -> int:
-    counted = frames.counted if isinstance(frames, MappedFrames) else frames
+    counted = frames.index["counted"] if isinstance(frames, MappedFrames) else frames
     return int(counted.sum(dtype=np.int64))
+
+
+def _account(event_set: EventSet) -> dict[str, dict[str, float]]:
+    """Of each split of a recorded set: events of its recordings, the share of them that is placed
+    on frames, and those of the placed that saturated counts leave out."""
+    account: dict[str, dict[str, float]] = {}
+    for name, split in event_set.splits().items():
+        if isinstance(split.frames, MappedFrames):
+            recorded, placed, counted = (
+                int(split.frames.index[kind].sum()) for kind in ("recorded", "placed", "counted")
+            )
+            kept = placed / max(recorded, 1)
+            account[name] = {"recorded": recorded, "kept": kept, "clipped": placed - counted}
+    return account
 
 
 def _digest(splits: dict[str, Split]) -> str:
@@ -125,6 +151,6 @@ def _digest(splits: dict[str, Split]) -> str:
         for array, kind in ((split.frames, "u1"), (split.labels, "<i8"), (split.sources, "<i8")):
             state.update(f"{name} {kind} {array.shape}\n".encode())
             # A mapped set is known by the hashes of its recordings: reading it would take minutes.
-            content = array.hashes if isinstance(array, MappedFrames) else array
+            content = array.index["sha256"] if isinstance(array, MappedFrames) else array
             state.update(np.ascontiguousarray(content, dtype=kind).tobytes())
     return state.hexdigest()

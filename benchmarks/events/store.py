@@ -1,10 +1,11 @@
 """The frames of a real data set, made once and kept as one memory map.
 
-A store is a folder: ``frames.npy``, uint8 ``[N, T, 2, H, W]``, and ``index.npy``. It is named after
-everything that decides what it holds: the set, T, the slicing, the source of readers and binning,
-and name, size and time of change of every file (hashing the files would take minutes at each
-start). It is built in chunks; what is finished is noted beside it, so a build goes on where it was
-killed, and a folder of that name without ``.part`` is whole.
+A store is a folder: ``frames.npy``, uint8 ``[N, T, 2, H, W]``, and ``index.npy``. Frames are kept
+as they are trained on, so that no batch is resized. The folder is named after everything that
+decides what it holds: the set, the recipe (T, slicing, size, binning), the source of readers and
+binning, and name, size and time of change of every file (hashing the files would take minutes at
+each start). It is built in chunks; what is finished is noted beside it, so a build goes on where it
+was killed, and a folder of that name without ``.part`` is whole.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
 
 import joblib
 import numpy as np
@@ -27,19 +27,22 @@ from numpy.typing import NDArray
 from benchmarks.errors import InputError
 from benchmarks.events import readers
 from benchmarks.events.catalogue import RealSet
-from benchmarks.events.frames import by_count, by_time
 from benchmarks.events.layout import Entry
 from benchmarks.events.readers import aedat3
+from benchmarks.events.recipe import Recipe
 from benchmarks.events.recording import Recording, on_canvas
 from benchmarks.source import digest, digest_of_files
 
-Slicing = Literal["time", "count"]
 Report = Callable[[int, int, str], None]  # recordings done, in all, what to say
 
-SLICINGS: dict[Slicing, Callable[[NDArray[np.void], int, int, int], NDArray[np.uint8]]] = {
-    "time": by_time,
-    "count": by_count,
-}
+INDEX = np.dtype(
+    [
+        ("sha256", "u1", (32,)),  # of the recording's frames
+        ("recorded", "<i8"),  # events of the recording
+        ("placed", "<i8"),  # of these, events on the pixels that frames are made of
+        ("counted", "<i8"),  # the sum of the frames: less than `placed` where counts saturated
+    ]
+)
 _CHUNK = 64  # recordings
 
 
@@ -48,8 +51,7 @@ class Store:
     """What was built, in the order of the entries."""
 
     frames: NDArray[np.uint8]  # [N, T, 2, H, W], a memory map
-    hashes: NDArray[np.uint8]  # [N, 32] SHA-256 of each recording's frames
-    counted: NDArray[np.int64]  # [N] events that each recording's frames hold
+    index: NDArray[np.void]  # [N] of dtype INDEX
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,7 @@ class _Job:
     rows: tuple[int, ...]
     entries: tuple[Entry, ...]
     canvas: tuple[int, int]  # width, height
-    steps: int
-    slicing: Slicing
+    recipe: Recipe
     format: str  # name of the reader
 
     @property
@@ -72,8 +73,7 @@ class _Job:
 def build(
     chosen: RealSet,
     entries: list[Entry],
-    steps: int,
-    slicing: Slicing,
+    recipe: Recipe,
     cache: Path,
     report: Report,
     jobs: int = 0,
@@ -83,7 +83,7 @@ def build(
     Raises InputError, with its name, for a recording that the reader refuses; finished chunks are
     kept for the next time.
     """
-    folder = cache / f"{chosen.name}-{steps}-{slicing}-{_key(chosen, entries, steps, slicing)}"
+    folder = cache / f"{chosen.name}-{recipe}-{_key(chosen, entries, recipe)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         kept = _load(folder, len(entries))
@@ -91,7 +91,7 @@ def build(
             return kept
         shutil.rmtree(folder, ignore_errors=True)
         part = folder.with_name(f"{folder.name}.part")
-        _make(chosen, entries, steps, slicing, part, report, jobs or os.cpu_count() or 1)
+        _make(chosen, entries, recipe, part, report, jobs or os.cpu_count() or 1)
         part.replace(folder)
         made = _load(folder, len(entries))
         assert made is not None
@@ -101,17 +101,15 @@ def build(
 def _make(
     chosen: RealSet,
     entries: list[Entry],
-    steps: int,
-    slicing: Slicing,
+    recipe: Recipe,
     part: Path,
     report: Report,
     jobs: int,
 ) -> None:
-    shape = (len(entries), steps, 2, chosen.height, chosen.width)
-    _reserve(part, shape)
+    _reserve(part, (len(entries), *recipe.shape(chosen.height, chosen.width)))
     canvas, kind = (chosen.width, chosen.height), chosen.format
     work = [
-        _Job(part, rows, tuple(entries[row] for row in rows), canvas, steps, slicing, kind)
+        _Job(part, rows, tuple(entries[row] for row in rows), canvas, recipe, kind)
         for rows in _chunks(entries)
     ]
     left = [job for job in work if not job.note.exists()]
@@ -157,14 +155,15 @@ def _chunks(entries: list[Entry]) -> list[tuple[int, ...]]:
 def _fill(job: _Job) -> tuple[int, str]:
     """Write one chunk's frames, then its note; recordings done, and what was wrong with one."""
     frames = np.load(job.part / "frames.npy", mmap_mode="r+", allow_pickle=False)
-    notes = np.empty((len(job.rows), 40), dtype=np.uint8)  # SHA-256 and an int64
+    notes = np.empty(len(job.rows), dtype=INDEX)
     width, height = job.canvas
     try:
         for place, (row, recording) in enumerate(zip(job.rows, _recordings(job), strict=True)):
-            made = SLICINGS[job.slicing](recording.events, job.steps, height, width)
+            made, placed = job.recipe.made(recording.events, height, width)
             frames[row] = made
-            notes[place, :32] = np.frombuffer(hashlib.sha256(made.tobytes()).digest(), np.uint8)
-            notes[place, 32:] = np.array([made.sum(dtype=np.int64)]).view(np.uint8)
+            sha256 = np.frombuffer(hashlib.sha256(made.tobytes()).digest(), np.uint8)
+            counted = made.sum(dtype=np.int64)
+            notes[place] = (sha256, len(recording.events), placed, counted)
     except InputError as error:
         return 0, str(error)
     frames.flush()
@@ -186,13 +185,13 @@ def _recordings(job: _Job) -> Iterator[Recording]:
 
 
 def _write_index(part: Path, work: list[_Job], count: int) -> None:
-    notes = np.empty((count, 40), dtype=np.uint8)
+    notes = np.empty(count, dtype=INDEX)
     for job in work:
         notes[list(job.rows)] = np.load(job.note, allow_pickle=False)
     _write_array(part / "index.npy", notes)
 
 
-def _write_array(path: Path, array: NDArray[np.uint8]) -> None:
+def _write_array(path: Path, array: NDArray[np.void]) -> None:
     unfinished = path.with_suffix(".unfinished.npy")
     np.save(unfinished, array, allow_pickle=False)
     unfinished.replace(path)
@@ -202,17 +201,16 @@ def _load(folder: Path, count: int) -> Store | None:
     """A whole store; None where there is none or it is damaged."""
     try:
         frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
-        notes = np.load(folder / "index.npy", allow_pickle=False)
+        index = np.load(folder / "index.npy", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    if len(frames) != count or notes.shape != (count, 40):
-        return None
-    return Store(frames, notes[:, :32], notes[:, 32:].copy().view(np.int64)[:, 0])
+    return Store(frames, index) if len(frames) == count == len(index) else None
 
 
-def _key(chosen: RealSet, entries: list[Entry], steps: int, slicing: str) -> str:
+def _key(chosen: RealSet, entries: list[Entry], recipe: Recipe) -> str:
     here = Path(__file__).parent
-    source = digest_of_files([*(here / "readers").glob("*.py"), here / "frames.py", Path(__file__)])
+    makers = [here / f"{name}.py" for name in ("frames", "recipe", "store")]
+    source = digest_of_files([*(here / "readers").glob("*.py"), *makers])
     listed = []
     for entry in entries:
         state = entry.path.stat()
@@ -220,4 +218,4 @@ def _key(chosen: RealSet, entries: list[Entry], steps: int, slicing: str) -> str
             f"{entry.path.name} {entry.label} {entry.part} {entry.id} {entry.trial} "
             f"{state.st_size} {state.st_mtime_ns}"
         )
-    return digest(chosen.name, str(steps), slicing, source, *listed)
+    return digest(chosen.name, str(recipe), source, *listed)

@@ -78,6 +78,14 @@ def test_the_official_split_stays_where_every_class_has_both_parts(tmp_path: Pat
     assert {entry.path.parent.name: entry.label for entry in found} == {"2": 0, "3": 1, "5": 2}
 
 
+def test_a_part_of_a_set_that_is_ordered_is_not_drawn_by_default(tmp_path: Path) -> None:
+    files = ncars_recordings()
+    trained = {path: data for path, data in files.items() if "n-cars_train" in path}
+    own, _ = as_set(declare(small_ncars(), write_tree(tmp_path / "some", trained), quiet))
+    assert own.splits[0] == "blocks0"
+    assert {"random", "random_per_class"} <= set(own.splits)
+
+
 def test_the_description_names_complete_classes_and_how_much_there_is_of_others(
     tmp_path: Path,
 ) -> None:

@@ -84,6 +84,18 @@ def test_a_file_that_is_whole_but_not_what_was_built_is_built_again(
     assert built == [4, 4]
 
 
+def test_another_size_is_made_of_the_same_events(event_cache: Path) -> None:
+    whole, small, picked = (
+        ensure("dvs_digits", 10, event_cache, size=size, binning=binning)
+        for size, binning in ((None, None), (16, None), (16, "nearest"))
+    )
+    assert small.test.frames.shape[-2:] == (16, 16)
+    assert (small.binning, picked.binning) == ("sum", "nearest")
+    assert small.test.frames[:].sum(dtype=int) == whole.test.frames[:].sum(dtype=int)
+    assert np.array_equal(picked.test.frames, whole.test.frames[..., ::2, ::2])
+    assert len({whole.digest, small.digest, picked.digest}) == 3
+
+
 def test_a_name_that_is_not_known_is_answered_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="did you mean 'dvs_digits'"):
         ensure("dvs_digit", 10, tmp_path)

@@ -26,6 +26,16 @@ def members(of_class: int = 1000, classes: int = 10) -> Members:
     )
 
 
+def filmed_in_order(train: int = 7000, test: int = 4000) -> Members:
+    """As N-CARS: two classes, numbered by track, test before train."""
+    parts = np.tile(np.repeat(["test", "train"], [test, train]), 2)
+    labels = np.repeat([0, 1], test + train)
+    ids = np.tile(np.arange(test + train), 2)
+    order = np.lexsort((ids, labels, parts))
+    sources = np.arange(len(ids))
+    return Members(labels[order], ids[order], parts[order], sources, ordered=True)
+
+
 def people(trials: int = 11) -> Members:
     """As DVS128 Gesture: 29 people who make each of 11 gestures; those from 24 on are test."""
     labels, users = (grid.ravel() for grid in np.meshgrid(np.arange(trials), np.arange(1, 30)))
@@ -113,6 +123,65 @@ def test_the_official_split_is_the_published_one_and_validation_comes_out_of_tra
     assert (parts[dealt["test"]] == "test").all()
     assert (parts[np.concatenate([dealt["train"], dealt["validation"]])] == "train").all()
     assert [len(index) for index in dealt.values()] == [270, 30, 100]
+
+
+def apart(of: Members, one: NDArray[np.int64], other: NDArray[np.int64]) -> int:
+    """The smallest distance in number between recordings of one class."""
+    return min(
+        int(
+            np.abs(
+                of.ids[one][of.labels[one] == k][:, None] - of.ids[other][of.labels[other] == k]
+            ).min()
+        )
+        for k in (0, 1)
+    )
+
+
+def runs(of: Members, chosen: NDArray[np.int64], label: int) -> list[int]:
+    """Lengths of the runs of consecutive numbers."""
+    ids = np.sort(of.ids[chosen][of.labels[chosen] == label])
+    return [len(run) for run in np.split(ids, np.flatnonzero(np.diff(ids) > 1) + 1)]
+
+
+def test_validation_of_an_ordered_set_is_four_runs_with_gaps() -> None:
+    whole = filmed_in_order()
+    dealt = deal("official", whole, ("a", "b"))
+    assert (whole.parts[dealt["test"]] == "test").all()
+    assert len(dealt["test"]) == 8000
+    for label in (0, 1):
+        assert sorted(runs(whole, dealt["validation"], label)) == [175] * 4
+    assert apart(whole, dealt["validation"], dealt["train"]) == 51
+    assert len(dealt["train"]) == 2 * (7000 - 700 - 8 * 50)
+
+
+def test_blocks_are_a_cross_validation_with_gaps() -> None:
+    whole = filmed_in_order()
+    folds = [deal(f"blocks{fold}", whole, ("a", "b")) for fold in range(5)]
+    tests = np.concatenate([dealt["test"] for dealt in folds])
+    assert sorted(tests.tolist()) == list(range(len(whole.ids)))
+    for dealt in folds:
+        assert runs(whole, dealt["test"], 0) == [2200]
+        assert apart(whole, dealt["test"], dealt["train"]) == 51
+        assert apart(whole, dealt["test"], dealt["validation"]) > 500
+        assert apart(whole, dealt["validation"], dealt["train"]) == 51
+        assert 860 < len(dealt["validation"]) // 2 <= 880
+
+
+def test_a_random_split_takes_neighbours_apart_and_as_many_as_the_published_test() -> None:
+    whole = filmed_in_order()
+    dealt = deal("random", whole, ("a", "b"))
+    assert len(np.unique(np.concatenate(list(dealt.values())))) == len(whole.ids)
+    assert [len(index) for index in dealt.values()] == [12_600, 1400, 8000]
+    assert set(whole.parts[dealt["test"]]) == {"train", "test"}
+    assert max(runs(whole, dealt["test"], 0)) < 20
+    assert apart(whole, dealt["test"], dealt["train"]) == 1
+
+
+def test_a_small_ordered_set_keeps_something_to_train_on() -> None:
+    for count in (2, 10, 131):
+        whole = filmed_in_order(count, count)
+        for choice in ("official", "random", "blocks2"):
+            assert all(len(part) for part in deal(choice, whole, ("a", "b")).values())
 
 
 def test_people_are_in_one_part_each() -> None:

@@ -67,7 +67,8 @@ def test_frames_are_those_of_the_files_and_parts_those_of_the_set(
     assert isinstance(made.test.frames, MappedFrames)
     assert isinstance(made.test.frames.store, np.memmap)
     assert made.train.frames.shape[1:] == (5, 2, 100, 120)
-    assert len(made.train.labels) + len(made.validation.labels) == 2 * TRAIN
+    assert len(made.validation.labels) == 2
+    assert len(made.train.labels) == 2 * (TRAIN - 3)  # one on either side belongs to no part
     found = entries(NCARS, tree)
     for split, part in ((made.train, "train"), (made.test, "test")):
         for place in (0, -1):
@@ -77,9 +78,46 @@ def test_frames_are_those_of_the_files_and_parts_those_of_the_set(
             expected = slices(events, 5, 100, 120)  # type: ignore[operator]
             assert np.array_equal(split.frames[np.array([place])][0], expected)
     said = manifest(made)
+    assert said["left_out"] == 4
     assert said["split"] == "official"
     assert said["archive"] == "dat, rehearsal"
     assert said["events_per_sample"] == dict.fromkeys(made.splits(), 500.0)
+
+
+def test_frames_are_kept_at_the_size_and_every_event_is_accounted_for(
+    tree: Path, tmp_path: Path
+) -> None:
+    made = ensure("ncars-rehearsal", 5, tmp_path / "cache", size=48)
+    assert made.train.frames.shape[1:] == (5, 2, 48, 48)
+    said = manifest(made)
+    assert said["binning"] == "sum"
+    for name, split in made.splits().items():
+        recorded = 500 * len(split.labels)
+        assert split.frames[:].sum(dtype=int) == recorded
+        assert said["events"][name] == {"recorded": recorded, "kept": 1.0, "clipped": 0}  # type: ignore[index]
+
+
+def test_the_manifest_says_which_share_nearest_keeps(tree: Path, tmp_path: Path) -> None:
+    made = ensure("ncars-rehearsal", 5, tmp_path / "cache", size=48, binning="nearest")
+    said = manifest(made)
+    kept = said["events"]["test"]["kept"]  # type: ignore[index]
+    assert said["binning"] == "nearest"
+    assert kept == pytest.approx(48 * 48 / (100 * 120), rel=0.1)
+    assert made.test.frames[:].sum(dtype=int) == round(kept * 500 * len(made.test.labels))
+
+
+def test_whatever_frames_are_made_by_makes_another_store(tree: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    made = [
+        ensure("ncars-rehearsal", 5, cache),
+        ensure("ncars-rehearsal", 4, cache),
+        ensure("ncars-rehearsal-count", 5, cache),
+        ensure("ncars-rehearsal", 5, cache, size=48),
+        ensure("ncars-rehearsal", 5, cache, size=47),
+        ensure("ncars-rehearsal", 5, cache, size=48, binning="nearest"),
+    ]
+    assert len({one.digest for one in made}) == len(made)
+    assert len(list(cache.glob("*/frames.npy"))) == len(made)
 
 
 def test_the_second_call_reads_what_the_first_built(tree: Path, tmp_path: Path) -> None:
