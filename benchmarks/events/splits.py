@@ -8,6 +8,8 @@ it, so each choice has a name that goes into every result:
 - ``first100``: recordings 0-99 of each class, as TEBN and SpikingJelly take them for CIFAR10-DVS.
 - ``lexicographic_tail``: the last tenth of each class with names sorted as text (91-99 and
   909-999 of 1,000), which is what a sorted list of files gives.
+- ``fold0`` to ``fold4``: a fifth of each class as even as whole sources allow, every recording in
+  one of the five.
 - ``random``: as many of each class as the published test has, drawn from the whole set.
 - ``blocks0`` to ``blocks4``: a fifth of each class, consecutive in number; together the five are
   a cross-validation over the whole set.
@@ -66,6 +68,7 @@ def deal(choice: str, members: Members, classes: tuple[str, ...]) -> dict[str, N
         "random_per_class": _random,
         "first100": _first100,
         "lexicographic_tail": _lexicographic_tail,
+        **{f"fold{fold}": partial(_fold, fold) for fold in range(FOLDS)},
         "random": _random_of_all,
         **{f"blocks{fold}": partial(_block, fold) for fold in range(FOLDS)},
     }
@@ -116,6 +119,21 @@ def _lexicographic_tail(members: Members) -> NDArray[np.bool_]:
         of_class = np.flatnonzero(members.labels == label)
         of_class = of_class[np.argsort(members.ids[of_class].astype(str), kind="stable")]
         test[of_class[len(of_class) - _share(len(of_class), _TEST_FRACTION) :]] = True
+    return test
+
+
+def _fold(number: int, members: Members) -> NDArray[np.bool_]:
+    """Sources of one class go to the emptiest fold, the largest first."""
+    test = np.zeros(len(members.ids), dtype=bool)
+    for label in np.unique(members.labels):
+        of_class = members.labels == label
+        sources, sizes = np.unique(members.sources[of_class], return_counts=True)
+        filled = np.zeros(FOLDS, dtype=np.int64)
+        for place in np.argsort(-sizes, kind="stable"):
+            fold = int(filled.argmin())
+            filled[fold] += sizes[place]
+            if fold == number:
+                test |= of_class & (members.sources == sources[place])
     return test
 
 
