@@ -183,8 +183,7 @@ def _verify_part(chosen: RealSet, events: Path) -> None:
     with Progress(f"{chosen.name}, hashing", "files") as report:
         parts.verify(part, report)
     say(f"{parts.described(part)} in {part.tree}: as declared")
-    names = [f"{chosen.name}-part-{split}" for split in parts.as_set(part)[0].splits]
-    say_resemblances(names, events, None)
+    say_resemblances([f"{chosen.name}-part"], events, None)
 
 
 def _embedded() -> list[str]:

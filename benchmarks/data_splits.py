@@ -6,8 +6,9 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.events import ensure, real
+from benchmarks.events import EventSet, ensure, real
 from benchmarks.events.resemblance import SIDE, STEPS, resemblances
+from benchmarks.events.splits import TooFewError
 from benchmarks.progress import Progress, console, say
 
 
@@ -23,12 +24,11 @@ def say_resemblances(names: list[str], events: Path, at: Path | None) -> None:
     for heading in ("correlation", "a neighbour", "by chance", ""):
         table.add_column(heading, justify="right")
     for name in names:
-        with Progress(name, "recordings") as report:
-            made = (
-                real.load(name, STEPS, events, report, SIDE, "sum", at)
-                if real.is_real(name)
-                else ensure(name, STEPS, events)
-            )
+        try:
+            made = _event_images(name, events, at)
+        except TooFewError as error:
+            say(f"{name}: {error}")
+            continue
         for row in resemblances(made):
             shares = (f"{share:.1%}" for share in (row.neighbours, row.chance))
             leaks = "leaks" if row.leaks and row.split != "train" else ""
@@ -37,3 +37,10 @@ def say_resemblances(names: list[str], events: Path, at: Path | None) -> None:
     console.print(table)
     say("correlation: of event images with the most alike training recording of the class, median")
     say("a neighbour: how often that recording is near in number, as those of one scene are")
+
+
+def _event_images(name: str, events: Path, at: Path | None) -> EventSet:
+    if not real.is_real(name):
+        return ensure(name, STEPS, events)
+    with Progress(name, "recordings") as report:
+        return real.load(name, STEPS, events, report, SIDE, "sum", at)

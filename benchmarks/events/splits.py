@@ -45,6 +45,10 @@ _SEED = 20230604
 _TEST, _VALIDATION = 0, 1  # what a draw is for: each has its own stream
 
 
+class TooFewError(InputError):
+    """A class has too few recordings for a split."""
+
+
 @dataclass(frozen=True, eq=False)
 class Members:
     """What is known of N recordings before any is read."""
@@ -61,7 +65,7 @@ def deal(choice: str, members: Members, classes: tuple[str, ...]) -> dict[str, N
 
     A draw depends on the seed, the class and the number of its sources alone, so both archives
     of CIFAR10-DVS are split alike. Raises InputError for a choice that is not known or does not fit
-    the recordings.
+    the recordings, TooFewError where a class would be missing from a part.
     """
     tests: dict[str, Callable[[Members], NDArray[np.bool_]]] = {
         "official": _published,
@@ -91,7 +95,7 @@ def deal(choice: str, members: Members, classes: tuple[str, ...]) -> dict[str, N
     for part, chosen in dealt.items():
         missing = np.flatnonzero(np.bincount(members.labels[chosen], minlength=len(classes)) == 0)
         if len(missing):
-            raise InputError(
+            raise TooFewError(
                 f"split {choice!r}: no recording of class {classes[missing[0]]!r} is left for "
                 f"{part}; it needs the whole data set, or choose another split"
             )
