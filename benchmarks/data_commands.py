@@ -15,6 +15,7 @@ from benchmarks.progress import Progress, console, say
 
 if TYPE_CHECKING:  # the other commands need not wait for these imports
     from benchmarks.events.catalogue import RealSet
+    from benchmarks.events.layout import Entry
 
 app = typer.Typer(help="List the data sets, get them, check them, look into them.")
 Name = Annotated[str, typer.Argument(help="name of a data set, e.g. ncars", metavar="SET")]
@@ -22,6 +23,7 @@ From = Annotated[
     Path | None,
     typer.Option("--from", help="folder of recordings, folder of archives, or archive"),
 ]
+Part = Annotated[bool, typer.Option("--part", help="a declared part of the set, SET-part")]
 
 
 @app.callback(invoke_without_command=True)
@@ -34,36 +36,48 @@ def overview(context: typer.Context) -> None:
 
 
 @app.command()
-def get(context: typer.Context, name: Name, at: From = None) -> None:
-    """Find, download, unpack and check a data set; goes on where it was stopped."""
+def get(context: typer.Context, name: Name, at: From = None, part: Part = False) -> None:
+    """Find, download, unpack and check a data set; goes on where it was stopped.
+
+    With --part: declare what is there to be a part of the set, and list and hash it.
+    """
     from benchmarks.events.acquire import acquire
     from benchmarks.events.catalogue import known
     from benchmarks.events.layout import entries
 
-    if name in _embedded():
+    if name in _embedded() and not part:
         return manifest(context, name)
     chosen = known(name)
-    with Progress(name, "MB") as report:
-        tree = acquire(chosen, at, report)
-    say(f"{chosen.title}: {len(entries(chosen, tree)):,} recordings in {tree}")
+    if part:
+        _declare(chosen, at)
+    else:
+        with Progress(name, "MB") as report:
+            tree = acquire(chosen, at, report)
+        say(f"{chosen.title}: {len(entries(chosen, tree)):,} recordings in {tree}")
+    if chosen.note:
+        say(f"note: {chosen.note}")
     say(f"licence: {chosen.licence}, read {chosen.licence_page}")
     say(f"please cite: {chosen.citation}")
 
 
 @app.command()
-def verify(context: typer.Context, name: Name, at: From = None) -> None:
+def verify(context: typer.Context, name: Name, at: From = None, part: Part = False) -> None:
     """Hash a data set's archives again, count its recordings, look at the beginning of each.
 
-    At last, compare the recordings of its splits: one that leaks is named.
+    With --part: hash each recording of the declared part again. At last, compare the recordings of
+    the splits: one that leaks is named.
     """
+    from benchmarks.data_splits import say_resemblances
     from benchmarks.events import inspection
     from benchmarks.events.acquire import find
     from benchmarks.events.catalogue import known
     from benchmarks.events.layout import is_rehearsal
 
     if name in _embedded():
-        return _compare_splits([name], context.obj.events, at)
+        return say_resemblances([name], context.obj.events, None)
     chosen = known(name)
+    if part:
+        return _verify_part(chosen, context.obj.events)
     with Progress(f"{name}, archives", "MB") as report:
         good, wrong = inspection.archives(chosen, at, report)
     tree = find(chosen, at)
@@ -83,7 +97,8 @@ def verify(context: typer.Context, name: Name, at: From = None) -> None:
     if tree is None and not good:
         raise InputError(f"{chosen.title} is not here: python -m benchmarks data get {name}")
     if tree is not None and not is_rehearsal(tree):
-        _compare_splits([f"{name}-{split}" for split in chosen.splits], context.obj.events, at)
+        names = [f"{name}-{split}" for split in chosen.splits]
+        say_resemblances(names, context.obj.events, at)
 
 
 @app.command()
@@ -94,21 +109,20 @@ def show(
     steps: Annotated[int, typer.Option(help="frames a recording", min=1)] = 10,
     out: Annotated[Path, typer.Option(help="a .png or a .gif")] = Path("sample.png"),
     at: From = None,
+    part: Part = False,
 ) -> None:
     """Draw one recording of each class (of the first ten)."""
     from benchmarks import data_pictures as pictures
     from benchmarks.events import ensure
-    from benchmarks.events.acquire import acquire
     from benchmarks.events.catalogue import known
+    from benchmarks.events.parts import as_set, declared
 
     if name in _embedded():
         made = ensure(name, steps, context.obj.events)
         frames, labels = pictures.of_embedded(made, sample)
     else:
-        chosen = known(name)
-        with Progress(name, "MB") as report:
-            tree = acquire(chosen, at, report)
-        frames, labels = pictures.of_real(chosen, tree, sample, steps)
+        chosen, found = as_set(declared(known(name))) if part else _whole(known(name), at)
+        frames, labels = pictures.of_real(chosen, found, sample, steps)
     pictures.write_picture(frames, labels, f"{name}: recording {sample} of each class", out)
     say(f"wrote {out}")
 
@@ -136,31 +150,40 @@ def manifest(context: typer.Context, name: Name) -> None:
     say(f"{name}: {counts[0]} train, {counts[1]} validation, {counts[2]} test samples")
 
 
-def _compare_splits(names: list[str], events: Path, at: Path | None) -> None:
-    """Say how much the splits of each data set resemble its train."""
-    from benchmarks.events import ensure, real
-    from benchmarks.events.resemblance import SIDE, STEPS, resemblances
+def _whole(chosen: RealSet, at: Path | None) -> tuple[RealSet, list[Entry]]:
+    from benchmarks.events.acquire import acquire
+    from benchmarks.events.layout import entries
 
+    with Progress(chosen.name, "MB") as report:
+        return chosen, entries(chosen, acquire(chosen, at, report))
+
+
+def _declare(chosen: RealSet, at: Path | None) -> None:
+    from benchmarks.events import parts
+
+    with Progress(f"{chosen.name}, hashing", "files") as report:
+        part = parts.declare(chosen, at, report)
     table = Table()
-    for heading in ("data set", "split"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("correlation", "a neighbour", "by chance", ""):
-        table.add_column(heading, justify="right")
-    for name in names:
-        with Progress(name, "recordings") as report:
-            made = (
-                real.load(name, STEPS, events, report, SIDE, "sum", at)
-                if real.is_real(name)
-                else ensure(name, STEPS, events)
-            )
-        for row in resemblances(made):
-            shares = (f"{share:.1%}" for share in (row.neighbours, row.chance))
-            leaks = "leaks" if row.leaks and row.split != "train" else ""
-            table.add_row(name, row.split, f"{row.correlation:.2f}", *shares, leaks)
-        table.add_section()
+    table.add_column("class", no_wrap=True)
+    for name in part.counts:
+        table.add_column(f"{name or 'recordings'}, of published", justify="right")
+    for label, of in enumerate(chosen.classes):
+        cells = [f"{c[label]:,} of {chosen.counts[n][label]:,}" for n, c in part.counts.items()]
+        table.add_row(of, *cells)
     console.print(table)
-    say("correlation: of event images with the most alike training recording of the class, median")
-    say("a neighbour: how often that recording is near in number, as those of one scene are")
+    say(f"{chosen.title}, {parts.described(part)} in {part.tree}, hash {part.digest}")
+    say(f"call the data set {chosen.name}-part; its split is {parts.as_set(part)[0].splits[0]}")
+
+
+def _verify_part(chosen: RealSet, events: Path) -> None:
+    from benchmarks.data_splits import say_resemblances
+    from benchmarks.events import parts
+
+    part = parts.declared(chosen)
+    with Progress(f"{chosen.name}, hashing", "files") as report:
+        parts.verify(part, report)
+    say(f"{parts.described(part)} in {part.tree}: as declared")
+    say_resemblances([f"{chosen.name}-part"], events, None)
 
 
 def _embedded() -> list[str]:
@@ -188,6 +211,9 @@ def _list(profile: Profile) -> None:
     console.print(table)
     say("also as SET-SPLIT and SET-count: frames of equally many events, not of equal time")
     say("none of them here? `python -m benchmarks --profile paper rehearse` makes recordings up")
+    for chosen in SETS.values():
+        if chosen.note:
+            say(f"{chosen.name}: {chosen.note}")
     say("licences, to be read before use:")
     for chosen in SETS.values():
         say(f"  {chosen.name}: {chosen.licence_page} ({chosen.licence})")
@@ -204,6 +230,7 @@ def _where(chosen: RealSet) -> str:
     from benchmarks.events.acquire import cache_of, find
     from benchmarks.events.disk import in_units
     from benchmarks.events.layout import entries, is_rehearsal
+    from benchmarks.events.parts import is_declared
 
     tree = find(chosen)
     if tree is not None:
@@ -211,7 +238,19 @@ def _where(chosen: RealSet) -> str:
         size = in_units(sum(file.stat().st_size for file in files))
         made_up = "a rehearsal, not the set; " if is_rehearsal(tree) else ""
         return f"{made_up}{size} in {tree}"
-    begun = sum(part.stat().st_size for part in (cache_of(chosen) / "archives").glob("*.part"))
+    if is_declared(chosen):
+        return _where_part(chosen)
+    begun = sum(at.stat().st_size for at in (cache_of(chosen) / "archives").glob("*.part"))
     came = f" ({in_units(begun)} came so far)" if begun else ""
     how = "to get by hand" if chosen.manual else "to download"
     return f"no; {in_units(chosen.download_bytes)} {how}{came}"
+
+
+def _where_part(chosen: RealSet) -> str:
+    from benchmarks.events.parts import declared
+
+    try:
+        part = declared(chosen)
+    except InputError as error:
+        return f"a part was declared; {error}"
+    return f"a part, {chosen.name}-part: {len(part.found):,} recordings in {part.tree}"

@@ -14,7 +14,7 @@ from benchmarks.contact_sheet import samples
 from benchmarks.errors import InputError
 from benchmarks.events.catalogue import RealSet
 from benchmarks.events.frames import by_time
-from benchmarks.events.layout import Entry, entries
+from benchmarks.events.layout import Entry
 from benchmarks.events.readers import aedat3, read
 from benchmarks.events.sets import EventSet
 from benchmarks.records import write_atomic_bytes
@@ -25,11 +25,11 @@ _FRAMES_PER_SECOND = 5
 
 
 def of_real(
-    chosen: RealSet, tree: Path, number: int, steps: int
+    chosen: RealSet, found: list[Entry], number: int, steps: int
 ) -> tuple[NDArray[np.uint8], list[str]]:
     """Frames uint8 ``[classes, T, 2, H, W]`` of the recording ``number`` of each class, and the
     classes' names; of the test part where there is one. Raises InputError if a class has fewer."""
-    found = [entry for entry in entries(chosen, tree) if entry.part != "train"]
+    found = [entry for entry in found if entry.part != "train"] or found
     shown = chosen.classes[:_CLASSES]
     frames = []
     for label, name in enumerate(shown):
@@ -105,7 +105,7 @@ def _frames(chosen: RealSet, entry: Entry, steps: int) -> NDArray[np.uint8]:
         labels = entry.path.with_name(f"{entry.path.stem}_labels.csv")
         _, recording = aedat3.trials(entry.path, labels)[entry.trial]
     else:
-        recording = read(entry.path, (chosen.width, chosen.height))
+        recording = read(entry.path, chosen.format, (chosen.width, chosen.height))
     return by_time(recording.events, steps, chosen.height, chosen.width)
 
 

@@ -38,13 +38,15 @@ def read_published() -> list[Published]:
 def published(cells: Cells) -> Table:
     """The published numbers of the selected data sets: theirs, ours, and the difference.
 
-    A data set's name may carry a choice of split after a dash: ``cifar10dvs-first100``.
+    A data set's name may carry a choice of split after a dash: ``cifar10dvs-first100``. Nothing
+    was published of a rehearsal or of a part.
     """
     made = [
         _row(cells, dataset, one)
         for dataset in cells.selection.datasets
         for one in read_published()
-        if one.dataset == dataset.partition("-")[0] and not dataset.endswith("-rehearsal")
+        if one.dataset == dataset.partition("-")[0]
+        and not {"rehearsal", "part"} & set(dataset.split("-"))
     ]
     return make_table("published", "Published numbers", made, "no data set that others published")
 

@@ -10,7 +10,13 @@ from benchmarks.events.catalogue import RealSet
 from benchmarks.events.layout import entries
 from benchmarks.events.readers import aedat2, aedat3, aedat4
 
-_MAGIC = {"aedat2": aedat2.MAGIC, "aedat3": aedat3.MAGIC, "aedat4": aedat4.MAGIC, "dat": b"%"}
+_MAGIC = {
+    "aedat2": aedat2.MAGIC,
+    "aedat2_crop": aedat2.MAGIC,
+    "aedat3": aedat3.MAGIC,
+    "aedat4": aedat4.MAGIC,
+    "dat": b"%",
+}
 _ATIS_EVENT = 5  # bytes
 
 

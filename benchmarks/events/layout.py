@@ -5,8 +5,10 @@ nested as deep as an archive made it:
 
 - CIFAR10-DVS: ``<class>/cifar10_<class>_<number>.aedat4`` (``.aedat`` in the original)
 - N-CARS: ``n-cars_train/<class>/obj_<number>_td.dat``, and ``n-cars_test`` likewise
-- N-MNIST: ``Train/<digit>/<number>.bin``, and ``Test`` likewise
+- N-MNIST: ``Train/<digit>/<number>.bin``, and ``Test`` likewise; or, as SLAYER has some of it,
+  ``<number>.bs2`` with the digits in a table beside them, numbers above 60,000 are test
 - N-Caltech101: ``<class>/image_<number>.bin``
+- POKER-DVS: ``x<suit><number>.aedat``, with an ``i`` before the dot where it stands on its head
 - DVS128 Gesture: ``user<number>_<light>.aedat`` with the trials of the recording in
   ``user<number>_<light>_labels.csv`` beside it; users 1-23 train, 24-29 test
 """
@@ -31,6 +33,7 @@ _LAST_TRAIN_USER = 23
 _SUFFIX = {
     "aedat4": ".aedat4",
     "aedat2": ".aedat",
+    "aedat2_crop": ".aedat",
     "aedat3": ".aedat",
     "dat": ".dat",
     "atis": ".bin",
@@ -59,14 +62,21 @@ def entries(chosen: RealSet, tree: Path) -> list[Entry]:
     Raises InputError when the recordings of a class are not as many as the set has, or when one
     is there twice. A tree with a file REHEARSAL.json is held to the counts in that file.
     """
-    find = _gestures if chosen.format == "aedat3" else _recordings
-    found = sorted(find(chosen, tree), key=lambda e: (e.part or "", e.label, e.id, e.trial, e.path))
+    found = present(chosen, tree)
+    _check_counts(chosen, tree, found)
+    return found
+
+
+def present(chosen: RealSet, tree: Path) -> list[Entry]:
+    """As :func:`entries`, of however many recordings there are; at least one."""
+    finders = _FINDERS.get(chosen.name, (_recordings,))
+    every = (entry for find in finders for entry in find(chosen, tree))
+    found = sorted(every, key=lambda e: (e.part or "", e.label, e.id, e.trial, e.path))
     if not found:
         raise InputError(
             f"{tree}: no recording of {chosen.title} below it (looked for {_like(chosen)})"
         )
-    _refuse_twice(found)
-    _check_counts(chosen, tree, found)
+    _refuse_twice(chosen, found)
     return found
 
 
@@ -97,6 +107,34 @@ def _recordings(chosen: RealSet, tree: Path) -> Iterator[Entry]:
                 yield Entry(
                     folder / name, label, None if "" in chosen.counts else part, int(matched[1])
                 )
+
+
+def _symbols(chosen: RealSet, tree: Path) -> Iterator[Entry]:
+    suits = "|".join(chosen.classes)
+    for folder, names in _folders(tree):
+        for name in names:
+            matched = re.fullmatch(rf"x({suits})(\d+)i?\.aedat", name)
+            if matched:
+                label = chosen.classes.index(matched[1])
+                yield Entry(folder / name, label, None, int(matched[2]))
+
+
+def _numbered(chosen: RealSet, tree: Path) -> Iterator[Entry]:
+    train = sum(chosen.counts["train"])
+    for folder, names in _folders(tree):
+        for table in (folder / name for name in names if name.endswith(".txt")):
+            for number, digit in _sample_classes(table):
+                path = folder / f"{number}.bs2"
+                if digit in chosen.classes and path.is_file():
+                    part, below = ("train", 0) if number <= train else ("test", train)
+                    yield Entry(path, chosen.classes.index(digit), part, number - below)
+
+
+def _sample_classes(path: Path) -> list[tuple[int, str]]:
+    """Number and class of each sample in SLAYER's table; none of a file that is no such table."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    rows = [line.split() for line in lines[1:]] if lines[:1] == ["#sample #class"] else []
+    return [(int(row[0]), row[1]) for row in rows if len(row) == 2 and row[0].isdecimal()]
 
 
 def _part(above: Path) -> str | None:
@@ -145,11 +183,12 @@ def _folders(tree: Path) -> Iterator[tuple[Path, list[str]]]:
         yield folder, [name for name in sorted(names) if name[0] != "."]
 
 
-def _refuse_twice(found: list[Entry]) -> None:
+def _refuse_twice(chosen: RealSet, found: list[Entry]) -> None:
     seen: dict[tuple[object, ...], Path] = {}
     for entry in found:
-        # The name too: one user of DVS128 Gesture is recorded in several lights.
-        key = (entry.part, entry.label, entry.id, entry.trial, entry.path.name)
+        # one user of DVS128 Gesture is recorded in several lights
+        light = entry.path.name if chosen.format == "aedat3" else ""
+        key = (entry.part, entry.label, entry.id, entry.trial, light)
         if key in seen:
             raise InputError(f"{entry.path}: the same recording as {seen[key]}; keep one of them")
         seen[key] = entry.path
@@ -168,7 +207,9 @@ def _check_counts(chosen: RealSet, tree: Path, found: list[Entry]) -> None:
         more = f"; and {len(wrong) - 4} classes more" if len(wrong) > 4 else ""
         raise InputError(
             f"{tree}: recordings of {chosen.title} are missing or too many: "
-            f"{'; '.join(wrong[:4])}{more}; extract the archives again"
+            f"{'; '.join(wrong[:4])}{more}; extract the archives again, or, if that is all there "
+            f"is, declare it a part: `python -m benchmarks data get {chosen.name} --part --from "
+            f"{tree}`"
         )
 
 
@@ -192,10 +233,18 @@ def _expected(chosen: RealSet, tree: Path) -> Mapping[str, tuple[int, ...]]:
     return expected
 
 
+_FINDERS: dict[str, tuple[Callable[[RealSet, Path], Iterator[Entry]], ...]] = {
+    "dvs_gesture": (_gestures,),
+    "nmnist": (_recordings, _numbered),
+    "pokerdvs": (_symbols,),
+}
+
+
 def _like(chosen: RealSet) -> str:
     examples: dict[str, Callable[[str], str]] = {
         "aedat4": lambda name: f"{name}/cifar10_{name}_0.aedat4",
         "aedat2": lambda name: f"{name}/cifar10_{name}_0.aedat",
+        "aedat2_crop": lambda name: f"x{name}01.aedat",
         "dat": lambda name: f"n-cars_train/{name}/obj_000000_td.dat",
         "aedat3": lambda _: "user01_led.aedat with user01_led_labels.csv",
         "atis": lambda name: (

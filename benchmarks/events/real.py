@@ -2,8 +2,9 @@
 
 A name is a set of the catalogue, then choices after dashes, in any order: a split of
 :mod:`benchmarks.events.splits`, ``count`` for slices of equally many events instead of equal time,
-``rehearsal`` for made-up recordings, which no other name takes: ``cifar10dvs``,
-``cifar10dvs-first100``, ``ncars-count``.
+``rehearsal`` for made-up recordings, which no other name takes, ``part`` for a declared part of the
+set (:mod:`benchmarks.events.parts`): ``cifar10dvs``, ``cifar10dvs-first100``, ``ncars-count``,
+``nmnist-part``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.events import splits, store
+from benchmarks.events import parts, splits, store
 from benchmarks.events.acquire import acquire
 from benchmarks.events.catalogue import SETS, RealSet
 from benchmarks.events.layout import Entry, entries, is_rehearsal
@@ -23,7 +24,7 @@ from benchmarks.events.recipe import SLICINGS, Binning, Recipe, Slicing, binning
 from benchmarks.events.sets import EventSet, Split
 
 Report = store.Report
-REHEARSAL = "rehearsal"
+REHEARSAL, PART = "rehearsal", "part"
 
 
 def silent(done: int, total: int, say: str) -> None: ...
@@ -34,9 +35,20 @@ class Choice:
     """What a name asks for."""
 
     of: RealSet
-    split: str
+    split: str = ""  # "": the first that the recordings allow
     slicing: Slicing = "time"
     rehearsal: bool = False
+    part: bool = False
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """What there is to make frames of."""
+
+    of: RealSet
+    entries: list[Entry]
+    archive: str  # what was read
+    note: str = ""  # what goes with the name of the split
 
 
 def is_real(name: str) -> bool:
@@ -48,19 +60,17 @@ def choice_of(name: str) -> Choice:
     """Raises InputError for a choice that the set does not have."""
     base, *words = name.split("-")
     chosen = SETS[base]
-    split, slicing, rehearsal = chosen.splits[0], "time", False
+    split, slicing = "", "time"
     for word in words:
         if word in chosen.splits:
             split = word
         elif word in SLICINGS:
             slicing = word
-        elif word == REHEARSAL:
-            rehearsal = True
-        else:
-            raise unknown(
-                f"choice of data set {base}", word, [*chosen.splits, *SLICINGS, REHEARSAL]
-            )
-    return Choice(chosen, split, "count" if slicing == "count" else "time", rehearsal)
+        elif word not in (REHEARSAL, PART):
+            known = [*chosen.splits, *SLICINGS, REHEARSAL, PART]
+            raise unknown(f"choice of data set {base}", word, known)
+    slices: Slicing = "count" if slicing == "count" else "time"
+    return Choice(chosen, split, slices, REHEARSAL in words, PART in words)
 
 
 def load(
@@ -80,47 +90,66 @@ def load(
     the set itself, or the other way round.
     """
     choice = choice_of(name)
-    pixels = (choice.of.height, choice.of.width)
-    chosen = binning_for(binning, choice.of.binning, size, *pixels)
+    found = _part(choice.of) if choice.part else _whole(choice, at, report)
+    pixels = (found.of.height, found.of.width)
+    chosen = binning_for(binning, found.of.binning, size, *pixels)
     recipe = Recipe(steps, choice.slicing, size, chosen)
-    tree = acquire(choice.of, at, report)
-    if is_rehearsal(tree) != choice.rehearsal:
-        made_up = "are made up" if is_rehearsal(tree) else "are the set's own"
-        right = f"{choice.of.name}-{REHEARSAL}" if is_rehearsal(tree) else choice.of.name
-        raise InputError(f"{tree}: these recordings {made_up}; call the data set {right}")
-    found = entries(choice.of, tree)
-    made = store.build(choice.of, found, recipe, cache, report)
-    members = _members(choice.of, found)
-    parts = {
+    made = store.build(found.of, found.entries, recipe, cache, report)
+    members = _members(found.of, found.entries)
+    split = choice.split or found.of.splits[0]
+    dealt = {
         part: Split(
             MappedFrames(made.frames, rows, made.index[rows]),
             members.labels[rows],
             members.sources[rows],
         )
-        for part, rows in splits.deal(choice.split, members, choice.of.classes).items()
+        for part, rows in splits.deal(split, members, found.of.classes).items()
     }
-    archive = f"{choice.of.format}, {REHEARSAL}" if choice.rehearsal else choice.of.format
     return EventSet(
         name,
-        choice.of.classes,
-        parts["train"],
-        parts["validation"],
-        parts["test"],
-        split=choice.split,
-        archive=archive,
-        left_out=len(found) - sum(len(split.labels) for split in parts.values()),
+        found.of.classes,
+        dealt["train"],
+        dealt["validation"],
+        dealt["test"],
+        split=f"{split}; {found.note}" if found.note else split,
+        archive=found.archive,
+        left_out=len(found.entries) - sum(len(split.labels) for split in dealt.values()),
         binning="" if size is None else recipe.binning,
     )
 
 
+def _whole(choice: Choice, at: Path | None, report: store.Report) -> Recordings:
+    tree = acquire(choice.of, at, report)
+    if is_rehearsal(tree) != choice.rehearsal:
+        made_up = "are made up" if is_rehearsal(tree) else "are the set's own"
+        right = f"{choice.of.name}-{REHEARSAL}" if is_rehearsal(tree) else choice.of.name
+        raise InputError(f"{tree}: these recordings {made_up}; call the data set {right}")
+    archive = f"{choice.of.format}, {REHEARSAL}" if choice.rehearsal else choice.of.format
+    return Recordings(choice.of, entries(choice.of, tree), archive)
+
+
+def _part(whole: RealSet) -> Recordings:
+    part = parts.declared(whole)
+    own, found = parts.as_set(part)
+    return Recordings(own, found, f"{own.format}, {PART} {part.digest}", parts.described(part))
+
+
 def _members(chosen: RealSet, found: list[Entry]) -> splits.Members:
-    """In DVS128 Gesture the source is the user; elsewhere each recording is one of its own."""
+    """In DVS128 Gesture the source is the user, in a set with scenes the scene; elsewhere each
+    recording is one of its own."""
     ids = np.array([entry.id for entry in found], dtype=np.int64)
-    by_user = chosen.format == "aedat3"
+    labels = np.array([entry.label for entry in found], dtype=np.int64)
+    sources = np.arange(len(found), dtype=np.int64)
+    if chosen.format == "aedat3":
+        sources = ids
+    for label, first in enumerate(chosen.scenes):
+        of_class = labels == label
+        before = sum(map(len, chosen.scenes[:label]))
+        sources[of_class] = before + np.searchsorted(first, ids[of_class], side="right")
     return splits.Members(
-        labels=np.array([entry.label for entry in found], dtype=np.int64),
+        labels=labels,
         ids=ids,
         parts=np.array([entry.part or "" for entry in found]),
-        sources=ids if by_user else np.arange(len(found), dtype=np.int64),
+        sources=sources,
         ordered=chosen.ordered,
     )

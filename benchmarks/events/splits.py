@@ -8,6 +8,8 @@ it, so each choice has a name that goes into every result:
 - ``first100``: recordings 0-99 of each class, as TEBN and SpikingJelly take them for CIFAR10-DVS.
 - ``lexicographic_tail``: the last tenth of each class with names sorted as text (91-99 and
   909-999 of 1,000), which is what a sorted list of files gives.
+- ``fold0`` to ``fold4``: a fifth of each class as even as whole sources allow, every recording in
+  one of the five.
 - ``random``: as many of each class as the published test has, drawn from the whole set.
 - ``blocks0`` to ``blocks4``: a fifth of each class, consecutive in number; together the five are
   a cross-validation over the whole set.
@@ -43,6 +45,10 @@ _SEED = 20230604
 _TEST, _VALIDATION = 0, 1  # what a draw is for: each has its own stream
 
 
+class TooFewError(InputError):
+    """A class has too few recordings for a split."""
+
+
 @dataclass(frozen=True, eq=False)
 class Members:
     """What is known of N recordings before any is read."""
@@ -59,13 +65,14 @@ def deal(choice: str, members: Members, classes: tuple[str, ...]) -> dict[str, N
 
     A draw depends on the seed, the class and the number of its sources alone, so both archives
     of CIFAR10-DVS are split alike. Raises InputError for a choice that is not known or does not fit
-    the recordings.
+    the recordings, TooFewError where a class would be missing from a part.
     """
     tests: dict[str, Callable[[Members], NDArray[np.bool_]]] = {
         "official": _published,
         "random_per_class": _random,
         "first100": _first100,
         "lexicographic_tail": _lexicographic_tail,
+        **{f"fold{fold}": partial(_fold, fold) for fold in range(FOLDS)},
         "random": _random_of_all,
         **{f"blocks{fold}": partial(_block, fold) for fold in range(FOLDS)},
     }
@@ -88,7 +95,7 @@ def deal(choice: str, members: Members, classes: tuple[str, ...]) -> dict[str, N
     for part, chosen in dealt.items():
         missing = np.flatnonzero(np.bincount(members.labels[chosen], minlength=len(classes)) == 0)
         if len(missing):
-            raise InputError(
+            raise TooFewError(
                 f"split {choice!r}: no recording of class {classes[missing[0]]!r} is left for "
                 f"{part}; it needs the whole data set, or choose another split"
             )
@@ -116,6 +123,21 @@ def _lexicographic_tail(members: Members) -> NDArray[np.bool_]:
         of_class = np.flatnonzero(members.labels == label)
         of_class = of_class[np.argsort(members.ids[of_class].astype(str), kind="stable")]
         test[of_class[len(of_class) - _share(len(of_class), _TEST_FRACTION) :]] = True
+    return test
+
+
+def _fold(number: int, members: Members) -> NDArray[np.bool_]:
+    """Sources of one class go to the emptiest fold, the largest first."""
+    test = np.zeros(len(members.ids), dtype=bool)
+    for label in np.unique(members.labels):
+        of_class = members.labels == label
+        sources, sizes = np.unique(members.sources[of_class], return_counts=True)
+        filled = np.zeros(FOLDS, dtype=np.int64)
+        for place in np.argsort(-sizes, kind="stable"):
+            fold = int(filled.argmin())
+            filled[fold] += sizes[place]
+            if fold == number:
+                test |= of_class & (members.sources == sources[place])
     return test
 
 

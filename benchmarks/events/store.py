@@ -64,7 +64,7 @@ class _Job:
     entries: tuple[Entry, ...]
     canvas: tuple[int, int]  # width, height
     recipe: Recipe
-    trials: bool  # whether a file holds several recordings
+    format: str  # name of the reader
 
     @property
     def note(self) -> Path:
@@ -108,9 +108,9 @@ def _make(
     jobs: int,
 ) -> None:
     _reserve(part, (len(entries), *recipe.shape(chosen.height, chosen.width)))
-    canvas, trials = (chosen.width, chosen.height), chosen.format == "aedat3"
+    canvas, kind = (chosen.width, chosen.height), chosen.format
     work = [
-        _Job(part, rows, tuple(entries[row] for row in rows), canvas, recipe, trials)
+        _Job(part, rows, tuple(entries[row] for row in rows), canvas, recipe, kind)
         for rows in _chunks(entries)
     ]
     left = [job for job in work if not job.note.exists()]
@@ -176,8 +176,8 @@ def _recordings(job: _Job) -> Iterator[Recording]:
     """Each entry's recording on the set's canvas; a file of several trials is read once."""
     path, trials = Path(), []
     for entry in job.entries:
-        if not job.trials:
-            yield readers.read(entry.path, job.canvas)
+        if job.format != "aedat3":  # whose files hold several recordings
+            yield readers.read(entry.path, job.format, job.canvas)
             continue
         if entry.path != path:
             path = entry.path

@@ -66,6 +66,12 @@ def run(*words: str) -> str:
     return done.stdout
 
 
+def where() -> str:
+    """The list's last column without blanks, which it wraps at."""
+    cells = [line.split("│")[-2] for line in run().splitlines() if "│" in line]
+    return "".join("".join(cells).split())
+
+
 def test_the_list_names_every_set_in_100_columns() -> None:
     said = run()
     assert all(name in said for name in (*SETS, "dvs_digits", "dvs_vehicles", "dvs_motion"))
@@ -97,6 +103,40 @@ def test_get_takes_what_is_there_and_says_whose_it_is(ncars: Path) -> None:
     assert "N-CARS: 8 recordings in" in said
     assert SETS["ncars"].licence_page in said
     assert SETS["ncars"].citation in said
+
+
+def test_get_declares_a_part_that_verify_and_show_then_take(ncars: Path, tmp_path: Path) -> None:
+    (ncars / REHEARSAL).unlink()
+    with pytest.raises(InputError, match="data get ncars --part --from"):
+        run("get", "ncars", "--from", str(ncars))
+    said = " ".join(run("get", "ncars", "--part", "--from", str(ncars)).split())
+    assert "2 of 7,482" in said
+    assert "2 of 4,396" in said
+    assert "part: train background with 2 of 7,482, cars with 2 of 7,940; test" in said
+    assert "call the data set ncars-part; its split is official" in said
+    assert SETS["ncars"].licence_page in said
+    assert "8 recordings in" in run("verify", "ncars", "--part")
+    out = tmp_path / "sheet.png"
+    run("show", "ncars", "--part", "--out", str(out))
+    assert out.stat().st_size > 1000
+    assert "apart,ncars-part:8recordingsin" in where()
+    (ncars / "n-cars_test" / "cars" / "obj_000001_td.dat").unlink()
+    assert "apartwasdeclared;" in where()
+
+
+def test_an_embedded_set_has_no_part() -> None:
+    with pytest.raises(InputError, match="unknown real data set 'dvs_motion'"):
+        run("get", "dvs_motion", "--part")
+
+
+def test_get_and_list_say_what_to_know_of_a_small_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for suit, count in zip(SETS["pokerdvs"].classes, SETS["pokerdvs"].counts[""], strict=True):
+        for number in range(1, count + 1):
+            (tmp_path / f"x{suit}{number:02d}.aedat").touch()
+    for words in (("get", "pokerdvs", "--from", str(tmp_path)), ()):
+        assert "too few to train on with confidence" in " ".join(run(*words).split())
 
 
 def test_get_of_what_is_not_there_says_what_to_do(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pytest
+
 from benchmarks.events.catalogue import SETS
 from benchmarks.published import published, read_published
 from benchmarks.selection import Cells, Selection
@@ -39,6 +41,11 @@ def test_what_was_not_run_says_so() -> None:
 
 def test_a_named_split_of_a_set_counts_as_the_set() -> None:
     assert "cifar10dvs-first100" in set(published(_cells("cifar10dvs-first100", [])).raw["dataset"])
+
+
+@pytest.mark.parametrize("dataset", ["ncars-rehearsal", "ncars-part", "ncars-part-count"])
+def test_nothing_was_published_of_what_is_not_the_whole_set(dataset: str) -> None:
+    assert published(_cells(dataset, [0.9])).raw.empty
 
 
 def test_embedded_sets_have_no_published_numbers() -> None:

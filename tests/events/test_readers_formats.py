@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.events.readers import aedat2, aedat3, aedat4, atis, dat
+from benchmarks.events.readers import aedat2, aedat3, aedat4, atis, dat, read
+from benchmarks.events.recording import Recording
 from benchmarks.events.write import write_aedat3, write_aedat4
 from tests.events.recordings import AEDAT4_HERE, assert_same, made
 
@@ -48,6 +50,40 @@ def test_aedat2_has_the_orientation_of_jaer(tmp_path: Path) -> None:
     recording = aedat2.read(path)
     assert recording.events.tolist() == [(9, 124, 122, True), (9, 0, 127, False)]
     assert (recording.width, recording.height) == (128, 128)
+
+
+def test_a_crop_in_aedat2_counts_from_the_left_and_from_the_top(tmp_path: Path) -> None:
+    path = aedat2_file(tmp_path / "a.aedat", (5 << 8 | 3 << 1 | 0, 9), (34 << 8 | 32 << 1 | 1, 9))
+    assert read(path, "aedat2_crop", (35, 35)).events.tolist() == [
+        (9, 3, 5, True),
+        (9, 32, 34, False),
+    ]
+    with pytest.raises(InputError, match="event 1 is at x 32, y 34, outside the sensor of 32 x 32"):
+        read(path, "aedat2_crop", (32, 32))
+
+
+@pytest.mark.parametrize("read_one", [aedat2.read, aedat2.read_crop])
+@pytest.mark.parametrize(
+    "said",
+    [b"# AEChip: eu.seebetter.ini.chips.davis.DAVIS240C\r\n", b"#AEChip: DAVIS240C\n"],
+)
+def test_aedat2_of_another_camera_is_refused_by_its_name(
+    tmp_path: Path, said: bytes, read_one: Callable[[Path], Recording]
+) -> None:
+    path = aedat2_file(tmp_path / "a.aedat", (2, 1))
+    magic, data = path.read_bytes().split(b"\n", 1)
+    path.write_bytes(magic + b"\n" + said + b"# Start of Preferences for this AEChip\n" + data)
+    with pytest.raises(InputError, match=r"recorded with a DAVIS240C, .*only the DVS128") as caught:
+        read_one(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "get the file again" not in str(caught.value)
+
+
+def test_aedat2_that_names_a_dvs128_is_read(tmp_path: Path) -> None:
+    path = aedat2_file(tmp_path / "a.aedat", (2, 1))
+    magic, data = path.read_bytes().split(b"\n", 1)
+    path.write_bytes(magic + b"\n# AEChip: ch.unizh.ini.jaer.chip.retina.DVS128\r\n" + data)
+    assert len(aedat2.read(path).events) == 1
 
 
 @pytest.mark.parametrize("bit", [15, 31])

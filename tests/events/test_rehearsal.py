@@ -40,7 +40,7 @@ def test_it_unpacks_to_a_tree_of_recordings_that_the_reader_takes(
     assert is_rehearsal(tmp_path / "tree")
     assert {entry.part for entry in found} == {"train", "test"}
     for entry in found:
-        recording = readers.read(entry.path, canvas=(chosen.width, chosen.height))
+        recording = readers.read(entry.path, chosen.format, (chosen.width, chosen.height))
         assert (recording.width, recording.height) == (chosen.width, chosen.height)
         assert len(recording.events) > 1000
         assert recording.events["t"].max() <= 100_000

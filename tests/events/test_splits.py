@@ -89,6 +89,33 @@ def test_a_class_more_or_less_moves_no_recording_of_the_others() -> None:
             ]
 
 
+def cards() -> Members:
+    """As POKER-DVS: four suits, of which each card shows one to seven symbols."""
+    generator = np.random.default_rng(0)
+    sizes = [generator.integers(1, 8, count) for count in (6, 12, 8, 9)]
+    labels = np.repeat(np.arange(4), [size.sum() for size in sizes])
+    ids = np.concatenate([np.arange(1, size.sum() + 1) for size in sizes])
+    sources = np.repeat(np.arange(35), np.concatenate(sizes))
+    return Members(labels, ids, np.full(len(ids), ""), sources)
+
+
+def test_folds_test_each_recording_once_and_keep_cards_whole() -> None:
+    whole = cards()
+    tests = []
+    for number in range(5):
+        dealt = deal(f"fold{number}", whole, tuple("abcd"))
+        assert sorted(np.concatenate(list(dealt.values())).tolist()) == list(range(len(whole.ids)))
+        for one, other in combinations(dealt.values(), 2):
+            assert not set(whole.sources[one]) & set(whole.sources[other])
+        tests.append(dealt["test"])
+        of_class = np.bincount(whole.labels[dealt["test"]], minlength=4)
+        share = of_class / np.bincount(whole.labels)
+        assert share.min() > 0.05
+        assert share.max() < 0.4
+    assert sorted(np.concatenate(tests).tolist()) == list(range(len(whole.ids)))
+    assert max(map(len, tests)) - min(map(len, tests)) <= 7  # the largest card
+
+
 def test_the_official_split_is_the_published_one_and_validation_comes_out_of_train() -> None:
     plain = members(200, 2)
     parts = np.where(plain.ids % 4 == 0, "test", "train")
@@ -185,6 +212,8 @@ def test_a_split_that_leaves_a_class_out_is_refused() -> None:
         deal("random_per_class", members(2), CLASSES)
     with pytest.raises(InputError, match="not published in parts"):
         deal("official", members(), CLASSES)
+    with pytest.raises(InputError, match="class 'a' is left for test"):
+        deal("fold4", members(4), CLASSES)
     with pytest.raises(InputError, match="did you mean 'first100'"):
         deal("first10", members(), CLASSES)
 

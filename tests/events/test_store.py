@@ -74,7 +74,7 @@ def test_frames_are_those_of_the_files_and_parts_those_of_the_set(
         for place in (0, -1):
             entry = found[split.sources[place]]
             assert (entry.part, entry.label) == (part, split.labels[place])
-            events = readers.read(entry.path, (120, 100)).events
+            events = readers.read(entry.path, "dat", (120, 100)).events
             expected = slices(events, 5, 100, 120)  # type: ignore[operator]
             assert np.array_equal(split.frames[np.array([place])][0], expected)
     said = manifest(made)
@@ -225,7 +225,7 @@ def test_users_of_dvs_gesture_are_in_one_split_alone(
 def test_a_name_says_what_is_chosen() -> None:
     choice = real.choice_of("cifar10dvs-first100-count")
     assert (choice.split, choice.slicing, choice.rehearsal) == ("first100", "count", False)
-    assert real.choice_of("cifar10dvs").split == "random_per_class"
+    assert real.choice_of("cifar10dvs").split == ""  # what the recordings allow
     with pytest.raises(InputError, match="did you mean 'first100'"):
         real.choice_of("cifar10dvs-first10")
 

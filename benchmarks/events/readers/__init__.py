@@ -5,48 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.errors import InputError
-from benchmarks.events.readers import aedat2, aedat3, aedat4, atis, dat
+from benchmarks.events.readers import aedat2, aedat3, aedat4, atis, dat, raw
 from benchmarks.events.recording import Recording, on_canvas
 
-__all__ = ["aedat2", "aedat3", "aedat4", "atis", "dat", "read"]
+__all__ = ["READERS", "aedat2", "aedat3", "aedat4", "atis", "dat", "raw", "read"]
 
-_BY_SUFFIX: dict[str, Callable[[Path], Recording]] = {
-    ".aedat4": aedat4.read,
-    ".dat": dat.read,
-    ".bin": atis.read,
+READERS: dict[str, Callable[[Path], Recording]] = {
+    "aedat2": aedat2.read,
+    "aedat2_crop": aedat2.read_crop,
+    "aedat3": aedat3.read,
+    "aedat4": aedat4.read,
+    "atis": atis.read,
+    "dat": dat.read,
+    "raw": raw.read,
 }
-_BY_MAGIC: tuple[tuple[bytes, Callable[[Path], Recording]], ...] = (
-    (aedat3.MAGIC, aedat3.read),
-    (aedat4.MAGIC, aedat4.read),
-)
 
 
-def read(path: Path, canvas: tuple[int, int] | None = None) -> Recording:
-    """Read ``path`` by its suffix; an ``.aedat`` file also by the version in its first line.
+def read(path: Path, kind: str, canvas: tuple[int, int]) -> Recording:
+    """Read ``path`` by the reader ``kind``, on a sensor of ``canvas``: width and height in pixels.
 
-    ``canvas``: width and height, in pixels, of the data set's sensor; the recording gets this
-    size. Raises InputError, with the file's name, for a suffix that no reader knows, a file that
-    its reader refuses, and an event outside the canvas.
+    Raises InputError, with the file's name, for a file that its reader refuses, and for an event
+    outside the canvas.
     """
-    suffix = path.suffix.lower()
-    if suffix not in (".aedat", *_BY_SUFFIX):
-        known = ", ".join(sorted((".aedat", *_BY_SUFFIX)))
-        raise InputError(
-            f"{path}: no reader for {suffix or 'a file without suffix'!r}; give one of {known}"
-        )
-    reader = _BY_SUFFIX.get(suffix) or _by_version(path)
-    recording = reader(path)
-    return recording if canvas is None else on_canvas(path, recording, *canvas)
-
-
-def _by_version(path: Path) -> Callable[[Path], Recording]:
-    try:
-        with path.open("rb") as file:
-            start = file.read(16)
-    except OSError:
-        start = b""  # the reader says why
-    for magic, reader in _BY_MAGIC:
-        if start.startswith(magic):
-            return reader
-    return aedat2.read
+    return on_canvas(path, READERS[kind](path), *canvas)
