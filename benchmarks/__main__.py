@@ -25,6 +25,7 @@ from benchmarks.params import Params
 from benchmarks.params import read as read_params
 from benchmarks.profile import Profile
 from benchmarks.progress import Progress, console, say
+from benchmarks.yamlfile import parse_yaml
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -417,8 +418,15 @@ def _values(pairs: list[str]) -> dict[str, Any]:
         key, sign, value = pair.partition("=")
         if not (sign and key.isidentifier()):
             raise InputError(f"--args {pair}: expected key=value, e.g. decay=0.9")
-        found[key] = yaml.safe_load(value)
+        found[key] = _value(pair, value)
     return found
+
+
+def _value(pair: str, text: str) -> Any:
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"--args {pair}: {text!r} is not a YAML value") from error
 
 
 def _name_of(profile: Profile) -> str:

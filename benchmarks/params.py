@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -23,8 +25,25 @@ from benchmarks.yamlfile import read_yaml
 Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
 
 
+Several = TypeVar("Several", bound=list[Any] | tuple[Any, ...])
+
+
+def _each_once(values: Several) -> Several:
+    twice = [value for place, value in enumerate(values) if value in values[:place]]
+    if twice:
+        raise PydanticCustomError("twice", "{value} is given twice", {"value": repr(twice[0])})
+    return values
+
+
+Once = AfterValidator(_each_once)
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Width = Annotated[int, Field(ge=1, le=100_000)]
+
+
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
+    )
 
 
 class NeuronParams(_Section):
@@ -52,26 +71,28 @@ class Training(_Section):
     """The budget and the network: the same for every neuron."""
 
     rule: Literal["bptt", "asf"] = "bptt"
-    epochs: int = Field(10, ge=1)
-    batch: int = Field(64, ge=1)
+    epochs: int = Field(10, ge=1, le=100_000)
+    batch: int = Field(64, ge=1, le=1_000_000)
     learning_rate: float = Field(0.005, gt=0)
     optimizer: Literal["adam", "sgd"] = "adam"
     weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["constant", "cosine", "step"] = "constant"
-    steps: int = Field(10, ge=1)  # time steps T
-    channels: tuple[int, ...] = (16, 32)  # of the convolutions of network `matched`
-    hidden: int = Field(64, ge=1)  # units of its hidden linear layer
+    steps: int = Field(10, ge=1, le=100_000)  # time steps T
+    channels: tuple[Width, ...] = (16, 32)  # of the convolutions of network `matched`
+    hidden: Width = 64  # units of its hidden linear layer
     initial_gain: float = Field(1.0, gt=0)  # times PyTorch's default initial weights
     network: Literal["matched", "vgg_author", "vgg11", "sew_resnet18"] = "matched"
     width: float = Field(1.0, gt=0)  # times the channels of the other networks
-    size: int | None = Field(None, ge=8)  # pixels of a side of the frames; none: as recorded
+    size: int | None = Field(
+        None, ge=8, le=4096
+    )  # pixels of a side of the frames; none: as recorded
     binning: Literal["sum", "nearest"] | None = None  # of events to `size`; none: the set's usual
     milestones: tuple[Annotated[int, Field(ge=1)], ...] = ()  # epochs, of the schedule `step`
     factor: float = Field(0.1, gt=0)  # of the learning rate at each milestone
     augment: Literal["none", "flip", "flip_shift", "nda", "nda_cutout"] = "none"
     loss: Literal["cross_entropy", "mse"] = "cross_entropy"  # mse: summed, to one-hot
     precision: Literal["float32", "bfloat16", "float16"] = "float32"  # of the synapses
-    accumulate: int = Field(1, ge=1)  # parts that a batch is computed in
+    accumulate: int = Field(1, ge=1, le=1_000_000)  # parts that a batch is computed in
     recompute: StrictBool = False  # neurons run again in the backward pass: less memory, more time
 
     @model_validator(mode="after")
@@ -102,9 +123,9 @@ LATER = {
 class Tuning(_Section):
     """Learning rates that each named neuron gets beside the shared one: equal budgets."""
 
-    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = ()
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = ()
-    neurons: tuple[Alias, ...] = ()
+    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Once] = ()
+    seeds: Annotated[tuple[Seed, ...], Once] = ()
+    neurons: Annotated[tuple[Alias, ...], Once] = ()
 
 
 class Params(_Section):
@@ -112,8 +133,8 @@ class Params(_Section):
 
     root: str = "."  # for dvc.yaml: from the profile's folder to the project's root
     at: str = ""  # for dvc.yaml: from the project's root to the profile's folder
-    datasets: list[Alias] = Field(min_length=1)
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    datasets: Annotated[list[Alias], Field(min_length=1), Once]
+    seeds: Annotated[list[Seed], Field(min_length=1), Once]
     neuron: dict[Alias, NeuronParams] = Field(min_length=1)
     matched: Matched = Matched()
     training: Training = Training()
@@ -163,7 +184,8 @@ def read(path: Path) -> Params:
     """
     loaded = read_yaml(path, "run from the project's root")
     try:
-        return Params.model_validate(loaded)
+        # as JSON, strictly: true is no number there, and a list may still become a tuple
+        return Params.model_validate_json(json.dumps(loaded, default=str), strict=True)
     except ValidationError as error:
         raise InputError(f"{path}: {_explain(error)}") from error
 

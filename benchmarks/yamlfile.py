@@ -1,4 +1,7 @@
-"""YAML files, and what is wrong with them in one line."""
+"""YAML, and what is wrong with a file of it in one line.
+
+Numbers are YAML 1.2's, so ``1e-3`` is one, and a key that is given twice is an error.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,45 @@ import yaml
 from benchmarks.errors import InputError
 
 
+class _Loader(yaml.SafeLoader):
+    """Values alone: no tag of a file runs anything."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    found: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in found:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {key!r} is given twice", key_node.start_mark
+            )
+        found[key] = loader.construct_object(value_node, deep=True)
+    return found
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def parse_yaml(text: str) -> Any:
+    """What ``text`` says. Raises yaml.YAMLError."""
+    return yaml.load(text, Loader=_Loader)
+
+
 def read_yaml(path: Path, if_missing: str) -> Any:
     """What ``path`` holds.
 
-    Raises InputError for a file that is not there, with what to do, or that is not YAML.
+    Raises InputError for a file that is not there, with what to do, that is not UTF-8 or not YAML.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; {if_missing}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
     except yaml.YAMLError as error:
         reason = re.sub(r"\s+", " ", str(error))
         raise InputError(f"{path}: not YAML: {reason}") from error

@@ -12,6 +12,7 @@ from torch import nn
 from benchmarks import neurons
 from benchmarks.errors import InputError
 from benchmarks.params import Matched, NeuronParams, Params, read
+from benchmarks.yamlfile import parse_yaml
 from tests.benchmarks.small import ROOT, run_command, small_profile
 
 
@@ -74,7 +75,14 @@ def build(path: str, match: bool = False, **args: object) -> neurons.Build:
         ({"neuron": {"a.b": {"class": "x:Y"}}}, ["neuron.a.b", "pattern"]),
         ({"neuron": {"a": {"class": "no colon"}}}, ["neuron.a.class", "pattern"]),
         ({"matched": {"reset": "hard"}}, ["matched.reset", "'zero' or 'subtract'", "'hard'"]),
-        ({"datasets": None}, ["datasets", "list"]),
+        ({"datasets": None}, ["datasets", "array"]),
+        ({"seeds": [0, 0, 1]}, ["seeds: 0 is given twice"]),
+        ({"datasets": ["dvs_digits"] * 2}, ["datasets: 'dvs_digits' is given twice"]),
+        ({"training": {"epochs": True}}, ["training.epochs", "integer", "True"]),
+        ({"training": {"batch": "64"}}, ["training.batch", "integer", "'64'"]),
+        ({"training": {"weight_decay": float("inf")}}, ["training.weight_decay", "finite"]),
+        ({"training": {"channels": [0]}}, ["training.channels.0", "greater than or equal to 1"]),
+        ({"training": {"steps": 10**20}}, ["training.steps", "less than or equal to"]),
     ],
 )
 def test_a_fault_in_params_is_named_by_file_key_and_expectation(
@@ -88,6 +96,25 @@ def test_a_fault_in_params_is_named_by_file_key_and_expectation(
     for words in [str(profile.params), *said]:
         assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_key_given_twice_and_another_encoding_are_refused(tmp_path: Path) -> None:
+    _, profile = small_profile(tmp_path)
+    written = profile.params.read_text()
+    profile.params.write_text(f"{written}seeds: [3]\n")
+    with pytest.raises(InputError, match=r"the key 'seeds' is given twice.*line \d+"):
+        read(profile.params)
+    profile.params.write_bytes(f"# caf\u00e9\n{written}".encode("latin-1"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        read(profile.params)
+
+
+def test_a_number_needs_no_dot(tmp_path: Path) -> None:
+    _, profile = small_profile(tmp_path)
+    written = profile.params.read_text()
+    profile.params.write_text(written.replace("epochs: 2", "epochs: 2\n  learning_rate: 1e-3"))
+    assert read(profile.params).training.learning_rate == 0.001
+    assert parse_yaml("[2E3, -1e+2, e5]") == [2000.0, -100.0, "e5"]
 
 
 QUICK = {"snntorch_lif", "spikingjelly_plif", "spikingjelly_lif", "aia", "gain_frozen"}
