@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aia import association, dynamics, native, native_weights
+from aia import association, dynamics, native
 from aia.dynamics import LIFParameters
 
 VARIABLE = "AIA_BACKEND"
@@ -71,10 +71,7 @@ def associated_lif(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
 
 def on_weights(a: Tensor) -> association.OnWeights:
     """Who computes the association in weight space by coefficients that lie where ``a`` does."""
-    name = "eager" if torch.compiler.is_compiling() else running(a.device.type)
-    if name == "native":
-        return native_weights.BY_KERNELS
-    if name == "triton":
+    if not torch.compiler.is_compiling() and running(a.device.type) == "triton":
         from aia import weight_kernels  # here, not above: Triton may be missing
 
         return weight_kernels.BY_KERNELS

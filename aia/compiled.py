@@ -21,10 +21,11 @@ from typing import Any
 
 import torch
 import torch._dynamo
+import torch._inductor.config
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from aia import association, dynamics
+from aia import association, building, dynamics
 from aia.dynamics import LIFParameters
 
 LONGEST = 24  # time steps that one kernel unrolls
@@ -75,6 +76,9 @@ logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
 
 # one kernel for each T, dtype and set of options is what we want, not a runaway to stop at 8
 torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 256)
+# kernels of one instruction set, so that they give the same bits on every x86-64 processor
+if building.portable() and hasattr(torch._inductor.config.cpp, "march"):
+    torch._inductor.config.cpp.march = "x86-64-v3"
 # options are constants of a kernel: as its arguments, a second surrogate width does not compile
 torch._dynamo.config.specialize_float = True
 

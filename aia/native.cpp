@@ -331,49 +331,6 @@ void with_type(const Work& work, const Do& run) {
   if (work.dtype == 2) with_options<bfloat16>(work, run);
 }
 
-// The sum of n values in four strands, value i in strand i % 4. What sixteen values of a strand make
-// moves up a level, where sixteen of those sums do so again: small is not added to large.
-template <class Value, class At>
-Value sum_in_strands(int64_t n, const At& at) {
-  constexpr int64_t STRANDS = 4, LEVELS = 4, FAN = 16;
-  Value sums[LEVELS][STRANDS] = {};
-  const auto raise = [&sums](int64_t level) {
-    for (int64_t s = 0; s < STRANDS; ++s) {
-      sums[level][s] += sums[level - 1][s];
-      sums[level - 1][s] = Value{};
-    }
-  };
-  const int64_t rounds = n / STRANDS;
-  for (int64_t round = 0; round < rounds;) {
-    for (int64_t s = 0; s < STRANDS; ++s) sums[0][s] += at(round * STRANDS + s);
-    int64_t whole = ++round;
-    for (int64_t level = 1; level < LEVELS && whole % FAN == 0; ++level, whole /= FAN) raise(level);
-  }
-  for (int64_t level = 1; level < LEVELS; ++level)
-    for (int64_t s = 0; s < STRANDS; ++s) sums[0][s] += sums[level][s];
-  for (int64_t i = rounds * STRANDS; i < n; ++i) sums[0][0] += at(i);
-  return sums[0][0] + sums[0][1] + sums[0][2] + sums[0][3];
-}
-
-// The sum of x[k] * y[k], eight lanes side by side: on x86 the order of PyTorch's own sum, so that
-// a network learns the same with these kernels as without.
-float sum_of_products(const float* x, const float* y, int64_t n) {
-  constexpr int64_t LANES = 8;
-  typedef float Lanes __attribute__((vector_size(LANES * sizeof(float))));
-  if (n < LANES) return sum_in_strands<float>(n, [&](int64_t k) { return x[k] * y[k]; });
-  const auto product = [&](int64_t i) {
-    Lanes a, b;
-    std::memcpy(&a, x + i * LANES, sizeof a);
-    std::memcpy(&b, y + i * LANES, sizeof b);
-    return a * b;
-  };
-  const Lanes lanes = sum_in_strands<Lanes>(n / LANES, product);
-  float sum = 0;
-  for (int64_t k = n / LANES * LANES; k < n; ++k) sum += x[k] * y[k];
-  for (int64_t k = 0; k < LANES; ++k) sum += lanes[k];
-  return sum;
-}
-
 }  // namespace
 
 extern "C" {
@@ -386,49 +343,11 @@ void aia_backward(const Work* work) {
   with_type(*work, [](const auto& neuron) { neuron.backward_all(); });
 }
 
-// W' = W + relu(a) W, [channels, each] and [channels]; see aia/association.py.
-void aia_scaled(const float* weight, const float* a, float* out, int64_t channels, int64_t each) {
-  constexpr int64_t LANES = VECTOR / sizeof(float);
-  for (int64_t c = 0; c < channels; ++c) {
-    const float gain = a[c] <= 0 ? 0 : a[c];  // of a NaN, a NaN
-    const float* w = weight + c * each;
-    float* y = out + c * each;
-    int64_t k = 0;
-    for (; k + LANES <= each; k += LANES) {
-      const Vector<float> x = load(w + k, LANES);
-      store(y + k, gain * x + x, LANES, false);
-    }
-    for (; k < each; ++k) y[k] = gain * w[k] + w[k];
-  }
-}
-
-// dL/da of that, from dL/dW'.
-void aia_to_coefficient(const float* to_weight, const float* weight, const float* a, float* to_a,
-                        int64_t channels, int64_t each) {
-  for (int64_t c = 0; c < channels; ++c)
-    to_a[c] = a[c] <= 0 ? 0 : sum_of_products(to_weight + c * each, weight + c * each, each);
-}
-
 // The fastest way that we know to move n bytes, a multiple of 64 at multiples of 64: what bounds
 // the kernels above.
 void aia_copy(const char* from, char* to, int64_t n) {
   for (int64_t i = 0; i < n; i += VECTOR) put<VECTOR>(to + i, from + i, true);
   all_written();
-}
-
-// Sums over the steps so far; [T, P] to [T, P]. Written as anyone would, and never tuned: it
-// measures the machine, not us.
-void aia_running_sum(const float* in, float* out, int64_t steps, int64_t places) {
-  constexpr int64_t TILE = 128;
-  for (int64_t first = 0; first < places; first += TILE) {
-    const int64_t n = std::min(TILE, places - first);
-    float sums[TILE] = {};
-    for (int64_t t = 0; t < steps; ++t) {
-      const float* x = in + t * places + first;
-      float* y = out + t * places + first;
-      for (int64_t k = 0; k < n; ++k) y[k] = sums[k] += x[k];
-    }
-  }
 }
 
 }  // extern "C"

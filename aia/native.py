@@ -1,8 +1,6 @@
 """The dynamics on a CPU by C++ of our own (``native.cpp``), built when they are first needed.
 
-What is kept for the backward pass is the drive, and the gain of each place of one sample. The
-kernels' shared library lies in ``TORCHINDUCTOR_CACHE_DIR``, where torch keeps its own, or else in
-the user's cache folder, under a name that changes with the source, the compiler and the processor.
+What is kept for the backward pass is the drive, and the gain of each place of one sample.
 Gradients with respect to coefficients are summed in one order, however many threads there are.
 """
 
@@ -10,14 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
 import math
 import os
-import shlex
-import shutil
-import subprocess
-import tempfile
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,21 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from aia import building
 from aia.dynamics import LIFParameters
 
 SOURCE = Path(__file__).with_name("native.cpp")
-# no operation may be contracted or reordered: the bits are those of PyTorch's own operations
-FLAGS = [
-    "-std=c++17",
-    "-O2",
-    "-march=native",
-    "-ffp-contract=off",
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    "-Wno-psabi",
-    "-shared",
-    "-fPIC",
-]
 
 _DTYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
 _PLAIN = (Tensor, nn.Parameter)
@@ -66,10 +47,7 @@ _ADDRESS, _COUNT = ctypes.c_void_p, ctypes.c_int64
 _TAKES = {
     "aia_forward": [_ADDRESS],
     "aia_backward": [_ADDRESS],
-    "aia_scaled": [_ADDRESS] * 3 + [_COUNT] * 2,
-    "aia_to_coefficient": [_ADDRESS] * 4 + [_COUNT] * 2,
     "aia_copy": [_ADDRESS] * 2 + [_COUNT],
-    "aia_running_sum": [_ADDRESS] * 2 + [_COUNT] * 2,
 }
 
 
@@ -180,20 +158,11 @@ if hasattr(os, "register_at_fork"):  # a child process has none of its parent's 
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """The kernels, built if this machine has none of this source yet; None without a compiler."""
-    asked = shlex.split(os.environ.get("CXX", "")) or ["c++"]
-    found = shutil.which(asked[0]) or (shutil.which("g++") if "CXX" not in os.environ else None)
-    if found is None:
-        return None  # torch.compile, which is asked next, says so
-    try:
-        kernels = ctypes.CDLL(str(_built([found, *asked[1:]])))
-    except (OSError, subprocess.SubprocessError) as error:
-        said = (getattr(error, "stderr", None) or b"").decode(errors="replace") or str(error)
-        line = next((line for line in said.splitlines() if "error" in line), said[:200])
-        warnings.warn(f"{SOURCE.name} does not build, compiling by torch: {line}", stacklevel=5)
-        return None
-    for name, takes in _TAKES.items():
-        getattr(kernels, name).argtypes = takes
-        getattr(kernels, name).restype = None
+    kernels = building.library(SOURCE)
+    if kernels is not None:
+        for name, takes in _TAKES.items():
+            getattr(kernels, name).argtypes = takes
+            getattr(kernels, name).restype = None
     return kernels
 
 
@@ -207,43 +176,3 @@ def copy(source: Tensor, target: Tensor) -> None:
     if kernels is None or source.nbytes != target.nbytes or not lines:
         raise ValueError("native.copy needs the kernels and two tensors of as many cache lines")
     kernels.aia_copy(source.data_ptr(), target.data_ptr(), source.nbytes)
-
-
-def running_sum(drive: Tensor, out: Tensor) -> None:
-    """Sums over the time steps so far, read and written as the kernels do; both ``[T, P]``.
-
-    Raises ValueError for tensors that are not contiguous float32 of one shape.
-    """
-    kernels = library()
-    fit = all(x.dtype == torch.float32 and x.is_contiguous() for x in (drive, out))
-    if kernels is None or drive.dim() != 2 or drive.shape != out.shape or not fit:
-        raise ValueError("native.running_sum needs the kernels and two float32 tensors [T, P]")
-    kernels.aia_running_sum(drive.data_ptr(), out.data_ptr(), *drive.shape)
-
-
-def _built(compiler: list[str]) -> Path:
-    """The shared library. Raises OSError or CalledProcessError if it cannot be built."""
-
-    def said(*words: str) -> bytes:
-        done = subprocess.run([*compiler, *FLAGS, *words], capture_output=True, check=True)
-        return done.stdout
-
-    # what the compiler defines tells its version and every instruction set of this processor
-    known = said("-E", "-dM", "-x", "c++", os.devnull)
-    key = hashlib.sha256(b"\0".join([SOURCE.read_bytes(), known, *map(str.encode, FLAGS)]))
-    name = f"aia-{key.hexdigest()[:16]}.so"
-    path = _folder() / name
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            made = Path(folder, name)
-            said(str(SOURCE), "-o", str(made))
-            made.replace(path)  # whole or not at all, also where several processes build
-    return path
-
-
-def _folder() -> Path:
-    asked = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
-    if asked:
-        return Path(asked)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aia"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 import sys
 from collections import Counter
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -21,7 +19,7 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 import typer
 import yaml
 
-from benchmarks import data_commands
+from benchmarks import arithmetic, data_commands
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import Params
 from benchmarks.params import read as read_params
@@ -45,7 +43,16 @@ def choose_profile(
     profile: Annotated[
         str, typer.Option(help="folder with a params.yaml; the project's root is profile quick")
     ] = ".",
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast",
+            help="the libraries' own sums: other bits on each kind of processor, and recorded so",
+        ),
+    ] = False,
 ) -> None:
+    if fast:
+        arithmetic.lift()
     context.obj = Profile(Path(profile or "."))
 
 
@@ -166,12 +173,8 @@ def _foresee(profile: Profile, params: Params) -> None:
         say(advice(lines))
 
 
-throughput = typer.Typer(help="Time every neuron and the training step; compare such times.")
-app.add_typer(throughput, name="throughput")
-
-
-@throughput.callback(invoke_without_command=True)
-def measure(
+@app.command()
+def throughput(
     context: typer.Context,
     device: Annotated[
         str, typer.Option(help="cpu or cuda; the GPU if there is one and none is named")
@@ -187,70 +190,31 @@ def measure(
             min=0,
         ),
     ] = 9,
-    processes: Annotated[
-        int | None,
-        typer.Option(
-            help="time all in so many, quantiles over all; unless given 3 if --quick, 1 if not",
-            min=1,
-        ),
-    ] = None,
 ) -> None:
     """Time neurons and networks on a device: every backend, size and precision, with bounds.
 
-    What is over 10 % slower than the record of the same device at its fastest, beyond what the
-    machine itself is slower, in the majority of up to five processes, is said.
+    pytest-benchmark holds two such files side by side: pytest-benchmark compare A.json B.json
+    --between median.
     """
-    if context.invoked_subcommand is not None:
-        return
-    from benchmarks.host import here
     from benchmarks.run import hand_times_to_dvc
-    from benchmarks.throughput.compare import confirmed, in_words
-    from benchmarks.throughput.runner import measure_again, measure_throughput, record_of
-    from benchmarks.timings import costs_of, timings_of
+    from benchmarks.throughput.runner import measure_throughput
+    from benchmarks.timings import speeds_of
 
     profile, params = _opened(context)
     if device not in ("", "cpu", "cuda"):
         raise unknown("device", device, ("cpu", "cuda"))
     chosen = cast(Literal["cpu", "cuda"], device) if device else None
-    before = record_of(profile, _name_of(profile), quick)
     path = measure_throughput(
-        params, profile.throughput, quick, chosen, say, math.inf if quick else minutes, processes
+        params, profile.throughput, quick, chosen, say, math.inf if quick else minutes
     )
-    again = functools.partial(measure_again, params, quick=quick, device=chosen or here())
-    for each in confirmed(before, timings_of(path), again):
-        say(in_words(each))
-    for cost in costs_of(path):
+    for cost in speeds_of(path).costs:
         say(
             f"a training step{cost.at} of AIA takes {cost.ratio:.3f} times LIF's "
-            f"[{cost.low:.3f}, {cost.high:.3f}] on {cost.device}, {cost.pairs} pairs in "
-            f"{cost.processes} processes"
+            f"[{cost.low:.3f}, {cost.high:.3f}] on {cost.device}, {cost.pairs} pairs of "
+            f"{cost.draws} networks each"
         )
     hand_times_to_dvc(params, profile.specs)
     say(f"wrote {path}")
-
-
-@throughput.command("compare")
-def compare_times(
-    context: typer.Context,
-    a: Annotated[str, typer.Argument(help="file, folder, device, commit or COMMIT:DEVICE")],
-    b: Annotated[str, typer.Argument(help="likewise; ratios are of its times over A's")],
-) -> None:
-    """Pair two sets of times, each at its fastest: two devices, two commits, or two runs."""
-    from benchmarks.throughput.compare import named, pair, table
-
-    folder = context.obj.throughput
-    pairs = pair(named(a, folder), named(b, folder))
-    if not pairs:
-        raise InputError(f"throughput compare: {a} and {b} have timed nothing in common")
-    console.print(table(pairs))
-    changed = Counter(each.verdict for each in pairs)
-    say(f"{len(pairs)} pairs: " + ", ".join(f"{n} {verdict}" for verdict, n in changed.items()))
-    overlap = sum(each.overlap for each in pairs)
-    at_its_pace = sum(each.overlap_at_its_pace for each in pairs)
-    say(
-        f"the rounds, 5 % to 95 %, overlap in {overlap} of them, at the machine's own pace, as its "
-        f"yardsticks bound it, in {at_its_pace}"
-    )
 
 
 @app.command()
@@ -287,8 +251,8 @@ def _report(profile: Profile, params: Params) -> None:
 def record(
     context: typer.Context,
     name: Annotated[
-        str, typer.Option(help="its name below recorded/; the profile's if not given")
-    ] = "",
+        str | None, typer.Option(help="its name below recorded/; the profile's if not given")
+    ] = None,
     times: Annotated[
         bool,
         typer.Option(
@@ -297,10 +261,11 @@ def record(
     ] = False,
 ) -> None:
     """Freeze the profile's results as the baselines that new neurons are compared with."""
-    from benchmarks.recorded import FOLDER, freeze, freeze_times
+    from benchmarks.freezing import freeze, freeze_times
+    from benchmarks.recorded import FOLDER
 
     profile, _ = _opened(context)
-    name = name or _name_of(profile)
+    name = _name_of(profile) if name is None else name
     if times:
         taken = [f"{path.parent.name}/{path.name}" for path in freeze_times(profile, name)]
         say(f"recorded the times {', '.join(taken)} in {FOLDER / name}")
@@ -320,50 +285,22 @@ def verify(
     cell: Annotated[
         list[str] | None, typer.Option(help="this one, e.g. dvs_digits/aia/0; may be repeated")
     ] = None,
-    accept: Annotated[
-        bool,
-        typer.Option(
-            "--accept",
-            help="train a cell of every neuron; if all are bit-identical, this source counts as "
-            "the recorded one and nothing is trained again",
-        ),
-    ] = False,
-    was: Annotated[
-        str,
-        typer.Option(
-            metavar="COMMIT",
-            help="a commit with the recorded source: hold against what that gives on this "
-            "machine, where processors round otherwise than the recorded one",
-        ),
-    ] = "",
 ) -> None:
     """Train recorded cells again and say whether they come out the same."""
-    from benchmarks import checkout
     from benchmarks import verify as again
     from benchmarks.recorded import open_recorded
 
     recorded = open_recorded(_name_of(context.obj))
-    if accept:
-        chosen = again.cells_of_every_neuron(recorded)
-    elif cell:
+    if cell:
         chosen = [again.named_cell(recorded, name) for name in cell]
     else:
         chosen = again.chosen_cells(recorded, cells, seed)
     found = []
-    with ExitStack() as stack:
-        trains = None
-        if was:
-            was = checkout.resolved(was)
-            folder = stack.enter_context(checkout.checked_out(was))
-            trains = functools.partial(checkout.train_in, folder, context.obj.folder)
-        report = stack.enter_context(Progress(f"{len(chosen)} cells", "updates"))
-        for checked in again.verify(recorded, chosen, report, trains):
+    with Progress(f"{len(chosen)} cells", "updates") as report:
+        for checked in again.verify(recorded, chosen, report):
             say(f"{checked.cell}: {checked.likeness} ({checked.says})")
             found.append(checked)
-    if accept:
-        hashes = again.accept(recorded, found, was)
-        say(f"accepted {', '.join(hashes)}" if hashes else "the source is the recorded one")
-    elif any(checked.likeness == "different" for checked in found):
+    if any(checked.likeness == "different" for checked in found):
         raise typer.Exit(1)
 
 
@@ -384,11 +321,12 @@ def compare(
     """Train one new neuron as the recorded ones were, and say how it compares with them."""
     from benchmarks import newcomer
     from benchmarks.compare import compare as compared
+    from benchmarks.compare import sums_of
     from benchmarks.compare_files import terminal_table, write_comparison
     from benchmarks.compare_words import in_words
     from benchmarks.recorded import open_recorded
     from benchmarks.throughput.runner import measure_throughput
-    from benchmarks.timings import read_timings
+    from benchmarks.timings import read_speeds
 
     home, known = _opened(context)
     recorded = open_recorded(profile)
@@ -405,16 +343,15 @@ def compare(
         raise InputError(faults[0])
     timed = new.params.only((new.alias, *others))
     say(f"timing {len(timed.neuron)} neurons side by side")
-    throughput = new.profile.throughput
-    measure_throughput(timed, throughput, quick=True)
+    measure_throughput(timed, new.profile.throughput, quick=True)
     trained = newcomer.cells(new)
     made = compared(
         list(trained.records.values()),
         recorded.cells,
         others,
-        read_timings(throughput),
-        sorted({host.device for host in trained.hosts}),
-        recorded.index.devices,
+        read_speeds(new.profile.throughput).main,
+        sums_of(trained),
+        sums_of(recorded.cells),
     )
     write_comparison(made, new.profile.folder)
     console.print(terminal_table(made))

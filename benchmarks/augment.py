@@ -5,7 +5,8 @@ Networks", ECCV 2022, in the form that the CIFAR10-DVS literature uses: a horizo
 of the samples; one of roll (up to 5 pixels each way), rotation and shear along x (up to 30 degrees
 either way); sometimes a Cutout square of 16 pixels. Every choice is drawn on the CPU from a
 generator that is passed in, so all neurons and all devices get the same, and holds for all time
-steps of its sample.
+steps of its sample. ``flip_shift`` is a plainer policy for crops, as those of N-CARS: a flip and a
+shift of the whole frame, behind which pixels are 0.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor
 from benchmarks.errors import unknown
 
 ROLL_PIXELS = 5
+SHIFT_PIXELS = 4
 DEGREES = 30.0
 CUTOUT_PIXELS = 16
 
@@ -28,6 +30,7 @@ class Kind:
     """What may happen to a sample."""
 
     flip: bool = False
+    shift: bool = False  # up to SHIFT_PIXELS each way
     move: bool = False  # one of roll, rotation and shear
     cutout: bool = False
 
@@ -35,6 +38,7 @@ class Kind:
 KINDS = {
     "none": Kind(),
     "flip": Kind(flip=True),
+    "flip_shift": Kind(flip=True, shift=True),
     "nda": Kind(flip=True, move=True),
     "nda_cutout": Kind(flip=True, move=True, cutout=True),
 }
@@ -45,7 +49,8 @@ class Draws:
     """What happens to each of B samples, on the CPU. What does not happen has its neutral value."""
 
     flip: Tensor  # bool [B], left to right
-    roll: Tensor  # int64 [B, 2], pixels down and right; what leaves comes in on the other side
+    shift: Tensor  # int64 [B, 2], pixels down and right
+    roll: Tensor  # int64 [B, 2], likewise; what leaves comes in on the other side
     rotation: Tensor  # float64 [B], degrees clockwise on the screen, about the centre
     shear: Tensor  # float64 [B], degrees; below the centre moves right by its tangent
     cutout: Tensor  # float64 [B, 2], centre of the square as a fraction of height and width; or NaN
@@ -75,10 +80,12 @@ def draw(generator: torch.Generator, batch: int, kind: Kind) -> Draws:
     roll = torch.randint(-ROLL_PIXELS, ROLL_PIXELS + 1, (batch, 2), generator=generator)
     angles = DEGREES * (2 * torch.rand(2, batch, generator=generator, dtype=torch.float64) - 1)
     centre = torch.rand(batch, 2, generator=generator, dtype=torch.float64)
+    shift = torch.randint(-SHIFT_PIXELS, SHIFT_PIXELS + 1, (batch, 2), generator=generator)
     if not kind.move:
         move = torch.full_like(move, -1)
     return Draws(
         flip=flip & kind.flip,
+        shift=shift * kind.shift,
         roll=roll * (move == 0)[:, None],
         rotation=angles[0] * (move == 1),
         shear=angles[1] * (move == 2),
@@ -121,8 +128,9 @@ def _sources(draws: Draws, height: int, width: int, device: torch.device) -> tup
     cosine, sine, slope = (
         value.to(device)[:, None, None] for value in (angle.cos(), angle.sin(), slope)
     )
-    y = (cosine * down - sine * right + middle_y).round().long()
-    x = (cosine * right + sine * down - slope * down + middle_x).round().long()
+    shift = draws.shift.to(device)[:, :, None, None]
+    y = (cosine * down - sine * right + middle_y).round().long() - shift[:, 0]
+    x = (cosine * right + sine * down - slope * down + middle_x).round().long() - shift[:, 1]
     inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
     roll = draws.roll.to(device)
     y = (y - roll[:, 0, None, None]) % height

@@ -50,6 +50,7 @@ def run_cell(
             classes=list(trained.data.classes),
             hashes=trained.hashes,
             settings=params.training.settings(),
+            arithmetic=host.arithmetic_on(trained.device),
             curves=Curves(**trained.state.curves),
             result=None if trained.failure else measure.result_of(trained),
             failure=trained.failure,
@@ -86,5 +87,9 @@ def finished(cell: Cell, params: Params, profile: Profile) -> Record | None:
     )
     seeds = protocol.seeds_of(cell.dataset, cell.seed)
     _, hashes = start(cell, params, data, seeds, build, torch.device("cpu"))
-    same = record.hashes == hashes and record.settings == params.training.settings()
+    same = (
+        record.hashes == hashes
+        and record.settings == params.training.settings()
+        and record.arithmetic == host.arithmetic_on(torch.device(host.here()))
+    )
     return record if same else None

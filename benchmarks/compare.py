@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.records import Record, Result
+from benchmarks.records import Record, Result, read_host, record_path
 from benchmarks.rows import GRADED, synops, why_no_pair
 from benchmarks.selection import Cells, Pair, Selection
 from benchmarks.statistics import (
@@ -136,8 +136,8 @@ class Report:
     failed: tuple[str, ...]  # cells without a result, and why
     not_run: tuple[str, ...]  # cells without a record
     pairs: tuple[Provenance, ...]
-    trained_on: tuple[str, ...]  # devices of the new neuron's cells
-    recorded_on: tuple[str, ...]  # and of the recorded ones
+    trained_on: tuple[str, ...]  # whose sums the new neuron's cells have
+    recorded_on: tuple[str, ...]  # and the recorded ones
 
     def of(self, metric: Metric, baseline: str | None = None) -> list[Compared]:
         """The comparisons of a metric, of one baseline if one is named."""
@@ -179,6 +179,17 @@ def compare(
         trained_on=tuple(trained_on),
         recorded_on=tuple(recorded_on),
     )
+
+
+def sums_of(cells: Cells) -> tuple[str, ...]:
+    """Whose sums the cells have: the portable ones, or those of a device."""
+    found = set()
+    for key, record in cells.records.items():
+        host = read_host(record_path(cells.runs, *key))
+        device = host.device if host else "an unknown device"
+        portable = record.arithmetic == "portable"
+        found.add("portable" if portable else f"{record.arithmetic} on {device}")
+    return tuple(sorted(found))
 
 
 # ---- what is paired ----

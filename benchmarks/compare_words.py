@@ -186,10 +186,9 @@ def methods(report: Report) -> str:
         )
     if new := sorted({*report.trained_on} - {*report.recorded_on}):
         sentences.append(
-            f"{report.neuron} was trained on {_and(new)}, the recorded neurons on "
-            f"{_and(list(report.recorded_on))}: another processor rounds otherwise, which sends "
-            "training another way, so a pair differs by that too. `make repro` and `python -m "
-            "benchmarks record` make baselines of this machine's own."
+            f"{report.neuron} was trained with sums that are {_and(new)}, the recorded neurons "
+            f"with sums that are {_and(list(report.recorded_on))}: they round otherwise, which "
+            "sends training another way, so a pair differs by that too."
         )
     if not report.costs:
         sentences.append("Speed and memory were not measured.")

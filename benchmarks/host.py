@@ -18,8 +18,11 @@ from typing import Literal
 
 import torch
 
-from aia import backends
+from aia import backends, building
+from benchmarks import arithmetic
+from benchmarks.arithmetic import Arithmetic
 from benchmarks.records import Host
+from benchmarks.training import products
 
 Device = Literal["cpu", "cuda"]
 _PACKAGES = ("torch", "snntorch", "spikingjelly", "numpy", "dvc")
@@ -38,9 +41,13 @@ def here() -> Device:
 def settle(threads: int = 1) -> torch.device:
     """Prepare this process for a cell; returns the device it shall use.
 
-    One thread and deterministic algorithms, so that the same cell gives the same bits; freed
-    memory is kept, since giving it back and faulting it in again costs more than the neuron.
+    One thread, deterministic algorithms and, unless fast ones are asked for, portable sums, so that
+    the same cell gives the same bits; freed memory is kept, since giving it back and faulting it in
+    again costs more than the neuron. Raises InputError where that comes too late.
     """
+    arithmetic.require_in_time()
+    if not arithmetic.fast():
+        products.install()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     # torch fills what it allocates then, a second write of every tensor that changes no result
@@ -78,6 +85,24 @@ def keep_freed_memory() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def arithmetic_on(device: torch.device) -> Arithmetic:
+    """Whose order of summation a settled process follows on ``device``."""
+    if device.type == "cuda":
+        return "cuda"
+    if arithmetic.fast():
+        return "fast"
+    alike = arithmetic.fixed() and torch.backends.cpu.get_cpu_capability() == "AVX2"
+    return "portable" if alike and building.portable() and products.library() else "native"
+
+
+def _paths(device: torch.device) -> dict[str, str]:
+    """Code paths as the environment and the libraries give them."""
+    found = {name: os.environ.get(name, "its own") for name in arithmetic.PATHS}
+    found["torch"] = torch.backends.cpu.get_cpu_capability()
+    found["products"] = "ours" if arithmetic_on(device) == "portable" else "the libraries'"
+    return found
+
+
 def describe(device: torch.device, started: datetime, seconds: float, samples: int) -> Host:
     """The host file of a cell that trained on ``samples`` samples in ``seconds``."""
     return Host(
@@ -92,6 +117,7 @@ def describe(device: torch.device, started: datetime, seconds: float, samples: i
         threads=torch.get_num_threads(),
         deterministic=torch.are_deterministic_algorithms_enabled(),
         compiled=backends.running(device.type) != "eager",
+        paths=_paths(device),
         command=[Path(sys.argv[0]).name, *sys.argv[1:]],
         started=started.isoformat(timespec="seconds"),
         train_seconds=seconds,

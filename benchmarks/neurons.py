@@ -16,13 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import aia
 import baselines.snntorch
 import baselines.spikingjelly
 from benchmarks.blocks import channels_last, takes_any_layout
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import Matched, NeuronParams
-from benchmarks.proven import stands_for
+from benchmarks.protocol import PROTOCOL
 from benchmarks.source import digest, digest_of_files
 
 Build = Callable[[int], nn.Module]  # channels -> neuron
@@ -121,22 +120,21 @@ def builder(params: NeuronParams, matched: Matched) -> Build:
 
 
 def source_hash(params: NeuronParams, matched: Matched) -> str:
-    """Hash of what the neuron is: its source or library version, arguments, matched options."""
+    """Hash of what the neuron is: source or versions, arguments, matched options.
+
+    What a user wrote is known by its source, a library's neuron by the library's version, and
+    the suite's own by the protocol's.
+    """
     cls = resolve(params.class_)
-    here = Path(aia.__file__).parent
     library = _library(cls)
-    own = Path(inspect.getfile(cls))
-    if library is not None:
-        adapter = Path(inspect.getfile(_LIBRARIES[library][1]))
-        source = digest(version(library), digest_of_files([adapter]))
-        if not cls.__module__.startswith(library):  # derived from a library's class by the user
-            source = digest(source, digest_of_files([own]))
-    elif cls.__module__.partition(".")[0] in ("aia", "baselines"):
-        source = digest_of_files({*here.glob("*.py"), *here.glob("*.cpp"), own})
-    else:
-        source = digest_of_files([own])
+    home = cls.__module__.partition(".")[0]
+    parts = [version(library)] if library else []
+    if home in ("aia", "baselines"):
+        parts.append(str(PROTOCOL))
+    elif home != library:
+        parts.append(digest_of_files([Path(inspect.getfile(cls))]))
     options = json.dumps([params.class_, params.args, params.match], sort_keys=True)
-    return stands_for(digest(source, options, matched.model_dump_json() if params.match else ""))
+    return digest(*parts, options, matched.model_dump_json() if params.match else "")
 
 
 def is_graded(neuron: nn.Module) -> bool:

@@ -10,7 +10,7 @@ from benchmarks import neurons, run
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import NeuronParams, Params
 from benchmarks.profile import Profile
-from benchmarks.protocol import protocol_hash
+from benchmarks.protocol import PROTOCOL, protocol_hash, version_of
 from benchmarks.recorded import Recorded
 from benchmarks.selection import Cells, Selection, load
 
@@ -92,9 +92,8 @@ def _neuron_of(
 def _refuse_other_protocol(recorded: Recorded) -> None:
     now = protocol_hash(recorded.params.training)
     if now != recorded.index.protocol:
-        commits = ", ".join(commit[:12] for commit in recorded.index.commits)
         raise InputError(
-            f"recorded/{recorded.name} was trained under protocol {recorded.index.protocol} "
-            f"(commit {commits}), this code trains under {now}: nothing can be paired; check out "
-            "that commit, or train the profile again and record it"
+            f"recorded/{recorded.name} was trained under protocol "
+            f"{version_of(recorded.index.protocol)} ({recorded.index.protocol}), this code trains "
+            f"under {PROTOCOL} ({now}), so nothing can be paired; train it again and record it"
         )

@@ -68,7 +68,7 @@ class Training(_Section):
     binning: Literal["sum", "nearest"] | None = None  # of events to `size`; none: the set's usual
     milestones: tuple[Annotated[int, Field(ge=1)], ...] = ()  # epochs, of the schedule `step`
     factor: float = Field(0.1, gt=0)  # of the learning rate at each milestone
-    augment: Literal["none", "flip", "nda", "nda_cutout"] = "none"
+    augment: Literal["none", "flip", "flip_shift", "nda", "nda_cutout"] = "none"
     loss: Literal["cross_entropy", "mse"] = "cross_entropy"  # mse: summed, to one-hot
     precision: Literal["float32", "bfloat16", "float16"] = "float32"  # of the synapses
     accumulate: int = Field(1, ge=1)  # parts that a batch is computed in
@@ -112,7 +112,7 @@ class Params(_Section):
 
     root: str = "."  # for dvc.yaml: from the profile's folder to the project's root
     at: str = ""  # for dvc.yaml: from the project's root to the profile's folder
-    datasets: list[str] = Field(min_length=1)
+    datasets: list[Alias] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     neuron: dict[Alias, NeuronParams] = Field(min_length=1)
     matched: Matched = Matched()

@@ -24,6 +24,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from benchmarks.arithmetic import Arithmetic
 from benchmarks.errors import InputError
 
 SCHEMA = 2
@@ -40,11 +41,11 @@ class _Strict(BaseModel):
 class Hashes(_Strict):
     """SHA-256 digests (first 16 hex digits) of what must match before two records are paired."""
 
-    protocol: str  # source text and settings of everything but the neuron and the learning rate
+    protocol: str  # its version, and a digest of all settings but the learning rate
     data: str  # frames, labels and splits
     weights: str  # initial synapse weights
     order: str  # order of the training samples over all epochs
-    neuron: str  # source text and arguments of the neuron
+    neuron: str  # source text or version, and arguments of the neuron
 
 
 class Curves(_Strict):
@@ -164,6 +165,7 @@ class Record(_Strict):
     classes: list[str]
     hashes: Hashes
     settings: dict[str, Any]  # the training section of params.yaml as it was used
+    arithmetic: Arithmetic | None = None  # whose order of summation; None: protocol 1 did not say
     curves: Curves
     result: Result | None
     failure: Failure | None
@@ -187,6 +189,7 @@ class Host(_Strict):
     threads: int
     deterministic: bool
     compiled: bool
+    paths: dict[str, str] = {}  # code paths of the libraries, as read back
     command: list[str]
     started: str  # ISO 8601, UTC
     train_seconds: float

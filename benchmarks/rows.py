@@ -74,8 +74,9 @@ CAPTIONS = {
     "arithmetic would at the measured rate of matrix products, if longer. A network's inference is "
     "its folded one's, before commit bdbc25f the unfolded one's. Kept for backward is "
     "what the neuron's forward pass keeps for its backward pass, bytes per element and time step. "
-    "AIA over LIF is the median ratio of their training steps, taken in turn in several processes "
-    "[95 % interval]. Commit is whose source was timed, with a plus if files had changed since.",
+    "AIA over LIF is the median ratio of their training steps, several networks of each taken in "
+    "turn [95 % interval]. Commit is whose source was timed, with a plus if files had changed "
+    "since.",
     "backends": "Everything that was timed, size by size. Neuron: ns per element and time step; "
     "network: samples/s; median [5 %, 95 % quantile] over rounds, or (quartiles) where a record "
     "kept no rounds. Size: T x batch x channels x height x width. Times "
@@ -429,10 +430,8 @@ def _parameters(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
 
 
 def _raw(timings: list[Timing]) -> pd.DataFrame:
-    """Every field a column, every yardstick one of its own, in seconds."""
-    raw = pd.DataFrame(timings, columns=list(Timing.__dataclass_fields__))
-    yardsticks = pd.DataFrame(list(raw.pop("yardsticks")), index=raw.index)
-    return raw.join(yardsticks.rename(columns=lambda name: f"{name.replace(' ', '_')}_s"))
+    """Every field a column."""
+    return pd.DataFrame(timings, columns=list(Timing.__dataclass_fields__))
 
 
 def throughput(cells: Cells, timings: list[Timing], costs: Iterable[SpeedCost] = ()) -> Table:

@@ -26,7 +26,6 @@ from benchmarks.events import ensure, unmade
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records import Record, record_path
-from benchmarks.throughput.plan import library_of
 from benchmarks.tuning import profile_at, write_choice
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
@@ -154,21 +153,10 @@ def run_jobs(
     After ``minutes`` no further job is begun.
     """
     end = time.monotonic() + 60 * minutes
-    in_time = itertools.takewhile(lambda _: time.monotonic() < end, compiled_first(jobs, params))
+    in_time = itertools.takewhile(lambda _: time.monotonic() < end, jobs)
     calls = (joblib.delayed(_run_one)(job, params, profile) for job in in_time)
     outcomes: Iterator[Outcome] = _in_parallel(calls, workers)
     yield from outcomes
-
-
-def compiled_first(jobs: list[Job], params: Params) -> list[Job]:
-    """With the first job of a compiled neuron in front.
-
-    In a fresh clone one worker then makes the kernels, once, while the others train neurons that
-    need none, where two of them made the same kernels and stood in each other's way.
-    """
-    ours = (job for job in jobs if library_of(params.neuron[job.stage.neuron]) == "ours")
-    first = next(ours, None)
-    return sorted(jobs, key=lambda job: job is not first)
 
 
 def _in_parallel(calls: Iterable[_Call], workers: int) -> Iterator[Any]:

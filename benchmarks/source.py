@@ -9,9 +9,6 @@ import tokenize
 from collections.abc import Iterable
 from pathlib import Path
 
-from pygments.lexers import CppLexer
-from pygments.token import Comment
-
 
 @functools.cache  # every neuron's hash asks for the same files
 def without_comments(text: str) -> str:
@@ -19,23 +16,11 @@ def without_comments(text: str) -> str:
 
     Works on the text rather than on ``ast.dump``, which differs between Python versions.
     """
-    lines = text.splitlines()
+    lines = text.replace("\r\n", "\n").split("\n")  # a form feed ends no line of Python's
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
-    return _without_blanks(lines)
-
-
-@functools.cache
-def without_cpp_comments(text: str) -> str:
-    """C++ source likewise."""
-    said = (Comment.Single, Comment.Multiline)  # to Pygments a preprocessor's line is one as well
-    kept = (value for kind, value in CppLexer().get_tokens(text) if kind not in said)
-    return _without_blanks("".join(kept).splitlines())
-
-
-def _without_blanks(lines: Iterable[str]) -> str:
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
@@ -50,9 +35,6 @@ def digest(*parts: str | bytes) -> str:
 
 
 def digest_of_files(paths: Iterable[Path]) -> str:
-    """Digest of Python and C++ files, named by their file name, comments left out."""
-    parts: list[str] = []
-    for path in sorted(paths):
-        code = without_cpp_comments if path.suffix == ".cpp" else without_comments
-        parts += [path.name, code(path.read_text(encoding="utf-8"))]
-    return digest(*parts)
+    """Digest of Python files, named by their file name, comments left out."""
+    texts = ((path.name, without_comments(path.read_text("utf-8"))) for path in sorted(paths))
+    return digest(*(part for text in texts for part in text))

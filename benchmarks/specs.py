@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.host import device_name, here
+from benchmarks.host import arithmetic_on, device_name, here
 from benchmarks.neurons import builder, check_contract, source_hash
 from benchmarks.params import Params
 from benchmarks.profile import Profile
@@ -35,6 +35,7 @@ def write_specs(params: Params, profile: Profile) -> None:
     protocol = {
         "hash": protocol_hash(params.training),
         "learning_rate": params.training.learning_rate,
+        "arithmetic": arithmetic_on(torch.device(here())),
     }
     write_atomic(profile.specs / "protocol.json", as_json(protocol))
     write_atomic(profile.tuned / "grid.json", as_json(params.tuning))

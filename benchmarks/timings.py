@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,6 @@ class Timing:
     median: float  # ns per element and step, or samples/s
     low: float
     high: float
-    fastest: float  # of all rounds, or of the middle process's, seconds of one call
     bound: float | None  # in the same unit: what the device's memory or arithmetic allows
     rounds: int
     kept_bytes: float | None  # kept for the backward pass, bytes per element and step
@@ -61,10 +60,6 @@ class Timing:
     bytes_moved: float | None = None  # of one call
     threads: int | None = None
     gpu: bool = False
-    # what constant work took between the rounds at its fastest, seconds by its name
-    yardsticks: Mapping[str, float] = field(default_factory=dict)
-    asked: str = ""  # the backend that the process was asked for
-    test: str = ""  # pytest's name of the benchmark
     kernels: str = ""  # of a GPU, that ran: which implementation it was
     commit: str = ""  # whose source was timed, with a plus if it was changed since
     quartiles: bool = False
@@ -99,7 +94,8 @@ class Machine:
 class Cost:
     """A training step of AIA over one of LIF on a device: median ratio and its interval.
 
-    At ``batch``, or at the profile's; ``graph``: each step replayed as one CUDA graph.
+    At ``batch``, or at the profile's; ``graph``: each step replayed as one CUDA graph. ``draws``:
+    networks of each neuron, their steps taken in turn; in older files, processes.
     """
 
     device: str
@@ -107,7 +103,7 @@ class Cost:
     low: float
     high: float
     pairs: int
-    processes: int
+    draws: int
     batch: int | None = None
     graph: bool = False
 
@@ -162,20 +158,12 @@ def in_figures(timing: Timing) -> str:
 
 def read_speeds(folder: Path) -> Speeds:
     """All throughput files below ``folder``. Raises InputError for one that is not ours."""
-    return Speeds(all_timings(folder), costs(folder), machines(folder))
-
-
-def read_timings(folder: Path) -> list[Timing]:
-    """The timings of the main table below ``folder``; see :attr:`Speeds.main`.
-
-    Raises InputError for a file that is not pytest-benchmark's JSON with the suite's notes.
-    """
-    return Speeds(all_timings(folder), [], []).main
-
-
-def all_timings(folder: Path) -> list[Timing]:
-    """All timings below ``folder``, file by file; none if there is no file. Raises InputError."""
-    return [timing for path in files(folder) for timing in timings_of(path)]
+    found = [speeds_of(path) for path in files(folder)]
+    return Speeds(
+        [timing for each in found for timing in each.all],
+        [cost for each in found for cost in each.costs],
+        [machine for each in found for machine in each.machines],
+    )
 
 
 def files(folder: Path) -> list[Path]:
@@ -185,24 +173,31 @@ def files(folder: Path) -> list[Path]:
 
 def timings_of(path: Path) -> list[Timing]:
     """The timings of one file. Raises InputError."""
-    return parsed(path.read_text(encoding="utf-8"), str(path))
+    return speeds_of(path).all
 
 
-def parsed(text: str, name: str) -> list[Timing]:
-    """The timings in the text of a file called ``name``. Raises InputError."""
+def speeds_of(path: Path) -> Speeds:
+    """One file. Raises InputError if it is not pytest-benchmark's JSON with the suite's notes."""
     try:
-        content = json.loads(text)
+        content = json.loads(path.read_text(encoding="utf-8"))
         machine = content["machine_info"]
+        device = str(machine["aia_device"])
+        rates = float(machine["aia_copy_gb_per_s"]), float(machine["aia_matmul_gflop_per_s"])
         about = {
-            "device": str(machine["aia_device"]),
+            "device": device,
             "threads": machine.get("aia_threads"),
             "gpu": machine.get("aia_driver") is not None,
             "commit": _commit(content),
         }
         entries = content["benchmarks"]
-        return [_timing(about, each) for each in entries if "pairs_s" not in each["extra_info"]]
+        timings = [_timing(about, each) for each in entries if "pairs_s" not in each["extra_info"]]
+        taken = [each["extra_info"] for each in entries if "pairs_s" in each["extra_info"]]
+        return Speeds(timings, _costs(device, taken), [Machine(device, *rates)])
     except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-        raise _not_ours(name, error) from error
+        raise InputError(
+            f"{path}: not a throughput file of this suite "
+            f"({type(error).__name__}: {error}); delete it and measure again"
+        ) from error
 
 
 def _commit(content: Mapping[str, Any]) -> str:
@@ -215,60 +210,30 @@ def _commit(content: Mapping[str, Any]) -> str:
     return f"{str(noted.get('id') or '')[:7]}{'+' if changed else ''}"
 
 
-def machines(folder: Path) -> list[Machine]:
-    """The bounds of every device below ``folder``. Raises InputError."""
-    found = []
-    for path in files(folder):
-        try:
-            said = json.loads(path.read_text(encoding="utf-8"))["machine_info"]
-            rates = float(said["aia_copy_gb_per_s"]), float(said["aia_matmul_gflop_per_s"])
-            found.append(Machine(str(said["aia_device"]), *rates))
-        except (ValueError, KeyError, TypeError) as error:
-            raise _not_ours(str(path), error) from error
-    return found
-
-
-def costs(folder: Path) -> list[Cost]:
-    """:func:`costs_of` all files below ``folder``; a device's last is the full run's."""
-    return [cost for path in files(folder) for cost in costs_of(path)]
-
-
-def costs_of(path: Path) -> list[Cost]:
-    """AIA against LIF in a training step, steps taken in turn. Raises InputError.
-
-    The interval is the bootstrap's, 95 %, of the median over pairs: processes are drawn, and of
-    each its pairs, since where memory lies gives every process a ratio of its own.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        device = str(content["machine_info"]["aia_device"])
-        ratios: dict[tuple[int | None, bool], list[npt.NDArray[np.float64]]] = {}
-        for about in (entry["extra_info"] for entry in content["benchmarks"]):
-            if taken := about.get("pairs_s"):
-                ratio = np.array(taken["aia"]) / np.array(taken["lif"])
-                ratios.setdefault((about.get("batch"), about.get("graph", False)), []).append(ratio)
-        return [_cost(device, np.array(found), *how) for how, found in ratios.items()]
-    except (ValueError, KeyError, TypeError) as error:
-        raise _not_ours(str(path), error) from error
+def _costs(device: str, taken: Iterable[Mapping[str, Any]]) -> list[Cost]:
+    """AIA against LIF in training steps taken in turn, one cost a batch and way of running them."""
+    ratios: dict[tuple[int | None, bool], list[npt.NDArray[np.float64]]] = {}
+    for about in taken:
+        pairs = about["pairs_s"]  # [networks, steps], or of one [steps]
+        ratio = np.atleast_2d(np.array(pairs["aia"]) / np.array(pairs["lif"]))
+        ratios.setdefault((about.get("batch"), about.get("graph", False)), []).extend(ratio)
+    return [_cost(device, np.array(found), *how) for how, found in ratios.items()]
 
 
 def _cost(device: str, ratios: npt.NDArray[np.float64], batch: int | None, graph: bool) -> Cost:
-    """Of the ratios ``[processes, pairs]``."""
-    processes, pairs = ratios.shape
+    """Of the ratios ``[draws, pairs]``.
+
+    The interval is the bootstrap's, 95 %, of the median over pairs: networks are drawn, and of each
+    its pairs, since where memory lies gives every network a ratio of its own.
+    """
+    draws, pairs = ratios.shape
     generator = np.random.default_rng(0)
-    which = generator.integers(processes, size=(_RESAMPLES, processes, 1))
-    each = generator.integers(pairs, size=(_RESAMPLES, processes, pairs))
+    which = generator.integers(draws, size=(_RESAMPLES, draws, 1))
+    each = generator.integers(pairs, size=(_RESAMPLES, draws, pairs))
     drawn = np.median(ratios[which, each], axis=(1, 2))
     low, high = np.quantile(drawn, (0.025, 0.975))
     middle = float(np.median(ratios))
-    return Cost(device, middle, float(low), float(high), ratios.size, processes, batch, graph)
-
-
-def _not_ours(name: str, error: Exception) -> InputError:
-    return InputError(
-        f"{name}: not a throughput file of this suite "
-        f"({type(error).__name__}: {error}); delete it and measure again"
-    )
+    return Cost(device, middle, float(low), float(high), ratios.size, draws, batch, graph)
 
 
 def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:
@@ -294,7 +259,6 @@ def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:
         median=middle,
         low=low,
         high=high,
-        fastest=float(about.get("fastest_s") or stats.get("min", stats["median"])) / repeats,
         bound=bound,
         rounds=int(stats.get("rounds", 0)),
         kept_bytes=about.get("kept_bytes"),
@@ -305,9 +269,6 @@ def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:
         joules=about.get("joules"),
         flops=about.get("flops"),
         bytes_moved=about.get("bytes_moved"),
-        yardsticks=about.get("yardsticks_fastest_s", {}),
-        asked=str(about.get("asked", "")),
-        test=str(entry.get("fullname", "")),
         kernels="; ".join(about.get("kernels", [])),
         quartiles=not rounds,
     )

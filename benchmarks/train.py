@@ -95,7 +95,11 @@ def train_cell(
     seeds = protocol.seeds_of(cell.dataset, cell.seed)
     state, hashes = start(cell, params, data, seeds, build, device)
     # hashes do not hold the learning rate, the settings do
-    identity = {"hashes": hashes.model_dump(), "settings": params.training.settings()}
+    identity = {
+        "hashes": hashes.model_dump(),
+        "settings": params.training.settings(),
+        "arithmetic": host.arithmetic_on(device),
+    }
     resumed = checkpoints.load(checkpoint, state, identity)
     group.meet()  # all have read before one writes
     task = _Task(params.training, data, seeds, device, group, _kind(cell, params.training))

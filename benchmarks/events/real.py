@@ -159,7 +159,7 @@ def _whole(choice: Choice, at: Path | None, report: store.Report) -> Recordings:
         right = f"{choice.of.name}-{REHEARSAL}" if is_rehearsal(tree) else choice.of.name
         raise InputError(f"{tree}: these recordings {made_up}; call the data set {right}")
     archive = f"{choice.of.format}, {REHEARSAL}" if choice.rehearsal else choice.of.format
-    return Recordings(choice.of, entries(choice.of, tree), archive)
+    return Recordings(choice.of, entries(choice.of, tree), archive, choice.of.note)
 
 
 def _part(whole: RealSet) -> Recordings:

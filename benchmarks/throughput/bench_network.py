@@ -29,10 +29,9 @@ SIZE, CLASSES = TRAINING.size or 32, 10
 LARGEST = {"cpu": 256, "cuda": 16384}[DEVICE.type]
 # batch, and whether by CUDA graph: of a GPU also two ways in which launching is not all the time
 IN_TURN = [(None, False), *([(2048, False), (None, True)] if DEVICE.type == "cuda" else [])]
-PAIRS = 20 if PLAN.quick else 100
-# networks of each neuron that are timed in turn on a CPU, where the place of a network's memory
-# alone makes a step up to 2 % slower or faster
-PLACES = 5 if DEVICE.type == "cpu" else 1
+# networks of each neuron that are timed in turn, since the place of a network's memory alone
+# makes a step up to 2 % slower or faster, and steps of each
+NETWORKS, STEPS = 10, 6 if PLAN.quick else 30
 
 
 def _network(alias: str) -> Network:
@@ -75,7 +74,6 @@ def _training(network: Network, frames: Tensor, capturable: bool = False) -> Cal
 
 def _about(alias: str, what: str, network: Network, frames: Tensor) -> dict[str, Any]:
     block = next(iter(network.blocks.values()))
-    work = _work(network, frames, what == "training_step") if PLAN.costs else {}
     return {
         "what": what,
         "neuron": alias,
@@ -85,7 +83,7 @@ def _about(alias: str, what: str, network: Network, frames: Tensor) -> dict[str,
         "series": "main",
         "elements": None,
         "samples": frames.shape[1],
-        **work,
+        **_work(network, frames, what == "training_step"),
     }
 
 
@@ -145,8 +143,7 @@ def bench_training_step(alias: str, timed: Callable[..., None]) -> None:
     about = _about(alias, "training_step", network, frames[0])
     calls = [_training(network, each) for each in frames]
     calls[0]()  # the optimizer's state is made before anything is counted
-    if PLAN.costs:
-        about["peak_bytes"] = devices.peak_bytes(calls[0], DEVICE) / TRAINING.batch
+    about["peak_bytes"] = devices.peak_bytes(calls[0], DEVICE) / TRAINING.batch
     timed(calls, **about | _energy(calls[0]))
 
 
@@ -174,7 +171,7 @@ def bench_inference(alias: str, timed: Callable[..., None]) -> None:
 
 def _energy(call: Callable[[], object]) -> dict[str, float]:
     """J a sample, where the device tells it."""
-    energy = devices.joules(call, DEVICE) if PLAN.costs else math.nan
+    energy = devices.joules(call, DEVICE)
     return {} if math.isnan(energy) else {"joules": energy / TRAINING.batch}
 
 
@@ -225,18 +222,18 @@ def bench_association_in_a_training_step(batch: int | None, graph: bool, benchma
     """A step of AIA's network and one of LIF's in turn, so that both see the same machine."""
     frames = _frames(batch or TRAINING.batch, 1)[0]
     try:
-        pairs = [_pair(frames, graph) for _ in range(PLACES)]
+        networks = [_pair(frames, graph) for _ in range(NETWORKS)]
     except Exception as error:  # a GPU that is too small, or a step that no graph takes
         if (batch, graph) == IN_TURN[0]:
             raise
         leave_out(f"{type(error).__name__}: {error}", what="training_step", neuron="aia")
-    took: dict[str, list[float]] = {alias: [] for alias in pairs[0]}
+    took: dict[str, list[list[float]]] = {alias: [[] for _ in networks] for alias in networks[0]}
+    turns = itertools.count()
 
-    def in_turn() -> None:
-        for number in range(PAIRS):
-            steps = pairs[number % PLACES]
-            for alias in sorted(steps, reverse=number // PLACES % 2 == 1):
-                took[alias].append(devices.seconds(steps[alias], DEVICE))
+    def pair() -> None:
+        step, place = divmod(next(turns), NETWORKS)
+        for alias in sorted(took, reverse=step % 2 == 1):
+            took[alias][place].append(devices.seconds(networks[place][alias]))
 
-    benchmark.pedantic(in_turn, rounds=1)
+    benchmark.pedantic(pair, rounds=NETWORKS * STEPS)
     benchmark.extra_info.update(pairs_s=took, batch=batch, graph=graph)

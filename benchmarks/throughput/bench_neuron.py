@@ -92,7 +92,7 @@ def bench_forward_backward(alias: str, case: Case, timed: Callable[..., None]) -
     neuron = _neuron(alias, case, "neuron_forward_backward")
     about = _about(alias, case, "neuron_forward_backward", BOTH_MOVES, neuron)
     calls = [_both(neuron, drive) for drive in _drives(case)]
-    if case == BASE and PLAN.costs:
+    if case == BASE:
         about |= _costs(neuron, calls[0], case)
     timed(calls, **about)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import json
 import math
@@ -16,7 +15,9 @@ import pytest
 import torch
 
 from aia import backends
+from benchmarks import arithmetic
 from benchmarks.host import (
+    arithmetic_on,
     device_name,
     dirty,
     driver,
@@ -26,28 +27,29 @@ from benchmarks.host import (
 )
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.plan import LEFT_OUT, NO_TIME, ORDER, Case, from_environment
+from benchmarks.training import products
 
 PLAN = from_environment()
 DEVICE = torch.device(PLAN.device)
 _ROUND_S = 0.005  # a round of a short call repeats it for so long
-_YARDSTICKS_EACH = 2  # rounds
 _WARM_UP, _WARM_UP_S = 3, 0.15  # rounds of all inputs, none begun after so many s
 _left_out: list[dict[str, str]] = []
 _before: dict[str, float] = {}
-
-_yardsticks = functools.cache(lambda: devices.yardsticks(DEVICE))
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "series(name): of a benchmark that has no case")
     torch.set_num_threads(1)
+    if not arithmetic.fast():
+        products.install()  # as where cells train
     keep_freed_memory()
     _before.update(devices.state(DEVICE))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "alias" in metafunc.fixturenames:
-        metafunc.parametrize("alias", PLAN.timed)
+        by = f"-{PLAN.backend}" if PLAN.backend else ""  # a file holds every backend's times
+        metafunc.parametrize("alias", PLAN.timed, ids=[f"{alias}{by}" for alias in PLAN.timed])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if PLAN.deadline is not None and time.time() > PLAN.deadline:
+    if time.time() > PLAN.deadline:
         about = {"what": _name(item), "neuron": _params(item).get("alias", "")}
         leave_out(f"{NO_TIME}: {_series(item)}", **about)
 
@@ -86,6 +88,7 @@ def pytest_benchmark_update_machine_info(
     machine_info["aia_driver"] = driver() if DEVICE.type == "cuda" else None
     machine_info["aia_copy_gb_per_s"] = devices.copy_bandwidth(DEVICE)
     machine_info["aia_matmul_gflop_per_s"] = devices.matmul_rate(DEVICE)
+    machine_info["aia_arithmetic"] = arithmetic_on(DEVICE)
     machine_info["aia_threads"] = torch.get_num_threads()
     machine_info["aia_versions"] = versions()
     machine_info["aia_dirty"] = dirty()
@@ -99,11 +102,11 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture
 def timed(benchmark: Any) -> Callable[..., None]:
-    """``timed(calls, **extra_info)``: warm up, then time rounds that end synchronised.
+    """``timed(calls, **extra_info)``: warm up, then time rounds of as many calls as take 5 ms.
 
     ``calls`` are the same work on different inputs, taken in turn, so that no input is still in
-    the cache when it comes round again; before every second round the device's yardsticks are
-    taken. A neuron that does not run is left out, with the reason, where the plan allows it.
+    the cache when it comes round again. A neuron that does not run is left out, with the reason,
+    where the plan allows it.
     """
 
     def run(calls: list[Callable[[], object]], **extra: Any) -> None:
@@ -112,7 +115,7 @@ def timed(benchmark: Any) -> Callable[..., None]:
         try:
             warm: list[float] = []
             while len(warm) < _WARM_UP * len(calls) and sum(warm) < _WARM_UP_S:
-                warm += [devices.seconds(next(turns), DEVICE) for _ in calls]
+                warm += [devices.seconds(next(turns)) for _ in calls]
         except Exception as error:
             if not PLAN.optional and extra.get("series", "main") == "main":
                 raise
@@ -120,24 +123,9 @@ def timed(benchmark: Any) -> Callable[..., None]:
         if extra["backend"] == "torch.compile" and backends.running(DEVICE.type) == "eager":
             extra["backend"] = "eager, the compiler failed"
         repeats = max(1, min(1000, math.ceil(_ROUND_S / min(warm))))
-
-        def whole() -> None:
-            for _ in range(repeats):
-                next(turns)()
-            devices.synchronize(DEVICE)
-
-        take, taken = _yardsticks(), []
         rounds = PLAN.rounds(repeats * min(warm))
-        turn = itertools.count()
-
-        def between() -> None:
-            if next(turn) % _YARDSTICKS_EACH == 0:
-                taken.append(take())
-
-        benchmark.pedantic(whole, setup=between, rounds=rounds, iterations=1)
-        fastest = {name: min(each[name] for each in taken) for name in taken[0]}
-        about = {"yardsticks_fastest_s": fastest, "repeats": repeats, "asked": PLAN.backend}
-        benchmark.extra_info.update(extra, **about)
+        benchmark.pedantic(lambda: next(turns)(), rounds=rounds, iterations=repeats)
+        benchmark.extra_info.update(extra)
 
     return run
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
+import numpy as np
 import psutil
 import torch
 from torch import Tensor
@@ -21,11 +22,6 @@ from aia import native
 _L3 = 32 * 2**20
 _SPARE, _PAGE = 512 * 2**20, 4096  # bytes: more than a benchmark of the table's size holds
 _ENERGY_S = 0.05  # so long a device is left alone before the clock is asked again
-RUNNING_SUM = "native running sum"  # "running sum" was torch.compile's, another yardstick
-PRODUCT, SMALL, STREAMED = "product", "small operations", "streamed copy"
-# of the short yardsticks, whose first pays for what the neuron left in the caches: 5 ms each
-_TRIES = {PRODUCT: 3, SMALL: 8, STREAMED: 3}
-_LINKS = 50  # of the chain of small operations, there and back: under 1 ms
 _KERNELS = 8  # so many are named of those that a call runs
 
 
@@ -34,13 +30,18 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize()
 
 
-def seconds(work: Callable[[], object], device: torch.device) -> float:
+def clock() -> float:
+    """Seconds; where a GPU is in use, read when it has done all that it was given."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def seconds(work: Callable[[], object]) -> float:
     """One call, until the device has done it."""
-    synchronize(device)
-    start = time.perf_counter()
+    start = clock()
     work()
-    synchronize(device)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def cache_bytes(device: torch.device) -> int:
@@ -64,7 +65,7 @@ def copy_bandwidth(device: torch.device) -> float:
         ways: list[Callable[[], object]] = [functools.partial(target.copy_, source)]
         if cpu and native.builds():  # past the cache, where PyTorch's may not be
             ways.append(functools.partial(native.copy, source, target))
-        took = min(seconds(way, device) for way in ways for _ in range(10))
+        took = min(seconds(way) for way in ways for _ in range(10))
         best = max(best, 2 * source.nbytes / took / 1e9)
     return best
 
@@ -72,62 +73,23 @@ def copy_bandwidth(device: torch.device) -> float:
 def matmul_rate(device: torch.device) -> float:
     """GFLOP/s of the fastest of 10 float32 products of square matrices.
 
-    On a GPU in the precision of cuDNN's convolutions, which is TF32 unless PyTorch is told
-    otherwise: the networks are bound by what their own arithmetic allows.
+    On a CPU PyTorch's, as this process computes them, or NumPy's, whose OpenBLAS is faster than
+    products in a fixed order of summation. On a GPU in the precision of cuDNN's convolutions,
+    which is TF32 unless PyTorch is told otherwise: networks are bound by what their own arithmetic
+    allows.
     """
     side = 8192 if device.type == "cuda" else 1024
     left, right = torch.rand(2, side, side, device=device).unbind(0)
+    ways: list[Callable[[], object]] = [lambda: left @ right]
+    if device.type == "cpu":
+        ways.append(functools.partial(np.matmul, left.numpy(), right.numpy()))
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
     try:
-        best = min(seconds(lambda: left @ right, device) for _ in range(10))
+        best = min(seconds(way) for way in ways for _ in range(10))
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before
     return float(2 * side**3 / best / 1e9)
-
-
-def yardsticks(device: torch.device) -> Callable[[], dict[str, float]]:
-    """A call that gives the seconds of five pieces of work that no change of this suite changes.
-
-    Taken between the rounds of a benchmark they say how fast the machine was just then. A copy and
-    a matrix product bound memory and arithmetic. Small operations with their gradient are calls
-    and the first cache: a neighbour on the other thread of a core can cost them half of their
-    speed where a copy loses a tenth. So it can a running sum over 10 time steps, which reads and
-    writes as a neuron does, one stream a step. A copy streamed past the cache is bound as the
-    kernels are, by a memory that neighbours share. These two are left out on a GPU, which nobody
-    shares, and without a C++ compiler.
-    """
-    source = torch.rand(cache_bytes(device) // 2, device=device)
-    target = torch.empty_like(source)
-    side = 4096 if device.type == "cuda" else 512
-    left, right = torch.rand(2, side, side, device=device).unbind(0)
-    product = torch.empty_like(left)
-    few = torch.rand(4096, device=device)
-
-    @torch.enable_grad()
-    def small() -> None:
-        last = few.clone().requires_grad_()
-        for _ in range(_LINKS):
-            last = 0.5 * last + few
-        last.sum().backward()
-
-    work: dict[str, Callable[[], object]] = {
-        "copy": lambda: target.copy_(source),
-        PRODUCT: lambda: torch.mm(left, right, out=product),
-        SMALL: small,
-    }
-    if device.type == "cpu" and native.builds():
-        drive = source[: len(source) // 32 * 10].view(10, -1)
-        sums = torch.empty_like(drive)
-        work[RUNNING_SUM] = lambda: native.running_sum(drive, sums)
-        work[STREAMED] = lambda: native.copy(drive, sums)
-    for each in work.values():
-        each()
-
-    def fastest(name: str) -> float:
-        return min(seconds(work[name], device) for _ in range(_TRIES.get(name, 1)))
-
-    return lambda: {name: fastest(name) for name in work}
 
 
 def touch_spare(device: torch.device) -> None:
@@ -233,7 +195,7 @@ def joules(work: Callable[[], object], device: torch.device, at_least_s: float =
     counter = _energy_counter(device)
     if counter is None:
         return math.nan
-    each = max(1, math.ceil(_ENERGY_S / max(seconds(work, device), 1e-6)))
+    each = max(1, math.ceil(_ENERGY_S / max(seconds(work), 1e-6)))
     before, start, calls = counter(), time.perf_counter(), 0
     while time.perf_counter() - start < at_least_s:
         for _ in range(each):

@@ -93,7 +93,7 @@ NO_TIME = "no time left"  # why a benchmark was left out
 class Plan(BaseModel):
     """The work of one pytest process, as the runner hands it over."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
     params: Params
     timed: tuple[str, ...]  # aliases of params or PEERS
@@ -101,16 +101,11 @@ class Plan(BaseModel):
     device: Literal["cpu", "cuda"]
     quick: bool
     optional: bool  # a neuron that does not run is left out, with the reason
-    costs: bool = True  # memory, energy, FLOPs and GPU kernels too, once for all processes
-    deadline: float | None = None  # seconds since the epoch; what has not begun then is left out
+    deadline: float = math.inf  # seconds since the epoch; what has not begun then is left out
 
     def rounds(self, round_s: float) -> int:
-        """Rounds of ``round_s`` seconds: 25, or as many as fit in 1 s, but never under 7.
-
-        In a quick run, which takes several processes, 15 or 0.15 s in each, never under 3.
-        """
-        least, most, limit_s = (3, 15, 0.15) if self.quick else (7, 25, 1.0)
-        return max(least, min(most, int(limit_s / round_s)))
+        """Rounds of ``round_s`` seconds: as many as fit in 1 s (quick: 0.4 s), from 7 to 25."""
+        return max(7, min(25, int((0.4 if self.quick else 1.0) / round_s)))
 
     @property
     def base(self) -> Case:

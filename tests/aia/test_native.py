@@ -127,15 +127,3 @@ def test_a_compiler_that_traces_a_network_sees_through_the_neuron(
     assert 0 < plain.sum() < plain.numel()
     torch.testing.assert_close(traced, plain)
     torch.testing.assert_close(grads, [p.grad for p in network.parameters()])
-
-
-def test_the_running_sum_is_the_sum_over_the_steps_so_far(generator: torch.Generator) -> None:
-    """Over whole tiles and the rest of one; other tensors are refused before they are read."""
-    drive = torch.randn(7, 300, generator=generator)
-    sums = torch.empty_like(drive)
-    native.running_sum(drive, sums)
-    expected = torch.stack([drive[: t + 1].double().sum(0) for t in range(len(drive))])
-    torch.testing.assert_close(sums.double(), expected, rtol=0, atol=1e-5)
-    for wrong in (sums.double(), sums[:6], torch.empty(300, 7).T, torch.empty(7, 3, 100)):
-        with pytest.raises(ValueError, match="two float32 tensors"):
-            native.running_sum(drive, wrong)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from benchmarks.profile import Profile
 from benchmarks.records import (
@@ -97,16 +98,25 @@ def write(runs: Path, *records: Record, host: bool = True) -> None:
             write_atomic(host_path(path), as_json(_host()))
 
 
-def write_profile(folder: Path, chosen: Selection) -> Profile:
-    """A whole profile: every selected cell, manifests, contact sheets, one throughput file."""
+def write_profile(folder: Path, chosen: Selection, **changes: Any) -> Profile:
+    """A whole profile: parameters, every selected cell, manifests, contact sheets, times.
+
+    ``changes`` are those of :func:`made`.
+    """
     profile = Profile(folder)
+    parameters = {
+        "datasets": list(chosen.datasets),
+        "seeds": list(chosen.seeds),
+        "neuron": {neuron: {"class": "aia.neuron:LIF"} for neuron in chosen.neurons},
+    }
+    write_atomic(profile.params, yaml.safe_dump(parameters))
     generator = np.random.default_rng(0)
     for dataset, neuron in chosen.groups:
         for seed in chosen.seeds:
             better = 0.03 if neuron in ("aia", "gain_frozen", "gain_plain") else 0.0
             test = 0.8 + better + 0.02 * seed + float(generator.normal(0, 0.004))
             count = (900 if better else 1000) * float(generator.normal(1, 0.02))
-            write(profile.runs, made(dataset, neuron, seed, test, count))
+            write(profile.runs, made(dataset, neuron, seed, test, count, **changes))
     for dataset in chosen.datasets:
         write_data(profile.data, dataset)
     write_throughput(profile.throughput, chosen.neurons)

@@ -166,9 +166,7 @@ def test_accuracy_by_rate_is_drawn_with_a_ring_at_the_chosen_one(tmp_path: Path)
 
 def test_a_far_quantile_does_not_flatten_the_bars() -> None:
     def timing(neuron: str, high: float) -> Timing:
-        return Timing(
-            "cpu", "neuron_forward", neuron, "made", "[]", 2.0, 1.9, high, 1e-3, 0.5, 7, None
-        )
+        return Timing("cpu", "neuron_forward", neuron, "made", "[]", 2.0, 1.9, high, 0.5, 7, None)
 
     timings = [timing("snntorch_lif", 2.1), timing("aia", 200.0)]
     figure = drawing.throughput(timings, ONE.neurons, drawing.colours(ONE.neurons))

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.neurons import source_hash
 from benchmarks.params import Matched, NeuronParams, Training
 from benchmarks.protocol import epoch_order, order_hash, protocol_hash, seeds_of
-from benchmarks.source import digest_of_files, without_comments, without_cpp_comments
+from benchmarks.source import digest_of_files, without_comments
 
 SOURCE = (
     'def f(x):\n    """Says # this."""\n    y = "# no comment"  # a comment\n\n    return x + 1\n'
@@ -22,12 +22,9 @@ def test_only_comments_and_blanks_are_left_out() -> None:
     )
 
 
-def test_of_cpp_preprocessor_and_strings_stay() -> None:
-    text = (
-        "// says\n#include <a>  // why\n\n"
-        'auto s = "// not one";  /* two\n lines */\nint x = 4 / 2;\n'
-    )
-    assert without_cpp_comments(text) == '#include <a>\nauto s = "// not one";\nint x = 4 / 2;'
+def test_a_form_feed_hides_no_code() -> None:
+    assert without_comments("x = 1\n\fy = 2\nz = 3  # why\n") == "x = 1\n\fy = 2\nz = 3"
+    assert without_comments(SOURCE.replace("\n", "\r\n")) == without_comments(SOURCE)
 
 
 def test_a_comment_does_not_change_a_files_digest_and_code_does(tmp_path: Path) -> None:

@@ -94,7 +94,9 @@ QUICK = {"snntorch_lif", "spikingjelly_plif", "spikingjelly_lif", "aia", "gain_f
 ZOO = {"snntorch_lif_defaults", "spikingjelly_lif_defaults", "spikingjelly_plif_defaults"}
 
 
-@pytest.mark.parametrize(("profile", "holds"), [(".", QUICK), ("zoo", ZOO), ("paper", QUICK)])
+@pytest.mark.parametrize(
+    ("profile", "holds"), [(".", QUICK), ("zoo", ZOO), ("paper", QUICK), ("ncars", QUICK)]
+)
 def test_the_profiles_of_the_repository_are_valid(profile: str, holds: set[str]) -> None:
     params = read(ROOT / profile / "params.yaml")
     assert holds <= set(params.neuron)
@@ -105,7 +107,7 @@ def test_the_profiles_of_the_repository_are_valid(profile: str, holds: set[str])
 
 
 def test_every_profile_has_the_same_pipeline() -> None:
-    for profile in ("zoo", "paper"):
+    for profile in ("zoo", "paper", "ncars"):
         assert (ROOT / profile / "dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
 
 

@@ -13,9 +13,6 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.params import read
-from benchmarks.run import compiled_first, jobs_of
-from benchmarks.throughput.plan import library_of
 from tests.benchmarks.small import AIA, LIF, ROOT
 
 CELLS = {"cell@dvs_digits-aia", "cell@dvs_digits-lif"}
@@ -131,19 +128,6 @@ def test_data_that_dvc_refuses_cost_no_record(tmp_path: Path) -> None:
     assert "test" not in done.stdout  # nothing was trained
     assert fresh.records() == records
     assert fresh.stale_cells() == set()
-
-
-def test_a_neuron_that_is_compiled_comes_first_and_no_job_is_lost() -> None:
-    """One worker makes the kernels while others train what needs none."""
-    params = read(ROOT / "params.yaml")
-    jobs = jobs_of(params)
-    first, *others = compiled_first(jobs, params)
-    assert library_of(params.neuron[jobs[0].stage.neuron]) != "ours"
-    assert library_of(params.neuron[first.stage.neuron]) == "ours"
-    assert others == [job for job in jobs if job != first]
-    only_libraries = [job for job in jobs if job.stage.neuron.startswith("sp")]
-    assert compiled_first(only_libraries, params) == only_libraries
-    assert compiled_first([], params) == []
 
 
 def test_one_seed_more_trains_that_seed_alone(project: Project) -> None:

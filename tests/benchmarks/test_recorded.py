@@ -1,29 +1,22 @@
-"""Frozen baselines: what is taken, what is refused by name, and what trains to the same bytes."""
+"""Recorded baselines: what is refused by name, and what trains to the same bytes."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
-from benchmarks import protocol, proven, recorded, verify
+from benchmarks import newcomer, params, protocol, recorded, verify
 from benchmarks.cells import run_cell
 from benchmarks.errors import InputError
+from benchmarks.freezing import freeze
 from benchmarks.profile import Profile
-from benchmarks.records import (
-    as_json,
-    host_path,
-    read_host,
-    record_path,
-    write_atomic,
-    write_atomic_bytes,
-)
+from benchmarks.records import as_json, host_path, read_host, record_path, write_atomic
 from benchmarks.train import Cell
-from tests.benchmarks import made_records
-from tests.benchmarks.made_records import failed, made, write, write_profile
+from tests.benchmarks.made_records import selection, write_profile
 from tests.benchmarks.small import ROOT, small_profile
 
 
@@ -31,57 +24,17 @@ def quiet(done: int, total: int, say: str) -> None: ...
 
 
 @pytest.fixture
-def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
-    """A whole made profile in an empty working directory."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What is recorded of a made profile, in an otherwise empty working directory."""
     monkeypatch.chdir(tmp_path)
-    chosen = made_records.selection()
-    written = {
-        "datasets": list(chosen.datasets),
-        "seeds": list(chosen.seeds),
-        "neuron": {n: {"class": "aia.neuron:LIF"} for n in chosen.neurons},
-    }
-    made_profile = write_profile(tmp_path / "here", chosen)
-    made_profile.params.write_text(yaml.safe_dump(written))
-    return made_profile
-
-
-def test_what_is_frozen_opens_with_every_record_and_where_it_came_from(profile: Profile) -> None:
-    index = recorded.freeze(profile, "made")
-    opened = recorded.open_recorded("made")
-    assert index.cells == len(opened.cells.records) == 63
-    assert index.missing == []
-    assert index.commits == ["0123456789abcdef0123456789abcdef01234567"]
-    assert opened.cells.records["dvs_digits", "aia", 0].neuron == "aia"
-    path = record_path(opened.profile.runs, "dvs_digits", "aia", 0)
-    assert path.read_bytes() == record_path(profile.runs, "dvs_digits", "aia", 0).read_bytes()
-    assert read_host(path) is not None
-
-
-def test_cells_that_were_not_trained_are_listed(profile: Profile) -> None:
-    record_path(profile.runs, "dvs_motion", "gain_plain", 2).unlink()
-    assert recorded.freeze(profile, "made").missing == ["dvs_motion/gain_plain/2"]
-
-
-def test_a_failed_cell_and_a_dirty_checkout_are_refused_and_nothing_is_written(
-    profile: Profile,
-) -> None:
-    write(profile.runs, failed("dvs_digits", "aia", 1))
-    with pytest.raises(InputError, match=r"aia/1.json: the cell failed"):
-        recorded.freeze(profile, "made")
-    write(profile.runs, made("dvs_digits", "aia", 1))
-    path = record_path(profile.runs, "dvs_digits", "snntorch_lif", 0)
-    host = read_host(path)
-    assert host is not None
-    write_atomic(host_path(path), as_json(host.model_copy(update={"dirty": True})))
-    with pytest.raises(InputError, match=r"snntorch_lif/0.json: .*uncommitted changes"):
-        recorded.freeze(profile, "made")
-    assert not recorded.FOLDER.exists()
+    profile = write_profile(tmp_path / "here", selection(seeds=1))
+    freeze(profile, "made")
+    return recorded.FOLDER / "made"
 
 
 @pytest.mark.parametrize("damage", ["edit", "truncate", "lose"])
-def test_a_damaged_record_is_refused_by_name(profile: Profile, damage: str) -> None:
-    recorded.freeze(profile, "made")
-    path = record_path(Profile(recorded.FOLDER / "made").runs, "dvs_vehicles", "aia", 2)
+def test_a_damaged_record_is_refused_by_name(folder: Path, damage: str) -> None:
+    path = record_path(Profile(folder).runs, "dvs_vehicles", "aia", 0)
     text = path.read_text()
     if damage == "edit":
         path.write_text(text.replace('"train": 0.99', '"train": 0.98'))
@@ -89,57 +42,69 @@ def test_a_damaged_record_is_refused_by_name(profile: Profile, damage: str) -> N
         path.write_text(text[: len(text) // 2])
     else:
         path.unlink()
-    with pytest.raises(InputError, match=r"dvs_vehicles/aia/2.json"):
+    with pytest.raises(InputError, match=r"dvs_vehicles/aia/0.json"):
         recorded.open_recorded("made")
 
 
-def test_records_of_two_protocols_are_not_frozen_together(profile: Profile) -> None:
-    write(profile.runs, made("dvs_digits", "aia", 0, protocol="q"))
-    with pytest.raises(InputError, match=r"different training protocols \(p, q\)"):
-        recorded.freeze(profile, "made")
+def test_a_file_that_is_not_in_the_index_is_refused_by_name(folder: Path) -> None:
+    path = record_path(Profile(folder).runs, "dvs_vehicles", "aia", 7)
+    shutil.copy(path.with_name("0.json"), path)
+    with pytest.raises(InputError, match=r"dvs_vehicles/aia/7.json: not in index.json"):
+        recorded.open_recorded("made")
 
 
-def test_an_older_protocol_is_kept_beside_and_readable(profile: Profile) -> None:
-    recorded.freeze(profile, "made")
-    for dataset, neuron in made_records.selection().groups:
-        for seed in range(3):
-            write(profile.runs, made(dataset, neuron, seed, protocol="q"))
-    assert recorded.freeze(profile, "made").protocol == "q"
-    assert recorded.open_recorded("made-p").index.protocol == "p"
-    assert recorded.open_recorded("made").index.protocol == "q"
+@pytest.mark.parametrize("inside", ["results", "results/runs/dvs_digits/aia/0.json"])
+def test_a_link_is_refused_where_its_content_is_what_was_recorded(
+    folder: Path, inside: str
+) -> None:
+    outside = folder.parents[1] / "outside"
+    (folder / inside).rename(outside)
+    (folder / inside).symlink_to(outside)
+    with pytest.raises(InputError, match=rf"{inside}: a link"):
+        recorded.open_recorded("made")
 
 
-def test_a_new_devices_times_join_what_is_recorded(profile: Profile) -> None:
-    recorded.freeze(profile, "made")
-    before = recorded.open_recorded("made").index
-    shutil.rmtree(profile.throughput)
-    with pytest.raises(InputError, match=r"results/throughput: no times"):
-        recorded.freeze_times(profile, "made")
-    path = profile.throughput / "new-device" / "quick.json"
-    times = (ROOT / "results/throughput/amd-epyc/quick.json").read_bytes()
-    write_atomic_bytes(path, times[:100])
-    with pytest.raises(InputError, match=r"new-device/quick.json"):
-        recorded.freeze_times(profile, "made")
-    assert recorded.open_recorded("made").index == before
-    write_atomic_bytes(path, times)
-    assert recorded.freeze_times(profile, "made") == [path]
-    after = recorded.open_recorded("made")
-    assert {*after.index.files} - {*before.files} == {"results/throughput/new-device/quick.json"}
-    assert after.index.model_copy(update={"files": before.files}) == before
-    kept = after.profile.throughput / "new-device" / "quick.json"
-    assert kept.read_bytes() == times
-    write_atomic_bytes(path.with_name("times.json"), times)
-    path.unlink()  # a device's times are of one source: its older ones go
-    assert recorded.freeze_times(profile, "made") == [path.with_name("times.json")]
-    replaced = {*recorded.open_recorded("made").index.files} - {*before.files}
-    assert replaced == {"results/throughput/new-device/times.json"}
-    assert not kept.exists()
+def test_a_recorded_profile_that_is_a_link_is_refused(folder: Path) -> None:
+    folder.rename("elsewhere")
+    folder.symlink_to(Path("elsewhere").absolute())
+    with pytest.raises(InputError, match=r"recorded/made: a link"):
+        recorded.open_recorded("made")
 
 
-def test_an_unknown_profile_is_named_with_the_nearest(profile: Profile) -> None:
-    recorded.freeze(profile, "made")
-    with pytest.raises(InputError, match=r"mode.*made"):
+@pytest.mark.parametrize(
+    "path", ["../../secret", "results/../../../secret", "/etc/passwd", "./params.yaml", "", "."]
+)
+def test_an_index_that_leads_out_of_its_folder_is_refused(folder: Path, path: str) -> None:
+    Path("secret").write_text("")
+    index = json.loads((folder / "index.json").read_text())
+    index["files"][path] = hashlib.sha256(b"").hexdigest()
+    (folder / "index.json").write_text(json.dumps(index))
+    with pytest.raises(InputError) as refused:
+        recorded.open_recorded("made")
+    assert f"{path!r} is no path below the folder" in str(refused.value)
+
+
+def test_an_index_that_is_no_text_is_refused(folder: Path) -> None:
+    (folder / "index.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"made/index.json: not a valid index"):
+        recorded.open_recorded("made")
+
+
+@pytest.mark.parametrize(
+    "name", ["../made", "..", ".", "", "a/b", "a\\b", "a\0b", "made\n", "made/", "x" * 300]
+)
+def test_a_name_that_is_not_one_part_of_a_path_is_refused(folder: Path, name: str) -> None:
+    for read in (recorded.open_recorded, recorded.read_index):
+        with pytest.raises(InputError, match=r"cannot name a recorded profile"):
+            read(name)
+
+
+def test_an_unknown_profile_is_named_with_the_nearest(folder: Path) -> None:
+    folder.with_name(".begun").mkdir()
+    folder.with_name(".begun").joinpath("index.json").touch()
+    with pytest.raises(InputError, match=r"mode.*made") as refused:
         recorded.open_recorded("mode")
+    assert ".begun" not in str(refused.value)
 
 
 @pytest.fixture
@@ -148,13 +113,13 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> recorded.Recorde
     (ROOT / ".cache" / "events").mkdir(parents=True, exist_ok=True)
     (tmp_path / ".cache").symlink_to(ROOT / ".cache")
     monkeypatch.chdir(tmp_path)
-    params, profile = small_profile(tmp_path / "here", epochs=2)
-    run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet)
+    small, profile = small_profile(tmp_path / "here", epochs=2)
+    run_cell(Cell("dvs_digits", "aia", 0), small, profile, quiet)
     path = record_path(profile.runs, "dvs_digits", "aia", 0)
     host = read_host(path)
     assert host is not None
     write_atomic(host_path(path), as_json(host.model_copy(update={"dirty": False})))
-    recorded.freeze(profile, "small")
+    freeze(profile, "small")
     return recorded.open_recorded("small")
 
 
@@ -189,45 +154,21 @@ def test_a_cell_that_is_not_recorded_is_refused(trained: recorded.Recorded) -> N
         verify.named_cell(trained, "dvs_digits/aia/9")
 
 
-def _proven_apart(folder: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
-    """What is proven, in a file that a test may write to."""
-    content = proven.PATH.read_bytes()
-    (folder / "proven.json").write_bytes(content)
-    monkeypatch.setattr(proven, "PATH", folder / "proven.json")
-    return content
+def test_another_arithmetic_is_said_instead_of_a_distance(trained: recorded.Recorded) -> None:
+    key = ("dvs_digits", "aia", 0)
+    trained.cells.records[key] = trained.cells.records[key].model_copy(
+        update={"arithmetic": "fast"}
+    )
+    (checked,) = verify.verify(trained, [Cell(*key)], quiet)
+    assert checked.likeness == "different"
+    assert "portable arithmetic, recorded fast" in checked.says
 
 
-def test_a_rewritten_source_that_trains_to_the_same_bytes_stands_for_the_recorded_one(
-    trained: recorded.Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_baselines_of_an_older_protocol_pair_with_nothing_new(
+    trained: recorded.Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _proven_apart(tmp_path, monkeypatch)
-    monkeypatch.setattr(protocol, "_FILES", (*protocol._FILES, "errors"))  # no byte of a result
-    rewritten = protocol.protocol_hash(trained.params.training)
-    assert rewritten != trained.index.protocol
-    checked = list(verify.verify(trained, verify.cells_of_every_neuron(trained), quiet))
-    assert [c.likeness for c in checked] == ["bit-identical"]
-    assert "hash of its protocol source" in checked[0].says
-    assert verify.accept(trained, checked) == [rewritten]
-    assert protocol.protocol_hash(trained.params.training) == trained.index.protocol
-    kept = json.loads((tmp_path / "proven.json").read_text())[rewritten]
-    assert kept["cells"] == ["dvs_digits/aia/0"]
-
-
-def test_a_source_that_changes_a_result_is_not_accepted(
-    trained: recorded.Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = _proven_apart(tmp_path, monkeypatch)
-    monkeypatch.setattr(protocol, "learning_rate", lambda *_: 0.0045)
-    checked = list(verify.verify(trained, verify.cells_of_every_neuron(trained), quiet))
-    with pytest.raises(InputError, match=r"not accepted: dvs_digits/aia/0 is (equal|different)"):
-        verify.accept(trained, checked)
-    assert (tmp_path / "proven.json").read_bytes() == before
-
-
-def test_damaged_proofs_are_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "proven.json").write_text('{"abc": {"stands_for"')
-    monkeypatch.setattr(proven, "PATH", tmp_path / "proven.json")
-    with pytest.raises(InputError, match=r"proven\.json: not valid"):
-        proven.stands_for("abc")
+    known = params.read(ROOT / "params.yaml")
+    monkeypatch.setattr(protocol, "PROTOCOL", protocol.PROTOCOL + 1)
+    with pytest.raises(InputError, match=r"recorded/small was trained under protocol \d"):
+        newcomer.newcomer("aia.neuron:LIF", {}, known, trained, Profile(Path("here")))
+    assert protocol.version_of("0123456789abcdef") == 1

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +28,7 @@ from benchmarks.rows import (
 )
 from benchmarks.selection import Selection, load
 from benchmarks.tables import all_tables, escape, judge, write_tables
-from benchmarks.timings import Speeds, read_timings
+from benchmarks.timings import Speeds, read_speeds
 from benchmarks.tuning import Tuned, at_rate, tuned_cells
 from tests.benchmarks.made_records import (
     DATASETS,
@@ -208,7 +207,7 @@ def test_folding_leaves_as_many_parameters_as_lif(tmp_path: Path) -> None:
 
 def test_throughput_is_shown_per_element_and_per_sample(tmp_path: Path) -> None:
     profile = write_profile(tmp_path, selection(seeds=1))
-    table = throughput(load(profile.runs, selection(1)), read_timings(profile.throughput))
+    table = throughput(load(profile.runs, selection(1)), read_speeds(profile.throughput).main)
     row = _row(table.shown, "aia")
     assert row["neuron, inference, ns per element and step"] == "2.00 [1.91, 2.09]"
     assert row["network, training step, samples/s"] == "640 (582, 711)"  # quartiles: no rounds kept
@@ -219,7 +218,7 @@ def test_throughput_is_shown_per_element_and_per_sample(tmp_path: Path) -> None:
 
 def test_without_a_throughput_file_the_table_says_not_measured(tmp_path: Path) -> None:
     write(tmp_path, made())
-    table = throughput(load(tmp_path, PAIR), read_timings(tmp_path / "absent"))
+    table = throughput(load(tmp_path, PAIR), read_speeds(tmp_path / "absent").main)
     assert table.raw.empty
     assert (table.shown["network, training step, samples/s"] == "not measured").all()
 
@@ -229,7 +228,7 @@ def test_a_broken_throughput_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu" / "times.json").write_text(text)
     with pytest.raises(InputError, match=r"times\.json: not a throughput file"):
-        read_timings(tmp_path)
+        read_speeds(tmp_path)
 
 
 def test_every_table_is_written_in_three_formats_in_every_group(tmp_path: Path) -> None:
@@ -378,7 +377,7 @@ def _sorted_by(table: Table, column: str, raw: str) -> bool:
     return table.values[column].to_list() == table.raw[raw].to_list()
 
 
-def test_tables_take_less_than_five_seconds_and_no_torch(tmp_path: Path) -> None:
+def test_tables_need_no_torch(tmp_path: Path) -> None:
     write_profile(tmp_path, selection())
     script = (
         "import sys\n"
@@ -389,7 +388,5 @@ def test_tables_take_less_than_five_seconds_and_no_torch(tmp_path: Path) -> None
         f"write_tables(Profile(Path({str(tmp_path)!r})), selection(), None)\n"
         "sys.exit('torch' in sys.modules)"
     )
-    start = time.monotonic()
     subprocess.run([sys.executable, "-c", script], check=True)
-    assert time.monotonic() - start < 5
     assert (Profile(tmp_path).tables / "accuracy.csv").exists()

@@ -1,0 +1,110 @@
+"""Tiny cells, one a neuron and one a way to train, and the digests of their records.
+
+``python -m tests.golden.cells`` trains them and prints the digests; with ``--write`` it keeps them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from benchmarks import cells, params, protocol, train
+from benchmarks.events.sets import EventSet, Split
+from benchmarks.params import Params
+from benchmarks.profile import Profile
+from benchmarks.records import as_json
+from benchmarks.train import Cell
+
+ROOT = Path(__file__).parents[2]
+KEPT = Path(__file__).with_name("digests.json")
+STEPS, SIDE, CLASSES = 4, 12, 3
+SAMPLES = {"train": 96, "validation": 24, "test": 24}
+SMALL = {"epochs": 2, "batch": 32, "steps": STEPS, "channels": [6, 10], "hidden": 12}
+LARGE = {**SMALL, "size": 24, "batch": 48, "augment": "nda_cutout"}
+# beyond the zoo's neurons under the protocol as it is
+WAYS: dict[str, tuple[str, dict[str, Any]]] = {
+    "aia, momentum, cosine, squared error": (
+        "aia",
+        {**SMALL, "optimizer": "sgd", "schedule": "cosine", "loss": "mse", "weight_decay": 0.001},
+    ),
+    "aia, accumulated spiking flow": ("aia", {**SMALL, "rule": "asf", "initial_gain": 3.0}),
+    "aia, VGG with normalisation": ("aia", {**LARGE, "network": "vgg11", "width": 0.08}),
+    "spikingjelly_lif, VGG with normalisation": (
+        "spikingjelly_lif",
+        {**LARGE, "network": "vgg11", "width": 0.08, "accumulate": 2, "recompute": True},
+    ),
+    "aia, VGG of the author": ("aia", {**LARGE, "network": "vgg_author", "width": 0.05}),
+    "aia, ResNet": (
+        "aia",
+        {**LARGE, "network": "sew_resnet18", "width": 0.05, "augment": "flip_shift"},
+    ),
+    "snntorch_lif, synapses in bfloat16": ("snntorch_lif", {**SMALL, "precision": "bfloat16"}),
+}
+
+
+def names() -> list[str]:
+    return [*_zoo().neuron, *WAYS]
+
+
+def digest_of(name: str) -> str:
+    """First 16 hex digits of the SHA-256 of the cell's record."""
+    alias, training = WAYS.get(name, (name, SMALL))
+    neuron = _zoo().neuron[alias]
+    args = {**neuron.args, **({"T": STEPS} if "T" in neuron.args else {})}
+    small = Params(
+        datasets=["made_up"],
+        seeds=[0],
+        neuron={alias: neuron.model_copy(update={"args": args})},
+        training=params.Training(**training),
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.object(train, "ensure", return_value=made_up(training.get("size", SIDE))),
+    ):
+        record = cells.run_cell(Cell("made_up", alias, 0), small, Profile(Path(folder)), _silent)
+    return hashlib.sha256(as_json(record).encode()).hexdigest()[:16]
+
+
+def made_up(side: int) -> EventSet:
+    """Bars that move in one of three ways, among noise; whole numbers alone."""
+    generator = np.random.default_rng(1)
+    first, splits = 0, []
+    for count in SAMPLES.values():
+        labels = np.arange(count) % CLASSES
+        frames = (generator.integers(0, 12, (count, STEPS, 2, side, side)) == 0).astype(np.uint8)
+        start = generator.integers(0, side, count)
+        for sample, label in enumerate(labels):
+            for step in range(STEPS):
+                place = (start[sample] + (1, 3, -2)[label] * step) % side
+                frames[sample, step, step % 2, :, place] += 2
+        splits.append(Split(frames, labels, np.arange(first, first + count)))
+        first += count
+    return EventSet("made_up", ("slow", "fast", "back"), *splits)
+
+
+def _zoo() -> Params:
+    return params.read(ROOT / "zoo" / "params.yaml")
+
+
+def _silent(done: int, total: int, say: str) -> None: ...
+
+
+def main(arguments: list[str]) -> None:
+    """Train the cells named, or all, and print or keep their digests."""
+    asked = [word for word in arguments if word != "--write"] or names()
+    digests = {name: digest_of(name) for name in asked}
+    text = json.dumps({"protocol": protocol.PROTOCOL, "cells": digests}, indent=1) + "\n"
+    if "--write" in arguments:
+        KEPT.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
