@@ -39,14 +39,18 @@ def overview(context: typer.Context) -> None:
 def get(context: typer.Context, name: Name, at: From = None, part: Part = False) -> None:
     """Find, download, unpack and check a data set; goes on where it was stopped.
 
-    With --part: declare what is there to be a part of the set, and list and hash it.
+    --from also takes a file of `data pack`. With --part: declare what is there to be a part of the
+    set, and list and hash it.
     """
+    from benchmarks.data_packed import is_packed, unpack_frames
     from benchmarks.events.acquire import acquire
     from benchmarks.events.catalogue import known
     from benchmarks.events.layout import entries
 
     if name in _embedded() and not part:
         return manifest(context, name)
+    if at is not None and is_packed(at):
+        return unpack_frames(name, at, context.obj.events)
     chosen = known(name)
     if part:
         _declare(chosen, at)
@@ -58,6 +62,21 @@ def get(context: typer.Context, name: Name, at: From = None, part: Part = False)
         say(f"note: {chosen.note}")
     say(f"licence: {chosen.licence}, read {chosen.licence_page}")
     say(f"please cite: {chosen.citation}")
+
+
+@app.command()
+def pack(
+    context: typer.Context,
+    name: Name,
+    out: Annotated[Path, typer.Option(help="the file to write, e.g. ncars.xz")],
+) -> None:
+    """Pack the frames that the profile trains on: `data get SET --from` takes them elsewhere.
+
+    All splits of a set are in one file. See the set's licence before you pass it on.
+    """
+    from benchmarks.data_packed import pack_frames
+
+    pack_frames(name, out, context.obj)
 
 
 @app.command()

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.events import parts, splits, store
-from benchmarks.events.acquire import acquire
+from benchmarks.events import packed, parts, splits, store
+from benchmarks.events.acquire import acquire, find
 from benchmarks.events.catalogue import SETS, RealSet
 from benchmarks.events.layout import Entry, entries, is_rehearsal
 from benchmarks.events.mapped import MappedFrames
@@ -39,6 +39,16 @@ class Choice:
     slicing: Slicing = "time"
     rehearsal: bool = False
     part: bool = False
+
+    @property
+    def recordings(self) -> str:
+        """The name without split and slicing."""
+        kinds = {REHEARSAL: self.rehearsal, PART: self.part}
+        return "-".join([self.of.name, *(kind for kind, asked in kinds.items() if asked)])
+
+    def recipe(self, steps: int, size: int | None, binning: Binning | None) -> Recipe:
+        chosen = binning_for(binning, self.of.binning, size, self.of.height, self.of.width)
+        return Recipe(steps, self.slicing, size, chosen)
 
 
 @dataclass(frozen=True)
@@ -90,32 +100,56 @@ def load(
     the set itself, or the other way round.
     """
     choice = choice_of(name)
-    found = _part(choice.of) if choice.part else _whole(choice, at, report)
-    pixels = (found.of.height, found.of.width)
-    chosen = binning_for(binning, found.of.binning, size, *pixels)
-    recipe = Recipe(steps, choice.slicing, size, chosen)
-    made = store.build(found.of, found.entries, recipe, cache, report)
-    members = _members(found.of, found.entries)
-    split = choice.split or found.of.splits[0]
+    recipe = choice.recipe(steps, size, binning)
+    made = framed(choice, recipe, cache, report, at)
+    split = choice.split or made.about.split
     dealt = {
         part: Split(
-            MappedFrames(made.frames, rows, made.index[rows]),
-            members.labels[rows],
-            members.sources[rows],
+            MappedFrames(made.store.frames, rows, made.store.index[rows]),
+            made.members.labels[rows],
+            made.members.sources[rows],
         )
-        for part, rows in splits.deal(split, members, found.of.classes).items()
+        for part, rows in splits.deal(split, made.members, made.about.classes).items()
     }
     return EventSet(
         name,
-        found.of.classes,
+        made.about.classes,
         dealt["train"],
         dealt["validation"],
         dealt["test"],
-        split=f"{split}; {found.note}" if found.note else split,
-        archive=found.archive,
-        left_out=len(found.entries) - sum(len(split.labels) for split in dealt.values()),
+        split=f"{split}; {made.about.note}" if made.about.note else split,
+        archive=made.about.archive,
+        left_out=len(made.members.labels) - sum(len(split.labels) for split in dealt.values()),
         binning="" if size is None else recipe.binning,
     )
+
+
+def framed(
+    choice: Choice, recipe: Recipe, cache: Path, report: store.Report, at: Path | None = None
+) -> packed.Framed:
+    """Frames of all recordings, made or found; see :func:`load`. Packed ones stand in for
+    recordings that are not here."""
+    carried = packed.kept(cache, choice.recordings, recipe)
+    if carried is not None and not _is_here(choice, at):
+        return carried
+    found = _part(choice.of) if choice.part else _whole(choice, at, report)
+    members = _members(found.of, found.entries)
+    about = packed.About(
+        name=choice.recordings,
+        recipe=recipe,
+        shape=recipe.shape(found.of.height, found.of.width),
+        classes=found.of.classes,
+        split=found.of.splits[0],
+        archive=found.archive,
+        note=found.note,
+        ordered=members.ordered,
+    )
+    made = store.build(found.of, found.entries, recipe, cache, report)
+    return packed.Framed(about, members, made)
+
+
+def _is_here(choice: Choice, at: Path | None) -> bool:
+    return parts.is_declared(choice.of) if choice.part else find(choice.of, at) is not None
 
 
 def _whole(choice: Choice, at: Path | None, report: store.Report) -> Recordings:

@@ -53,6 +53,7 @@ class Store:
 
     frames: NDArray[np.uint8]  # [N, T, 2, H, W], a memory map
     index: NDArray[np.void]  # [N] of dtype INDEX
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -84,17 +85,17 @@ def build(
     Raises InputError, with its name, for a recording that the reader refuses; finished chunks are
     kept for the next time.
     """
-    folder = cache / f"{chosen.name}-{recipe}-{_key(chosen, entries, recipe)}"
+    folder = cache.absolute() / f"{chosen.name}-{recipe}-{_key(chosen, entries, recipe)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
-        kept = _load(folder, len(entries))
+        kept = load(folder, len(entries))
         if kept is not None:
             return kept
         shutil.rmtree(folder, ignore_errors=True)
         part = folder.with_name(f"{folder.name}.part")
         _make(chosen, entries, recipe, part, report, jobs or os.cpu_count() or 1)
         part.replace(folder)
-        made = _load(folder, len(entries))
+        made = load(folder, len(entries))
         assert made is not None
         return made
 
@@ -198,14 +199,14 @@ def _write_array(path: Path, array: NDArray[np.void]) -> None:
     unfinished.replace(path)
 
 
-def _load(folder: Path, count: int) -> Store | None:
+def load(folder: Path, count: int) -> Store | None:
     """A whole store; None where there is none or it is damaged."""
     try:
         frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
         index = np.load(folder / "index.npy", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return Store(frames, index) if len(frames) == count == len(index) else None
+    return Store(frames, index, folder) if len(frames) == count == len(index) else None
 
 
 def _key(chosen: RealSet, entries: list[Entry], recipe: Recipe) -> str:

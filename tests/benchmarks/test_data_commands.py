@@ -190,6 +190,28 @@ def test_verify_compares_the_splits_of_an_embedded_set() -> None:
     assert "leaks" not in said
 
 
+def test_frames_are_packed_and_taken_elsewhere(
+    ncars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIA_DATA_NCARS", str(ncars))
+    (tmp_path / "params.yaml").write_text(Path("params.yaml").read_text())
+    monkeypatch.chdir(tmp_path)  # frames are cached in the working directory
+    file = tmp_path / "packed" / "ncars.tar.xz"
+    profile = ["--profile", str(tmp_path), "data"]
+    done = CliRunner().invoke(
+        app, [*profile, "pack", "ncars-rehearsal", "--out", str(file)], catch_exceptions=False
+    )
+    sha256 = done.stdout.split()[-1]
+    done = CliRunner().invoke(
+        app, [*profile, "get", "ncars-rehearsal", "--from", str(file)], catch_exceptions=False
+    )
+    said = " ".join(done.stdout.split())
+    assert "ncars-rehearsal, 10 frames as recorded in slices of equal time" in said
+    assert said.endswith(f"as it was packed: {sha256}")
+    with pytest.raises(InputError, match="recorded sets are packed"):
+        run("pack", "dvs_digits", "--out", str(file))
+
+
 def test_verify_hashes_archives_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIA_DATA_CIFAR10DVS_AEDAT2", str(tmp_path))
     (tmp_path / "cat.zip").write_bytes(zipped({"a": b"1"}))

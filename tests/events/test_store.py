@@ -38,7 +38,7 @@ def _recording(generator: np.random.Generator, width: int, height: int, count: i
     return Recording(events, width, height)
 
 
-def _ncars(tree: Path, train: int = TRAIN, test: int = TEST, count: int = 500) -> Path:
+def ncars_tree(tree: Path, train: int = TRAIN, test: int = TEST, count: int = 500) -> Path:
     """A rehearsal's tree of N-CARS with random events."""
     generator = np.random.default_rng(5)
     for part, many in (("train", train), ("test", test)):
@@ -54,7 +54,7 @@ def _ncars(tree: Path, train: int = TRAIN, test: int = TEST, count: int = 500) -
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    made = _ncars(tmp_path / "ncars")
+    made = ncars_tree(tmp_path / "ncars")
     monkeypatch.setenv("AIA_DATA_NCARS", str(made))
     return made
 
@@ -175,7 +175,7 @@ def test_made_up_recordings_never_pass_for_the_set(tree: Path, tmp_path: Path) -
 def test_a_build_that_is_killed_goes_on_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIA_DATA_NCARS", str(_ncars(tmp_path / "ncars", 300, 40, 20_000)))
+    monkeypatch.setenv("AIA_DATA_NCARS", str(ncars_tree(tmp_path / "ncars", 300, 40, 20_000)))
     script = (
         "from pathlib import Path; from benchmarks.events import ensure, store; store._CHUNK = 16;"
         f"ensure('ncars-rehearsal', 5, Path({str(tmp_path / 'cache')!r}))"
