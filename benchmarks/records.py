@@ -20,22 +20,27 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from benchmarks.arithmetic import Arithmetic
 from benchmarks.errors import InputError
 
-SCHEMA = 2
+SCHEMA: Literal[2] = 2
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class _Strict(BaseModel):
-    """Unknown keys and wrong types are errors: a record is evidence."""
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class _Strict(BaseModel):
+    """Unknown keys, wrong types and what is no number are errors: a record is evidence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Hashes(_Strict):
@@ -51,50 +56,50 @@ class Hashes(_Strict):
 class Curves(_Strict):
     """One value an epoch."""
 
-    train_loss: list[float]
-    train_accuracy: list[float]
-    validation_accuracy: list[float]
-    gradient_norm: list[float]  # mean over the updates of an epoch, 2-norm over all parameters
+    train_loss: list[Amount]
+    train_accuracy: list[Fraction]
+    validation_accuracy: list[Fraction]
+    gradient_norm: list[Amount]  # mean over the updates of an epoch, 2-norm over all parameters
 
 
 class Accuracy(_Strict):
-    """Fractions in [0, 1] at the best epoch (chosen on validation); test was read once."""
+    """Fractions at the best epoch (chosen on validation); test was read once."""
 
-    train: float
-    validation: float
-    test: float
+    train: Fraction
+    validation: Fraction
+    test: Fraction
 
 
 class Spikes(_Strict):
     """Spikes of the test set at the best epoch, means over samples."""
 
-    per_sample: float
-    by_layer_and_step: dict[str, list[float]]  # layer -> [T], spikes per sample
-    firing_rate: dict[str, float]  # layer -> spikes per unit and time step
-    activation_sparsity: float  # fraction of unit-steps without a spike
+    per_sample: Amount
+    by_layer_and_step: dict[str, list[Amount]]  # layer -> [T], spikes per sample
+    firing_rate: dict[str, Amount]  # layer -> spikes per unit and time step
+    activation_sparsity: Fraction  # of unit-steps without a spike
 
 
 class SynOps(_Strict):
     """Synaptic operations per test sample (NeuroBench's terms)."""
 
-    effective_acs: float  # accumulates caused by binary inputs that are not zero
-    effective_macs: float  # multiply-accumulates caused by other inputs that are not zero
-    dense: float  # multiply-accumulates of the same network were nothing sparse
+    effective_acs: Amount  # accumulates caused by binary inputs that are not zero
+    effective_macs: Amount  # multiply-accumulates caused by other inputs that are not zero
+    dense: Amount  # multiply-accumulates of the same network were nothing sparse
 
 
 class Parameters(_Strict):
     """Numbers of trainable values."""
 
-    training: int
-    inference: int
+    training: Count
+    inference: Count
 
 
 class Fold(_Strict):
     """What changes when the trained neuron is folded into its synapses, over the test set."""
 
-    spikes_before: int
-    spikes_differ: int  # unit-steps whose spike differs
-    predictions_differ: int
+    spikes_before: Count
+    spikes_differ: Count  # unit-steps whose spike differs
+    predictions_differ: Count
 
 
 class Association(_Strict):
@@ -133,16 +138,16 @@ class AssociationEffect(_Strict):
 class Failure(_Strict):
     """Why a cell has no result."""
 
-    epoch: int
+    epoch: Count
     reason: str
 
 
 class Result(_Strict):
     """What a cell that trained to its end measured."""
 
-    best_epoch: int  # 0-based
+    best_epoch: Count  # 0-based
     accuracy: Accuracy
-    confusion: list[list[int]]  # [true class][predicted class], test set
+    confusion: list[list[Count]]  # [true class][predicted class], test set
     spikes: Spikes
     synops: SynOps
     parameters: Parameters
@@ -154,12 +159,12 @@ class Result(_Strict):
 
 
 class Record(_Strict):
-    """One cell. ``result`` is None exactly when ``failure`` is not."""
+    """One cell. ``result`` is None exactly when ``failure`` is not: checked."""
 
-    schema_version: int = SCHEMA
+    schema_version: Literal[2] = SCHEMA
     dataset: str
     neuron: str
-    seed: int
+    seed: Count
     neuron_class: str
     neuron_args: dict[str, Any]
     classes: list[str]
@@ -169,6 +174,15 @@ class Record(_Strict):
     curves: Curves
     result: Result | None
     failure: Failure | None
+
+    @model_validator(mode="after")
+    def _either(self) -> Record:
+        if (self.result is None) == (self.failure is None):
+            raise ValueError("it needs a result or a failure, and not both")
+        epochs = len(self.curves.validation_accuracy)
+        if self.result is not None and self.result.best_epoch >= epochs:
+            raise ValueError(f"best epoch {self.result.best_epoch} of {epochs}")
+        return self
 
     @property
     def status(self) -> Literal["ok", "failed"]:
