@@ -22,7 +22,7 @@ from benchmarks.blocks import channels_last, takes_any_layout
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import Matched, NeuronParams
 from benchmarks.protocol import PROTOCOL
-from benchmarks.source import digest, digest_of_files
+from benchmarks.source import digest, digest_of_files, written_for
 
 Build = Callable[[int], nn.Module]  # channels -> neuron
 
@@ -122,8 +122,8 @@ def builder(params: NeuronParams, matched: Matched) -> Build:
 def source_hash(params: NeuronParams, matched: Matched) -> str:
     """Hash of what the neuron is: source or versions, arguments, matched options.
 
-    What a user wrote is known by its source, a library's neuron by the library's version, and
-    the suite's own by the protocol's.
+    What a user wrote is known by its source and that of all modules of theirs which it imports, a
+    library's neuron by the library's version, and the suite's own by the protocol's.
     """
     cls = resolve(params.class_)
     library = _library(cls)
@@ -132,7 +132,7 @@ def source_hash(params: NeuronParams, matched: Matched) -> str:
     if home in ("aia", "baselines"):
         parts.append(str(PROTOCOL))
     elif home != library:
-        parts.append(digest_of_files([Path(inspect.getfile(cls))]))
+        parts.append(digest_of_files(written_for(cls)))
     options = json.dumps([params.class_, params.args, params.match], sort_keys=True)
     return digest(*parts, options, matched.model_dump_json() if params.match else "")
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
+import importlib.util
 import io
+import sys
+import sysconfig
 import tokenize
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+_HERE = Path(__file__).resolve().parents[1]
+# whose code is known by a version: Python's, installed packages' and the suite's own
+_VERSIONED = (
+    *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")),
+    *(_HERE / name for name in ("aia", "baselines", "benchmarks")),
+)
 
 
 @functools.cache  # every neuron's hash asks for the same files
@@ -38,3 +49,40 @@ def digest_of_files(paths: Iterable[Path]) -> str:
     """Digest of Python files, named by their file name, comments left out."""
     texts = ((path.name, without_comments(path.read_text("utf-8"))) for path in sorted(paths))
     return digest(*(part for text in texts for part in text))
+
+
+def written_for(cls: type) -> list[Path]:
+    """Files of a class, of its bases and of all that these import, where a user wrote them.
+
+    What is installed, Python's own or the suite's is left out. Imports are followed as they stand
+    in the source, as far as they have been imported.
+    """
+    found: dict[str, Path] = {}
+    names = [base.__module__ for base in cls.__mro__]
+    while names:
+        name = names.pop()
+        path = Path(getattr(sys.modules.get(name), "__file__", None) or "")
+        if name in found or path.suffix != ".py" or _is_versioned(path.resolve()):
+            continue
+        found[name] = path
+        names += _imports(name, path)
+    return sorted(set(found.values()))
+
+
+def _is_versioned(path: Path) -> bool:
+    return any(path.is_relative_to(folder) for folder in _VERSIONED)
+
+
+def _imports(name: str, path: Path) -> Iterator[str]:
+    """Names of modules that a module may have imported; some are names of what is in them."""
+    package = getattr(sys.modules[name], "__package__", None) or ""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                parts = alias.name.split(".")
+                yield from (".".join(parts[: k + 1]) for k in range(len(parts)))
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            whole = importlib.util.resolve_name(base, package) if node.level else base
+            yield whole
+            yield from (f"{whole}.{alias.name}" for alias in node.names)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.neurons import source_hash
+from benchmarks.neurons import resolve, source_hash
 from benchmarks.params import Matched, NeuronParams, Training
 from benchmarks.protocol import epoch_order, order_hash, protocol_hash, seeds_of
-from benchmarks.source import digest_of_files, without_comments
+from benchmarks.source import digest_of_files, without_comments, written_for
 
 SOURCE = (
     'def f(x):\n    """Says # this."""\n    y = "# no comment"  # a comment\n\n    return x + 1\n'
@@ -55,6 +55,38 @@ def test_a_neurons_hash_knows_its_arguments_and_matched_options() -> None:
     assert of(match=True) != of(decay=0.25, match=True)
     assert of(match=False) == of(decay=0.25, match=False)
     assert of(args={"decay": 0.1}) != of()
+
+
+def test_a_users_neuron_is_known_by_every_module_of_theirs_that_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    package = tmp_path / "snntorch_mine"  # begins like a library, and is none
+    package.mkdir()
+    files = {
+        "__init__.py": "",
+        "base.py": "from .deep import ops\nimport torch\n\nclass Base(torch.nn.Module):\n    x = 1\n",
+        "deep.py": "import torch\n\nclass ops:\n    y = 2\n",
+        "neuron.py": "from snntorch_mine import base\n\nclass Mine(base.Base):\n    pass\n",
+        "apart.py": "z = 3\n",
+    }
+    for name, text in files.items():
+        (package / name).write_text(text)
+    path = f"{package.name}.neuron:Mine"
+    spec = NeuronParams.model_validate({"class": path})
+
+    def now() -> str:
+        return source_hash(spec, Matched())
+
+    before = now()
+    assert {p.name for p in written_for(resolve(path))} == {"base.py", "deep.py", "neuron.py"} | (
+        {"__init__.py"}
+    )
+    for name, changes in {"deep.py": True, "base.py": True, "apart.py": False}.items():
+        (package / name).write_text(files[name].replace("=", "= 10 *"))
+        assert (now() != before) == changes, name
+        (package / name).write_text(files[name])
+    assert now() == before
 
 
 def test_the_order_of_an_epoch_needs_none_of_those_before_it() -> None:
