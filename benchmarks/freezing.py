@@ -115,6 +115,11 @@ def _fit_to_freeze(path: Path, record: Record) -> Host:
         )
     if host is None:
         raise InputError(f"{path}: no host file says where it was trained; run the cell again")
+    if host.dirty is None:
+        raise InputError(
+            f"{path}: trained where git did not say which source it was (no checkout, or one of "
+            "another owner); train it in a clone of your own"
+        )
     if host.dirty:
         raise InputError(
             f"{path}: trained from a checkout with uncommitted changes ({host.commit[:12]}); "

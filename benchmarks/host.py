@@ -125,9 +125,13 @@ def describe(device: torch.device, started: datetime, seconds: float, samples: i
     )
 
 
-def dirty() -> bool:
-    """Whether the checkout has changes beside what the pipeline itself writes."""
-    return bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *_WRITTEN))
+def dirty() -> bool | None:
+    """Whether the checkout has changes beside what the pipeline itself writes.
+
+    None where git does not say: outside a checkout, or in one of another owner.
+    """
+    said = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *_WRITTEN)
+    return None if said is None else bool(said)
 
 
 def versions() -> dict[str, str]:

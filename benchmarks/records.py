@@ -193,7 +193,7 @@ class Host(_Strict):
     """Where and how fast a cell ran."""
 
     commit: str  # git commit, "unknown" outside a checkout
-    dirty: bool
+    dirty: bool | None  # uncommitted changes; None: git did not say
     versions: dict[str, str]
     python: str
     platform: str

@@ -355,7 +355,7 @@ def _host(hosts: list[Host]) -> list[tuple[str, str]]:
     if not hosts:
         return []
     versions = sorted({f"{k} {v}" for host in hosts for k, v in host.versions.items()})
-    dirty = sum(host.dirty for host in hosts)
+    dirty = sum(host.dirty is not False for host in hosts)
     hours = sum(host.train_seconds for host in hosts) / 3600
     started = sorted(host.started[:10] for host in hosts)
     rows = {
@@ -366,9 +366,10 @@ def _host(hosts: list[Host]) -> list[tuple[str, str]]:
         "packages": ", ".join(versions),
         "threads a cell": _distinct([str(host.threads) for host in hosts]),
         "deterministic algorithms": _distinct([_yes(host.deterministic) for host in hosts]),
+        "order of sums": _distinct([host.paths.get("products", "not said") for host in hosts]),
         "compiled neurons": _distinct([_yes(host.compiled) for host in hosts]),
         "commit": _distinct([host.commit[:12] for host in hosts]),
-        "uncommitted changes": f"in {dirty} of {len(hosts)} cells" if dirty else "none",
+        "uncommitted changes": f"in {dirty} of {len(hosts)} cells, or unknown" if dirty else "none",
         "trained": f"{hours:.2f} hours in all, begun {' to '.join(dict.fromkeys(started))}"
         if len(set(started)) < 3
         else f"{hours:.2f} hours in all, begun {started[0]} to {started[-1]}",

@@ -137,9 +137,10 @@ def test_a_failed_cell_and_a_dirty_checkout_are_refused_and_nothing_is_written(
     path = record_path(profile.runs, "dvs_digits", "snntorch_lif", 0)
     host = read_host(path)
     assert host is not None
-    write_atomic(host_path(path), as_json(host.model_copy(update={"dirty": True})))
-    with pytest.raises(InputError, match=r"snntorch_lif/0.json: .*uncommitted changes"):
-        freeze(profile, "made")
+    for dirty, said in {True: "uncommitted changes", None: "git did not say"}.items():
+        write_atomic(host_path(path), as_json(host.model_copy(update={"dirty": dirty})))
+        with pytest.raises(InputError, match=rf"snntorch_lif/0.json: .*{said}"):
+            freeze(profile, "made")
     assert not recorded.FOLDER.exists()
 
 

@@ -65,7 +65,7 @@ def test_a_users_neuron_is_known_by_every_module_of_theirs_that_it_imports(
     package.mkdir()
     files = {
         "__init__.py": "",
-        "base.py": "from .deep import ops\nimport torch\n\nclass Base(torch.nn.Module):\n    x = 1\n",
+        "base.py": "from .deep import ops\nfrom torch import nn\nclass Base(nn.Module): x = 1\n",
         "deep.py": "import torch\n\nclass ops:\n    y = 2\n",
         "neuron.py": "from snntorch_mine import base\n\nclass Mine(base.Base):\n    pass\n",
         "apart.py": "z = 3\n",
