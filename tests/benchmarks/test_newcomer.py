@@ -193,5 +193,5 @@ def test_another_protocol_is_refused_before_anything_trains(folder: Folder) -> N
     done = folder.run("compare", "mine.py:Mine", "--args", "dead=7")
     index.write_text(text)
     assert done.returncode == 2
-    assert "protocol 0000000000000000" in done.stderr
+    assert "under protocol 1 (0000000000000000)" in done.stderr
     assert found["protocol"] in done.stderr
