@@ -253,7 +253,7 @@ def _real(x: Tensor) -> Tensor:
 
 def _square_root(x: Tensor) -> Tensor:
     real = x.detach() if x.dtype in _NAMES else x.detach().float()
-    root = torch.from_numpy(np.sqrt(np.asarray(real)))  # the processor's own instruction
+    root = torch.from_numpy(np.asarray(np.sqrt(real.numpy())))  # the processor's own instruction
     return root.to(x.dtype if x.is_floating_point() else torch.float32)
 
 

@@ -190,14 +190,15 @@ def test_a_new_line_trains_its_cells_alone(project: Project) -> None:
     assert project.stale_cells() == set()
 
 
-def test_another_learning_rule_retrains_all(project: Project) -> None:
+def test_another_learning_rule_or_protocol_retrains_all(project: Project) -> None:
     before = project.params
     project.write(**{**before, "training": {**before["training"], "rule": "asf"}})
     assert project.stale_cells() == CELLS
     project.write(**before)
-    project.edit("benchmarks/train.py", "state.scaler.update()", "state.scaler.update(None)")
+    kept, raised = (f"\nPROTOCOL = {protocol.PROTOCOL + more}\n" for more in (0, 1))
+    project.edit("benchmarks/protocol.py", kept, raised)
     assert project.stale_cells() == CELLS
-    project.edit("benchmarks/train.py", "state.scaler.update(None)", "state.scaler.update()")
+    project.edit("benchmarks/protocol.py", raised, kept)
     assert project.stale_cells() == set()
 
 

@@ -178,6 +178,8 @@ def test_a_line_is_convolved_as_a_plane_of_one_row(generator: torch.Generator) -
 def test_roots_and_arctangents_are_within_rounding(generator: torch.Generator) -> None:
     x = filled((1000,), 1, generator).abs().float()
     np.testing.assert_array_equal(x.sqrt().numpy(), np.sqrt(x.numpy()))
+    assert x[0].sqrt() == x.sqrt()[0]
+    assert x.clone().sqrt_().equal(x.sqrt())
     np.testing.assert_allclose(x.atan().numpy(), np.arctan(x.double().numpy()), rtol=1e-6)
 
 
