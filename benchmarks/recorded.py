@@ -25,12 +25,8 @@ FOLDER = Path("recorded")
 INDEX = "index.json"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
-# Another platform rounds differently, and a spike that falls on the other side of the threshold
-# sends training another way: first epochs agree closely, final accuracies loosely. With AVX2,
-# AVX-512 and MKL's own order of sums switched off (ATEN_CPU_CAPABILITY=default,
-# ONEDNN_MAX_CPU_ISA=SSE41, MKL_CBWR=COMPATIBLE), 6 cells of aia came out up to 3.2e-5 apart in the
-# first epoch's loss and up to 2.4 points of test accuracy; of profile quick's 63 cells on a Xeon
-# instead of an EPYC all but three kept within both tolerances, three of dvs_motion parted further.
+# Where sums have another order, as on a GPU, a spike on the other side of the threshold sends
+# training another way: first epochs agree closely, final accuracies loosely.
 FIRST_LOSS_TOLERANCE = 1e-3  # relative, train loss of the first epoch
 ACCURACY_TOLERANCE = 0.05  # absolute, test accuracy
 
