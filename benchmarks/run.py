@@ -25,7 +25,7 @@ from benchmarks.errors import InputError
 from benchmarks.events import ensure, unmade
 from benchmarks.params import Params
 from benchmarks.profile import Profile
-from benchmarks.records import Record, record_path
+from benchmarks.records import Record, record_path, write_atomic
 from benchmarks.tuning import profile_at, write_choice
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
@@ -110,12 +110,12 @@ def stale_jobs(
     target = f"{params.at}dvc.yaml"
     missing = unmade(params.datasets, params.training.steps, profile.events)
     making = _in_parallel(_fresh_clones_work(missing, params, profile), workers)
-    _dvc("repro", "--quiet", f"{target}:specs")
+    _dvc("repro", f"{target}:specs")
     for _ in making:
         pass
     if missing:  # joblib ends a worker that trains after making data: it takes that for a leak
         get_reusable_executor().shutdown(wait=False)
-    read = ThreadPoolExecutor(1).submit(_dvc, "repro", "--quiet", f"{target}:data").result
+    read = ThreadPoolExecutor(1).submit(_dvc, "repro", f"{target}:data").result
     if missing != list(params.datasets):  # what was made just now is what DVC will find
         read()
     jobs = jobs_of(params)
@@ -274,13 +274,30 @@ def _silent(done: int, total: int, say: str) -> None:
 
 
 def _dvc(*words: str) -> str:
+    """What DVC prints. Raises InputError with DVC's own reason."""
+    _do_without_git()
     command = [sys.executable, "-m", "dvc", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
     if done.returncode != 0:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        reason = next((line for line in lines if line.startswith(("error", "ERROR"))), lines[-1:])
+        errors = [line[len("error: ") :] for line in lines if line.lower().startswith("error: ")]
+        reason = "; ".join(errors or lines[-1:]) or f"exit status {done.returncode}"
         raise InputError(f"dvc {words[0]}: {reason}")
     return done.stdout
+
+
+def _do_without_git() -> None:
+    """Tell DVC, in a download without git's history, that there is none."""
+    local = Path(".dvc", "config.local")
+    if not Path(".dvc", "config").exists() or local.exists():
+        return
+    asked = ["git", "rev-parse", "--git-dir"]
+    try:
+        if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
+            return
+    except OSError:
+        pass  # there is no git at all
+    write_atomic(local, "[core]\n    no_scm = true\n")
 
 
 def _environment() -> dict[str, str]:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks import protocol
+from benchmarks import protocol, run
+from benchmarks.errors import InputError
 from tests.benchmarks.small import AIA, LIF, ROOT
 
 CELLS = {"cell@dvs_digits-aia", "cell@dvs_digits-lif"}
@@ -224,3 +225,16 @@ def test_a_neuron_that_breaks_the_contract_stops_the_run_before_anything_trains(
     assert "bad" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert project.records() == records
+
+
+def test_a_download_without_git_runs_and_dvcs_own_reason_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("dvc.yaml", "params.yaml", ".dvc/config"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(InputError, match=r"^dvc repro: .*'nosuch'"):
+        run._dvc("repro", "nosuch")
+    assert "no_scm = true" in (tmp_path / ".dvc" / "config.local").read_text()
