@@ -22,7 +22,8 @@ from pydantic_core import PydanticCustomError
 from benchmarks.errors import InputError, unknown
 from benchmarks.yamlfile import read_yaml
 
-Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
+ALIAS = "[A-Za-z0-9_-]+"
+Alias = Annotated[str, StringConstraints(pattern=f"^{ALIAS}$")]
 
 
 Several = TypeVar("Several", bound=list[Any] | tuple[Any, ...])

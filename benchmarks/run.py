@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import joblib
 from joblib.externals.loky import get_reusable_executor
 
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, unknown
 from benchmarks.events import ensure, unmade
 from benchmarks.params import Params
 from benchmarks.profile import Profile
@@ -232,6 +232,8 @@ def run_stage(stage: Stage, params: Params, profile: Profile, progress: Progress
     from benchmarks.cells import run_cell
 
     params.neuron_named(stage.neuron)
+    if stage.dataset not in params.datasets:
+        raise unknown("data set of this profile", stage.dataset, params.datasets)
     faults = []
     for job in unfinished([j for j in jobs_of(params) if j.stage == stage], params, profile):
         try:

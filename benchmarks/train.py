@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from benchmarks.errors import InputError
 from benchmarks.events import EventSet, Split, ensure
 from benchmarks.events.labels import flip_keeps_label
 from benchmarks.networks import build_network, prepare_synapses
-from benchmarks.params import NORMALISED, Params, Training
+from benchmarks.params import ALIAS, NORMALISED, Params, Training
 from benchmarks.records import Curves, Failure, Hashes
 
 Progress = Callable[[int, int, str], None]  # update, updates in all, what to say
@@ -50,11 +51,19 @@ class DivergedError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Cell:
-    """What is trained: one data set, one neuron's alias, one seed."""
+    """What is trained: one data set, one neuron's alias, one seed.
+
+    Raises InputError for a name that could not stand in params.yaml.
+    """
 
     dataset: str
     neuron: str
     seed: int
+
+    def __post_init__(self) -> None:
+        for name in (self.dataset, self.neuron):  # they become folders
+            if not re.fullmatch(ALIAS, name):
+                raise InputError(f"{name!r} is no name of a data set or neuron: use {ALIAS}")
 
     def __str__(self) -> str:
         return f"{self.dataset}/{self.neuron}/{self.seed}"

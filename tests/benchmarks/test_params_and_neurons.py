@@ -238,3 +238,22 @@ def test_the_command_line_answers_bad_input_with_one_line_and_status_2(tmp_path:
     assert done.stderr.splitlines() == [
         "error: unknown neuron 'aiaa'; did you mean 'aia'? known: aia, lif"
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("cell", "../../x", "aia", "0"), "'../../x' is no name"),
+        (("cell", "dvs_digits", "../x", "0"), "'../x' is no name"),
+        (("cells", "nope", "aia"), "unknown data set of this profile 'nope'"),
+    ],
+)
+def test_a_cell_that_cannot_be_is_one_line_and_makes_nothing(
+    words: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    _, profile = small_profile(tmp_path / "here")
+    done = run_command(profile.folder, *words)
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert said in line
+    assert [path.name for path in tmp_path.rglob("*")] == ["here", "params.yaml"]
