@@ -58,6 +58,10 @@ class Folder:
         (path / "mine.py").write_text(MINE)
         (ROOT / ".cache" / "events").mkdir(parents=True, exist_ok=True)
         (path / ".cache").symlink_to(ROOT / ".cache")
+        author = ("-c", "user.name=A", "-c", "user.email=a@b")
+        commit = (*author, "commit", "--quiet", "--message", "all")
+        for words in (("init", "--quiet"), ("add", "params.yaml", "mine.py"), commit):
+            subprocess.run(["git", *words], cwd=path, check=True)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
