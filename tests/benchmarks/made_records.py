@@ -114,7 +114,7 @@ def write_profile(folder: Path, chosen: Selection, **changes: Any) -> Profile:
     for dataset, neuron in chosen.groups:
         for seed in chosen.seeds:
             better = 0.03 if neuron in ("aia", "gain_frozen", "gain_plain") else 0.0
-            test = 0.8 + better + 0.02 * seed + float(generator.normal(0, 0.004))
+            test = 0.8 + better + 0.01 * seed + float(generator.normal(0, 0.004))
             count = (900 if better else 1000) * float(generator.normal(1, 0.02))
             write(profile.runs, made(dataset, neuron, seed, test, count, **changes))
     for dataset in chosen.datasets:
