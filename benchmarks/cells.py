@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from benchmarks import host, measure, neurons, protocol
 from benchmarks.distributed import ALONE, Group
-from benchmarks.events import ensure
+from benchmarks.events import ensure_for
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records import (
@@ -81,10 +81,7 @@ def finished(cell: Cell, params: Params, profile: Profile) -> Record | None:
         return None
     record = read_record(path)
     build = neurons.builder(params.neuron_named(cell.neuron), params.matched)
-    training = params.training
-    data = ensure(
-        cell.dataset, training.steps, profile.events, size=training.size, binning=training.binning
-    )
+    data = ensure_for(cell.dataset, params.training, profile.events)
     seeds = protocol.seeds_of(cell.dataset, cell.seed)
     _, hashes = start(cell, params, data, seeds, build, torch.device("cpu"))
     same = (

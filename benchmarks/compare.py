@@ -185,10 +185,11 @@ def sums_of(cells: Cells) -> tuple[str, ...]:
     """Whose sums the cells have: the portable ones, or those of a device."""
     found = set()
     for key, record in cells.records.items():
+        if record.arithmetic == "portable":
+            found.add("portable")
+            continue
         host = read_host(record_path(cells.runs, *key))
-        device = host.device if host else "an unknown device"
-        portable = record.arithmetic == "portable"
-        found.add("portable" if portable else f"{record.arithmetic} on {device}")
+        found.add(f"{record.arithmetic} on {host.device if host else 'an unknown device'}")
     return tuple(sorted(found))
 
 

@@ -42,10 +42,11 @@ def get(context: typer.Context, name: Name, at: From = None, part: Part = False)
     --from also takes a file of `data pack`. With --part: declare what is there to be a part of the
     set, and list and hash it.
     """
-    from benchmarks.data_packed import is_packed, unpack_frames
+    from benchmarks.data_packed import unpack_frames
     from benchmarks.events.acquire import acquire
     from benchmarks.events.catalogue import known
     from benchmarks.events.layout import entries
+    from benchmarks.events.packed import is_packed
 
     if name in _embedded() and not part:
         return manifest(context, name)
@@ -149,21 +150,14 @@ def show(
 @app.command()
 def manifest(context: typer.Context, name: Name) -> None:
     """Make or find a data set and write its manifest, which DVC watches."""
-    from benchmarks.events import ensure
+    from benchmarks.events import ensure_for
     from benchmarks.manifests import write_manifest
     from benchmarks.params import read as read_params
 
     profile: Profile = context.obj
     training = read_params(profile.params).training
     with Progress(name, "steps") as report:
-        made = ensure(
-            name,
-            training.steps,
-            profile.events,
-            report,
-            size=training.size,
-            binning=training.binning,
-        )
+        made = ensure_for(name, training, profile.events, report)
     write_manifest(made, profile.data)
     counts = [len(split.labels) for split in (made.train, made.validation, made.test)]
     say(f"{name}: {counts[0]} train, {counts[1]} validation, {counts[2]} test samples")

@@ -7,12 +7,10 @@ from pathlib import Path
 from benchmarks.errors import InputError
 from benchmarks.events import real
 from benchmarks.events.disk import in_units
-from benchmarks.events.packed import About, is_packed, pack, unpack
+from benchmarks.events.packed import About, pack, unpack
 from benchmarks.params import read as read_params
 from benchmarks.profile import Profile
 from benchmarks.progress import Progress, say
-
-__all__ = ["is_packed", "pack_frames", "unpack_frames"]
 
 
 def pack_frames(name: str, out: Path, profile: Profile) -> None:

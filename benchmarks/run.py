@@ -22,7 +22,7 @@ import joblib
 from joblib.externals.loky import get_reusable_executor
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.events import ensure, unmade
+from benchmarks.events import ensure_for, unmade
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records import Record, record_path, write_atomic
@@ -178,8 +178,7 @@ def _fresh_clones_work(missing: list[str], params: Params, profile: Profile) -> 
 
 
 def _make(name: str, params: Params, profile: Profile) -> None:
-    training = params.training
-    ensure(name, training.steps, profile.events, size=training.size, binning=training.binning)
+    ensure_for(name, params.training, profile.events)
 
 
 def _import_trainer() -> None:

@@ -238,10 +238,9 @@ def _cost(device: str, ratios: npt.NDArray[np.float64], batch: int | None, graph
 
 def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:
     about, stats = entry["extra_info"], entry["stats"]
-    repeats = int(about.get("repeats", 1))
     rounds = stats.get("data")
     edges = np.quantile(rounds, _EDGES) if rounds else (stats["q1"], stats["q3"])
-    fast, median, slow = (float(s) / repeats for s in (edges[0], stats["median"], edges[1]))
+    fast, median, slow = (float(s) for s in (edges[0], stats["median"], edges[1]))
     bound = about.get("bound_ns")
     if about["samples"] is not None:
         count = int(about["samples"])

@@ -18,7 +18,7 @@ from benchmarks import asf, augment, checkpoints, host, measure, neurons, protoc
 from benchmarks.blocks import Network
 from benchmarks.distributed import ALONE, Group
 from benchmarks.errors import InputError
-from benchmarks.events import EventSet, Split, ensure
+from benchmarks.events import EventSet, Split, ensure_for
 from benchmarks.events.labels import flip_keeps_label
 from benchmarks.networks import build_network, prepare_synapses
 from benchmarks.params import ALIAS, NORMALISED, Params, Training
@@ -97,10 +97,7 @@ def train_cell(
     build = neurons.builder(params.neuron_named(cell.neuron), params.matched)
     neurons.check_contract(build, cell.neuron, params.training.steps)
     device = host.settle()
-    training = params.training
-    data = ensure(
-        cell.dataset, training.steps, events, size=training.size, binning=training.binning
-    )
+    data = ensure_for(cell.dataset, params.training, events)
     seeds = protocol.seeds_of(cell.dataset, cell.seed)
     state, hashes = start(cell, params, data, seeds, build, device)
     # hashes do not hold the learning rate, the settings do

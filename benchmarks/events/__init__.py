@@ -1,6 +1,6 @@
 """Embedded event data: made here by a simulated event camera, without any download."""
 
-from benchmarks.events.registry import SETS, ensure, unmade
+from benchmarks.events.registry import SETS, ensure, ensure_for, unmade
 from benchmarks.events.sets import EventSet, Split, manifest
 
-__all__ = ["SETS", "EventSet", "Split", "ensure", "manifest", "unmade"]
+__all__ = ["SETS", "EventSet", "Split", "ensure", "ensure_for", "manifest", "unmade"]

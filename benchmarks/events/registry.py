@@ -21,6 +21,7 @@ from benchmarks.events.recipe import Binning, at_size, binning_for
 from benchmarks.events.scenes import DURATION_US, FRAME_US, SENSOR, Scenes
 from benchmarks.events.sets import EventSet, Split, split_sources
 from benchmarks.events.simulate import simulate_batch
+from benchmarks.params import Training
 from benchmarks.records import write_atomic_bytes
 from benchmarks.source import digest
 
@@ -71,6 +72,14 @@ def ensure(
         raise InputError(f"data set {name!r}: {steps} steps; give 1 or more")
     made = _kept_or_made(name, steps, cache)
     return made if size is None else _resized(made, size, binning)
+
+
+def ensure_for(
+    name: str, training: Training, cache: Path, report: real.Report = real.silent
+) -> EventSet:
+    """:func:`ensure` with the frames that ``training`` asks for."""
+    size, binning = training.size, training.binning
+    return ensure(name, training.steps, cache, report, size=size, binning=binning)
 
 
 def _kept_or_made(name: str, steps: int, cache: Path) -> EventSet:

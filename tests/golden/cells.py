@@ -66,7 +66,7 @@ def digest_of(name: str) -> str:
     )
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(train, "ensure", return_value=made_up(training.get("size", SIDE))),
+        mock.patch.object(train, "ensure_for", return_value=made_up(training.get("size", SIDE))),
     ):
         record = cells.run_cell(Cell("made_up", alias, 0), small, Profile(Path(folder)), _silent)
     return hashlib.sha256(as_json(record).encode()).hexdigest()[:16]

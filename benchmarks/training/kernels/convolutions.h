@@ -30,19 +30,7 @@ constexpr int64_t SLACK = 64;  // elements behind an array that may be read and 
 template <class Real>
 class Convolved {
  public:
-  explicit Convolved(const Convolution& convolution) : c(convolution) {
-    for (int64_t pixel = 0; pixel < c.height * c.width; ++pixel) {
-      for (int64_t ky = 0; ky < c.kernel_height; ++ky) {
-        for (int64_t kx = 0; kx < c.kernel_width; ++kx) {
-          const int64_t i = out_row(pixel / c.width, ky), j = out_column(pixel % c.width, kx);
-          if (i >= 0 && j >= 0)
-            uses.push_back({static_cast<int32_t>(ky * c.kernel_width + kx),
-                            static_cast<int32_t>(i * c.out_width + j)});
-        }
-      }
-      first_use.push_back(static_cast<int64_t>(uses.size()));
-    }
-  }
+  explicit Convolved(const Convolution& convolution) : c(convolution) {}
 
   void forward(const Real* x, const Real* weight, Real* y) const {
     std::vector<Real> w = by_tap(weight), out(out_pixels() * wide + SLACK * wide);
@@ -51,7 +39,7 @@ class Convolved {
       sample.read(x + n * c.x[0]);
       if (sample.few) {
         std::fill(out.begin(), out.end(), Real{});
-        forward_listed(sample.listed, w.data(), out.data());
+        forward_listed(sample, w.data(), out.data());
       } else {
         forward_whole(sample.pixels.data(), w.data(), out.data());
       }
@@ -68,11 +56,9 @@ class Convolved {
     Sample sample(*this);
     for (int64_t n = 0; n < c.samples; ++n) {
       sample.read(x + n * c.x[0]);
-      for (int64_t i = 0; i < c.out_height; ++i)
-        gather(to_y + n * c.y[0] + i * c.y[2], c.y, c.out_channels, c.out_width, wide,
-               delta.data() + i * c.out_width * wide);
+      gather_outputs(to_y + n * c.y[0], c.out_width, delta.data());
       if (sample.few) {
-        to_weights_listed(sample.listed, delta.data(), sums.data());
+        to_weights_listed(sample, delta.data(), sums.data());
       } else {
         to_weights_whole(sample.pixels.data(), delta.data(), sums.data());
       }
@@ -97,9 +83,7 @@ class Convolved {
         for (int64_t k = 0; k < c.channels; ++k)
           w[(t * c.out_channels + d) * deep + k] = weight_at(weight, d, k, t);
     for (int64_t n = 0; n < c.samples; ++n) {
-      for (int64_t i = 0; i < c.out_height; ++i)
-        gather(to_y + n * c.y[0] + i * c.y[2], c.y, c.out_channels, c.out_width, wide,
-               delta.data() + (i * line + left) * wide);
+      gather_outputs(to_y + n * c.y[0], line, delta.data() + left * wide);
       for (int64_t i = 0; i < c.height; ++i)
         for (int64_t residue = 0; residue < std::min(c.stride_x, c.width); ++residue)
           for (int64_t j = residue; j < c.width; j += PIXELS * c.stride_x)
@@ -126,14 +110,35 @@ class Convolved {
     std::vector<Real> pixels;
     Listed<Real> listed;
     bool few = false;
+    // pixels of few channels are gone through faster than listed
+    const bool may_be_listed = of.c.channels >= LANES<Real>;
+    std::vector<int64_t> first_use = {0};  // of each pixel, and one behind the last
+    std::vector<Use> uses;
 
     explicit Sample(const Convolved& convolved)
-        : of(convolved), line(convolved.line()), pixels((of.c.height * line + SLACK) * of.c.channels) {}
+        : of(convolved), line(convolved.line()), pixels((of.c.height * line + SLACK) * of.c.channels) {
+      if (may_be_listed) find_uses();
+    }
+
+    void find_uses() {
+      const Convolution& c = of.c;
+      for (int64_t pixel = 0; pixel < c.height * c.width; ++pixel) {
+        for (int64_t ky = 0; ky < c.kernel_height; ++ky) {
+          for (int64_t kx = 0; kx < c.kernel_width; ++kx) {
+            const int64_t i = of.out_row(pixel / c.width, ky);
+            const int64_t j = of.out_column(pixel % c.width, kx);
+            if (i >= 0 && j >= 0)
+              uses.push_back({static_cast<int32_t>(ky * c.kernel_width + kx),
+                              static_cast<int32_t>(i * c.out_width + j)});
+          }
+        }
+        first_use.push_back(static_cast<int64_t>(uses.size()));
+      }
+    }
 
     void read(const Real* x) {
       const Convolution& c = of.c;
-      // pixels of few channels are gone through faster than listed
-      few = c.channels >= LANES<Real>;
+      few = may_be_listed;
       if (few) {
         const bool lies = c.x[1] == 1 && c.x[3] == c.channels && c.x[2] == c.width * c.channels;
         if (!lies) gather_rows(x, 0, c.width);
@@ -156,8 +161,6 @@ class Convolved {
   const int64_t taps = c.kernel_height * c.kernel_width;
   const int64_t wide = padded(c.out_channels, LANES<Real>);
   const int64_t deep = padded(c.channels, 2 * LANES<Real>);
-  std::vector<int64_t> first_use = {0};  // of each input pixel, and one behind the last
-  std::vector<Use> uses;
 
   int64_t out_pixels() const { return c.out_height * c.out_width; }
 
@@ -208,6 +211,12 @@ class Convolved {
     }
   }
 
+  // All outputs of a sample, `line` pixels a row.
+  void gather_outputs(const Real* from, int64_t line, Real* to) const {
+    for (int64_t i = 0; i < c.out_height; ++i)
+      gather(from + i * c.y[2], c.y, c.out_channels, c.out_width, wide, to + i * line * wide);
+  }
+
   static void scatter(const Real* from, int64_t width, int64_t channels, int64_t pixels,
                       const int64_t* strides, Real* to) {
     if (strides[1] == 1 && strides[3] == channels && width == channels) {
@@ -224,35 +233,35 @@ class Convolved {
 
   // visit(first listed, one behind, tap, output pixel) for each tap of each pixel that has any.
   template <class Visit>
-  void each_use(const Listed<Real>& listed, const Visit& visit) const {
+  void each_use(const Sample& sample, const Visit& visit) const {
     for (int64_t pixel = 0; pixel < c.height * c.width; ++pixel) {
-      const int64_t from = listed.first[pixel], to = listed.first[pixel + 1];
+      const int64_t from = sample.listed.first[pixel], to = sample.listed.first[pixel + 1];
       if (from == to) continue;
-      for (int64_t k = first_use[pixel]; k < first_use[pixel + 1]; ++k)
-        visit(from, to, uses[k].tap, uses[k].pixel);
+      for (int64_t k = sample.first_use[pixel]; k < sample.first_use[pixel + 1]; ++k)
+        visit(from, to, sample.uses[k].tap, sample.uses[k].pixel);
     }
   }
 
-  void forward_listed(const Listed<Real>& listed, const Real* w, Real* out) const {
+  void forward_listed(const Sample& sample, const Real* w, Real* out) const {
     each_block<Real>(wide, [&](auto vectors, int64_t at) {
       constexpr int V = decltype(vectors)::value;
-      each_use(listed, [&](int64_t from, int64_t to, int64_t tap, int64_t pixel) {
+      each_use(sample, [&](int64_t from, int64_t to, int64_t tap, int64_t pixel) {
         Real* o = out + pixel * wide + at;
         Vector<Real> sums[V];
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) sums[v] = load(o + v * LANES<Real>);
-        add_rows<Real, V>(sums, listed, from, to, w + tap * c.channels * wide + at, wide);
+        add_rows<Real, V>(sums, sample.listed, from, to, w + tap * c.channels * wide + at, wide);
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) store(o + v * LANES<Real>, sums[v]);
       });
     });
   }
 
-  void to_weights_listed(const Listed<Real>& listed, const Real* delta, Real* sums) const {
+  void to_weights_listed(const Sample& sample, const Real* delta, Real* sums) const {
     each_block<Real>(wide, [&](auto vectors, int64_t at) {
       constexpr int V = decltype(vectors)::value;
-      each_use(listed, [&](int64_t from, int64_t to, int64_t tap, int64_t pixel) {
-        add_to_rows<Real, V>(sums + tap * c.channels * wide + at, wide, listed, from, to,
+      each_use(sample, [&](int64_t from, int64_t to, int64_t tap, int64_t pixel) {
+        add_to_rows<Real, V>(sums + tap * c.channels * wide + at, wide, sample.listed, from, to,
                              delta + pixel * wide + at);
       });
     });
