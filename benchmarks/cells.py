@@ -20,6 +20,7 @@ from benchmarks.records import (
     host_path,
     read_record,
     record_path,
+    sealed,
     write_atomic,
 )
 from benchmarks.train import Cell, Progress, start, train_cell
@@ -41,19 +42,21 @@ def run_cell(
         started, clock = host.now(), time.perf_counter()
         trained = train_cell(cell, params, profile.events, checkpoint, progress, group)
         seconds = time.perf_counter() - clock
-        record = Record(
-            dataset=cell.dataset,
-            neuron=cell.neuron,
-            seed=cell.seed,
-            neuron_class=spec.class_,
-            neuron_args=spec.args,
-            classes=list(trained.data.classes),
-            hashes=trained.hashes,
-            settings=params.training.settings(),
-            arithmetic=host.arithmetic_on(trained.device),
-            curves=Curves(**trained.state.curves),
-            result=None if trained.failure else measure.result_of(trained),
-            failure=trained.failure,
+        record = sealed(
+            Record(
+                dataset=cell.dataset,
+                neuron=cell.neuron,
+                seed=cell.seed,
+                neuron_class=spec.class_,
+                neuron_args=spec.args,
+                classes=list(trained.data.classes),
+                hashes=trained.hashes,
+                settings=params.training.settings(),
+                arithmetic=host.arithmetic_on(trained.device),
+                curves=Curves(**trained.state.curves),
+                result=None if trained.failure else measure.result_of(trained),
+                failure=trained.failure,
+            )
         )
         ran = host.describe(trained.device, started, seconds, trained.updated)
         write_atomic(host_path(path), as_json(ran))

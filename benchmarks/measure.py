@@ -36,6 +36,7 @@ from benchmarks.records import (
     Specificity,
     Spikes,
     SynOps,
+    as_bits,
 )
 
 if TYPE_CHECKING:
@@ -49,17 +50,17 @@ def result_of(trained: Trained) -> Result:
     state, data, device = trained.state, trained.data, trained.device
     network, classes = state.network, len(data.classes)
     test = activity(network, data.test, device, synops=True)
-    counts = confusion(test, data.test, classes)
+    right = torch.cat(test.predictions).numpy() == data.test.labels
     effect, parameters = fold_effect(network, test, data.test, device)
-    right = sum(row[i] for i, row in enumerate(counts))
     return Result(
         best_epoch=state.best_epoch,
         accuracy=Accuracy(
             train=accuracy(network, data.train, device),
             validation=state.curves["validation_accuracy"][state.best_epoch],
-            test=right / len(data.test.labels),
+            test=int(right.sum()) / len(right),
         ),
-        confusion=counts,
+        confusion=confusion(test, data.test, classes),
+        right=as_bits(right),
         spikes=spikes_of(test),
         synops=synops_of(test),
         parameters=parameters,

@@ -15,6 +15,8 @@ This module does not import torch, so tables and reports read records without it
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import tempfile
@@ -22,6 +24,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from benchmarks.arithmetic import Arithmetic
@@ -148,6 +152,7 @@ class Result(_Strict):
     best_epoch: Count  # 0-based
     accuracy: Accuracy
     confusion: list[list[Count]]  # [true class][predicted class], test set
+    right: str | None = None  # see `bits_of`: test samples classified right; None: protocols 1, 2
     spikes: Spikes
     synops: SynOps
     parameters: Parameters
@@ -174,6 +179,7 @@ class Record(_Strict):
     curves: Curves
     result: Result | None
     failure: Failure | None
+    seal: str = ""  # of all the rest, see `sealed`; "": protocols 1 and 2 had none
 
     @model_validator(mode="after")
     def _either(self) -> Record:
@@ -238,6 +244,25 @@ def as_json(value: BaseModel | dict[str, Any]) -> str:
     return json.dumps(plain, sort_keys=True, indent=1, allow_nan=False) + "\n"
 
 
+def as_bits(values: NDArray[np.bool_]) -> str:
+    """A bool ``[N]`` as base64 of its bits, eight values a byte, the first the highest."""
+    return base64.b64encode(np.packbits(values).tobytes()).decode()
+
+
+def bits_of(text: str, count: int) -> NDArray[np.bool_]:
+    """What :func:`as_bits` wrote of ``count`` values. Raises ValueError for another number."""
+    packed = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
+    if len(packed) != -(-count // 8):
+        raise ValueError(f"{len(packed)} bytes do not hold {count} values")
+    return np.unpackbits(packed, count=count).astype(bool)
+
+
+def sealed(record: Record) -> Record:
+    """The record with a digest of its own content, by which reading sees that it was edited."""
+    content = as_json(record.model_copy(update={"seal": ""}))
+    return record.model_copy(update={"seal": hashlib.sha256(content.encode()).hexdigest()[:16]})
+
+
 def record_path(runs: Path, dataset: str, neuron: str, seed: int) -> Path:
     return runs / dataset / neuron / f"{seed}.json"
 
@@ -251,10 +276,16 @@ def host_path(record: Path) -> Path:
 def read_record(path: Path) -> Record:
     """Read and check one record.
 
-    Raises InputError if the file is not JSON, does not fit the schema, or was written by
-    another version of the schema.
+    Raises InputError if the file is not JSON, does not fit the schema, was written by another
+    version of the schema, or was edited since.
     """
-    return _read(path, Record)
+    record = _read(path, Record)
+    if record.seal and record != sealed(record):
+        raise InputError(
+            f"{path}: edited since it was written, its seal does not fit; delete the file and run "
+            "its cell again"
+        )
+    return record
 
 
 def read_host(record: Path) -> Host | None:

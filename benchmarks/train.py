@@ -112,6 +112,7 @@ def train_cell(
     failure = _train(state, task, progress, checkpoint, identity)
     if failure is None:
         state.network.load_state_dict(state.best)
+        protocol.seed_noise(seeds, params.training.epochs)
     updated = (state.epoch - resumed) * len(data.train.labels)
     return Trained(state, hashes, data, device, failure, updated)
 
@@ -233,6 +234,7 @@ def _epoch(state: State, model: nn.Module, task: _Task, progress: Progress) -> N
     """One pass over the training split; appends to the curves only when it is whole."""
     training, split, group = task.training, task.data.train, task.group
     state.network.train()
+    protocol.seed_noise(task.seeds, state.epoch)
     order = protocol.epoch_order(task.seeds.order, state.epoch, len(split.labels))
     generator = protocol.augmentation(task.seeds, state.epoch)
     chunks = order.split(training.batch)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -15,7 +17,9 @@ from torch import nn
 from benchmarks import checkpoints
 from benchmarks.cells import finished, run_cell
 from benchmarks.errors import InputError
-from benchmarks.records import read_host, read_record, record_path
+from benchmarks.params import Params
+from benchmarks.profile import Profile
+from benchmarks.records import bits_of, read_host, read_record, record_path
 from benchmarks.train import Cell
 from tests.benchmarks.small import AIA, LIF, ROOT, command, run_command, small_profile
 
@@ -205,3 +209,59 @@ def test_unknown_names_are_refused_with_the_nearest_one(tmp_path: Path) -> None:
         run_cell(Cell("dvs_digits", "aja", 0), params, profile, quiet)
     with pytest.raises(InputError, match="did you mean 'dvs_digits'"):
         run_cell(Cell("dvs_digit", "aia", 0), params, profile, quiet)
+
+
+class Noisy(nn.Module):
+    """Spikes where the drive and noise from all three global generators reach the threshold."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, drive: torch.Tensor) -> torch.Tensor:
+        noise = torch.rand_like(drive) + random.random() + np.random.rand()  # noqa: NPY002
+        soft = (self.scale * drive).sigmoid()
+        return soft + ((soft + noise / 3 >= 1).to(drive.dtype) - soft).detach()
+
+
+def test_a_neuron_with_noise_gives_the_same_bytes_twice_and_after_a_kill(tmp_path: Path) -> None:
+    noisy = {"noisy": {"class": f"{Noisy.__module__}:Noisy"}}
+    records = []
+    for name in ("first", "second", "resumed"):
+        params, profile = small_profile(tmp_path / name, noisy, epochs=3)
+        random.seed(name)  # what came before must not matter
+        if name == "resumed":
+            interrupt_after_an_epoch(params, profile)
+        records.append(run_cell(Cell("dvs_digits", "noisy", 0), params, profile, quiet))
+    assert records[0] == records[1] == records[2]
+
+
+def interrupt_after_an_epoch(params: Params, profile: Profile) -> None:
+    """Stop the cell in its second epoch, as Ctrl-C does."""
+
+    def stop(done: int, total: int, say: str) -> None:
+        if say.startswith("epoch 2/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cell(Cell("dvs_digits", "noisy", 0), params, profile, stop)
+
+
+def test_a_record_tells_which_samples_were_right(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path, epochs=1)
+    result = run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet).result
+    assert result is not None
+    assert result.right is not None
+    right = bits_of(result.right, 359)
+    assert right.mean() == pytest.approx(result.accuracy.test)
+
+
+def test_a_record_that_was_edited_is_refused(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path, epochs=1)
+    cell = Cell("dvs_digits", "lif", 0)
+    run_cell(cell, params, profile, quiet)
+    path = record_path(profile.runs, cell.dataset, cell.neuron, cell.seed)
+    text = path.read_text()
+    path.write_text(text.replace('"seed": 0', '"seed": 3'))
+    with pytest.raises(InputError, match="edited since it was written"):
+        read_record(path)
