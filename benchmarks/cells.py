@@ -58,7 +58,7 @@ def run_cell(
                 failure=trained.failure,
             )
         )
-        ran = host.describe(trained.device, started, seconds, trained.updated)
+        ran = host.describe(trained.device, started, seconds, trained.updated, trained.paths)
         write_atomic(host_path(path), as_json(ran))
         write_atomic(path, as_json(record))
         checkpoint.unlink(missing_ok=True)

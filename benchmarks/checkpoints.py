@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmarks.records import write_atomic_bytes
 
 if TYPE_CHECKING:
-    from benchmarks.train import State
+    from benchmarks.training.state import State
 
 
 def _tensors(state: State) -> dict[str, Tensor]:

@@ -32,7 +32,9 @@ from benchmarks.measure import EVALUATION_BATCH
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records import record_path
-from benchmarks.train import Batch, fresh_state, update
+from benchmarks.train import fresh_state
+from benchmarks.training.batches import Batch
+from benchmarks.training.updates import update
 
 _TIMED = 2  # updates, after one to warm up
 _SHARE = {"train": 0.81, "validation": 0.09, "test": 0.1}  # of a set without an official split

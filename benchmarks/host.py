@@ -103,7 +103,9 @@ def _paths(device: torch.device) -> dict[str, str]:
     return found
 
 
-def describe(device: torch.device, started: datetime, seconds: float, samples: int) -> Host:
+def describe(
+    device: torch.device, started: datetime, seconds: float, samples: int, paths: dict[str, str]
+) -> Host:
     """The host file of a cell that trained on ``samples`` samples in ``seconds``."""
     return Host(
         commit=_git("rev-parse", "HEAD") or "unknown",
@@ -117,7 +119,7 @@ def describe(device: torch.device, started: datetime, seconds: float, samples: i
         threads=torch.get_num_threads(),
         deterministic=torch.are_deterministic_algorithms_enabled(),
         compiled=backends.running(device.type) != "eager",
-        paths=_paths(device),
+        paths=_paths(device) | paths,
         command=[Path(sys.argv[0]).name, *sys.argv[1:]],
         started=started.isoformat(timespec="seconds"),
         train_seconds=seconds,

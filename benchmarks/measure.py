@@ -38,6 +38,7 @@ from benchmarks.records import (
     SynOps,
     as_bits,
 )
+from benchmarks.training.batches import batches
 
 if TYPE_CHECKING:
     from benchmarks.train import Trained
@@ -70,18 +71,6 @@ def result_of(trained: Trained) -> Result:
         specificity=specificity_of(test, data.test, classes),
         spiking=spiking(network),
     )
-
-
-def batches(split: Split, size: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    """Frames ``[T, B, 2, H, W]`` float32 and labels ``[B]`` in the order they are stored."""
-    for start in range(0, len(split.labels), size):
-        yield take(split, slice(start, start + size), device)
-
-
-def take(split: Split, which: slice | np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Some samples of a split on the device; the cast to float happens there."""
-    frames = torch.from_numpy(np.ascontiguousarray(split.frames[which].swapaxes(0, 1)))
-    return frames.to(device).float(), torch.from_numpy(split.labels[which]).to(device)
 
 
 @torch.no_grad()

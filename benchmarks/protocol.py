@@ -7,6 +7,7 @@ import math
 import random
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,10 +97,22 @@ def make_optimizer(network: Network, training: Training) -> torch.optim.Optimize
     """Adam or SGD with momentum 0.9 over everything that trains."""
     values = [p for p in network.parameters() if p.requires_grad]
     kind = torch.optim.Adam if training.optimizer == "adam" else torch.optim.SGD
-    options = {"lr": training.learning_rate, "weight_decay": training.weight_decay}
+    options: dict[str, Any] = {"lr": training.learning_rate, "weight_decay": training.weight_decay}
+    if values[0].device.type == "cuda" and kind is torch.optim.Adam:  # a CUDA graph reads them
+        options["lr"] = torch.tensor(training.learning_rate, device=values[0].device)
+        options["capturable"] = True
     if "momentum" in inspect.signature(kind).parameters:
         options["momentum"] = 0.9
-    return kind(values, fused=True, **options)  # type: ignore[arg-type]
+    return kind(values, fused=True, **options)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The rate of the updates to come."""
+    for options in optimizer.param_groups:
+        if isinstance(options["lr"], Tensor):
+            options["lr"].fill_(rate)
+        else:
+            options["lr"] = rate
 
 
 def learning_rate(training: Training, update: int, updates: int) -> float:

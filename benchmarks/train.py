@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from benchmarks import asf, augment, checkpoints, host, measure, neurons, protocol
 from benchmarks.blocks import Network
 from benchmarks.distributed import ALONE, Group
 from benchmarks.errors import InputError
-from benchmarks.events import EventSet, Split, ensure_for
+from benchmarks.events import EventSet, ensure_for
 from benchmarks.events.labels import flip_keeps_label
 from benchmarks.networks import build_network, prepare_synapses
 from benchmarks.params import ALIAS, NORMALISED, Params, Training
-from benchmarks.records import Curves, Failure, Hashes
+from benchmarks.records import Failure, Hashes
+from benchmarks.training import graphs
+from benchmarks.training.batches import Batch
+from benchmarks.training.graphs import GraphedUpdate
+from benchmarks.training.state import DivergedError, State
+from benchmarks.training.updates import update
 
 Progress = Callable[[int, int, str], None]  # update, updates in all, what to say
-
-
-@dataclass
-class State:
-    """Everything that a cell needs to go on after an epoch."""
-
-    network: Network
-    optimizer: torch.optim.Optimizer
-    scales: asf.FlowScales
-    scaler: torch.amp.GradScaler  # of the loss, in float16 alone
-    weights: str  # digest of the synapses before anything changed them
-    epoch: int = 0  # finished epochs
-    best_epoch: int = -1
-    best: dict[str, Tensor] = field(default_factory=dict)
-    initial: dict[str, list[float]] = field(default_factory=dict)  # association coefficients
-    curves: dict[str, list[float]] = field(
-        default_factory=lambda: {name: [] for name in Curves.model_fields}
-    )
-
-
-class DivergedError(ArithmeticError):
-    """Loss or gradient is no number any more."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +59,7 @@ class Trained:
     device: torch.device
     failure: Failure | None
     updated: int  # samples that this process trained on
+    paths: dict[str, str]  # how updates ran, where there is a choice
 
 
 def train_cell(
@@ -109,12 +90,16 @@ def train_cell(
     resumed = checkpoints.load(checkpoint, state, identity)
     group.meet()  # all have read before one writes
     task = _Task(params.training, data, seeds, device, group, _kind(cell, params.training))
-    failure = _train(state, task, progress, checkpoint, identity)
+    graph = None
+    if group.size == 1 and graphs.fits(params.training, device):
+        graph = graphs.GraphedUpdate(state, params.training, device)
+    failure = _train(state, graph, task, progress, checkpoint, identity)
     if failure is None:
         state.network.load_state_dict(state.best)
         protocol.seed_noise(seeds, params.training.epochs)
     updated = (state.epoch - resumed) * len(data.train.labels)
-    return Trained(state, hashes, data, device, failure, updated)
+    paths = {} if graph is None else {"update": graph.refused or "one CUDA graph"}
+    return Trained(state, hashes, data, device, failure, updated, paths)
 
 
 def start(
@@ -190,13 +175,18 @@ def _kind(cell: Cell, training: Training) -> augment.Kind:
 
 
 def _train(
-    state: State, task: _Task, progress: Progress, checkpoint: Path, identity: dict[str, Any]
+    state: State,
+    graph: GraphedUpdate | None,
+    task: _Task,
+    progress: Progress,
+    checkpoint: Path,
+    identity: dict[str, Any],
 ) -> Failure | None:
     """All epochs that are left; the best one is chosen on validation."""
     model = _shared(state.network, task)
     while state.epoch < task.training.epochs:
         try:
-            _epoch(state, model, task, progress)
+            _epoch(state, model, graph, task, progress)
         except DivergedError as error:
             return Failure(epoch=state.epoch, reason=str(error))
         lead = task.group.leads
@@ -230,7 +220,9 @@ def _shared(network: Network, task: _Task) -> nn.Module:
     return nn.parallel.DistributedDataParallel(network)
 
 
-def _epoch(state: State, model: nn.Module, task: _Task, progress: Progress) -> None:
+def _epoch(
+    state: State, model: nn.Module, graph: GraphedUpdate | None, task: _Task, progress: Progress
+) -> None:
     """One pass over the training split; appends to the curves only when it is whole."""
     training, split, group = task.training, task.data.train, task.group
     state.network.train()
@@ -242,91 +234,25 @@ def _epoch(state: State, model: nn.Module, task: _Task, progress: Progress) -> N
     loss_sum, right, norms = 0.0, 0, 0.0
     for number, chosen in enumerate(chunks):
         done = state.epoch * len(chunks) + number
-        for options in state.optimizer.param_groups:
-            options["lr"] = protocol.learning_rate(training, done, updates)
+        rate = protocol.learning_rate(training, done, updates)
+        protocol.set_learning_rate(state.optimizer, rate)
         draws = augment.draw(generator, len(chosen), task.kind)
         batch = Batch(split, chosen, draws, task.kind, task.device)
-        loss, hits, norm = update(state, model, training, batch, group)
-        loss_sum += loss * len(chosen)
-        right += hits
-        norms += norm
-        progress(done + 1, updates, f"epoch {state.epoch + 1}/{training.epochs} loss {loss:.3f}")
+        says = f"epoch {state.epoch + 1}/{training.epochs}"
+        if graph is not None and len(chosen) == training.batch:
+            graph(*batch.part(torch.arange(len(chosen))))  # its sums are read once, at the end
+        else:
+            loss, hits, norm = update(state, model, training, batch, group)
+            loss_sum += loss * len(chosen)
+            right += hits
+            norms += norm
+            says = f"{says} loss {loss:.3f}"
+        progress(done + 1, updates, says)
+    if graph is not None:
+        losses, hits, norm = graph.sums()
+        loss_sum, right, norms = loss_sum + losses, right + hits, norms + norm
     if training.rule == "asf":
         state.scales.refresh()
     state.curves["train_loss"].append(loss_sum / len(split.labels))
     state.curves["train_accuracy"].append(right / len(split.labels))
     state.curves["gradient_norm"].append(norms / len(chunks))
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Samples of one update and what augmentation does to them."""
-
-    split: Split
-    chosen: Tensor  # [B] indices into the split
-    draws: augment.Draws
-    kind: augment.Kind
-    device: torch.device
-
-    def part(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames ``[T, b, 2, H, W]`` and labels ``[b]`` of some places of the batch."""
-        frames, labels = measure.take(self.split, self.chosen[places].numpy(), self.device)
-        if self.kind == augment.KINDS["none"]:
-            return frames, labels
-        return augment.apply(frames, self.draws.of(places)), labels
-
-
-def update(
-    state: State, model: nn.Module, training: Training, batch: Batch, group: Group
-) -> tuple[float, int, float]:
-    """One update; returns the loss, the samples that were right and the gradient's 2-norm.
-
-    The loss is the whole batch's mean over samples. Raises DivergedError.
-    """
-    state.optimizer.zero_grad(set_to_none=True)
-    whole = len(batch.chosen)
-    share = group.share(torch.arange(whole))
-    parts = share.tensor_split(min(training.accumulate, max(1, len(share))))
-    loss_sum, right = 0.0, 0
-    for number, places in enumerate(parts):
-        frames, labels = batch.part(places)
-        with _synchronised(model, last=number == len(parts) - 1):
-            if training.rule == "asf":
-                logits = asf.flow_logits(state.network, frames, state.scales)
-            else:
-                logits = model(frames)
-            loss = _loss(logits, labels, training) * (len(labels) / whole)
-            state.scaler.scale(loss * group.size if group.size > 1 else loss).backward()
-        loss_sum += float(loss.detach())
-        right += int((logits.detach().argmax(1) == labels).sum())
-    value, hits = group.sums(loss_sum, right)
-    if not math.isfinite(value):
-        raise DivergedError(f"the loss became {value}")
-    state.scaler.unscale_(state.optimizer)
-    gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
-    norm = float(torch.nn.utils.get_total_norm(gradients))
-    if not math.isfinite(norm):
-        if not state.scaler.is_enabled():
-            raise DivergedError(f"the gradient's norm became {norm}")
-        norm = 0.0  # the scaler leaves this update out and scales less
-    state.scaler.step(state.optimizer)
-    state.scaler.update()
-    return value, int(hits), norm
-
-
-def _synchronised(model: nn.Module, last: bool) -> AbstractContextManager[None]:
-    """Gradients of processes are summed once a batch, in its last part."""
-    if last or not isinstance(model, nn.parallel.DistributedDataParallel):
-        return nullcontext()
-    context: AbstractContextManager[None] = model.no_sync()
-    return context
-
-
-def _loss(logits: Tensor, labels: Tensor, training: Training) -> Tensor:
-    """Mean over samples; of the squared errors to one-hot, the sum over classes."""
-    if not len(labels):
-        return 0 * logits.sum()
-    if training.loss == "mse":
-        target = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
-        return F.mse_loss(logits, target, reduction="sum") / len(labels)
-    return F.cross_entropy(logits, labels)

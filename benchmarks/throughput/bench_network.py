@@ -57,11 +57,9 @@ def _by_another_backend(alias: str) -> bool:
     return PLAN.optional and library_of(PLAN.neuron(alias)) == "ours"
 
 
-def _training(network: Network, frames: Tensor, capturable: bool = False) -> Callable[[], None]:
-    """A call that makes one training step, ``capturable`` by a CUDA graph or not."""
+def _training(network: Network, frames: Tensor) -> Callable[[], None]:
+    """A call that makes one training step; of Adam's a CUDA graph can be made."""
     optimizer = make_optimizer(network, TRAINING)
-    for group in optimizer.param_groups:
-        group["capturable"] = capturable
     labels = torch.arange(frames.shape[1], device=DEVICE) % CLASSES
 
     def step() -> None:
@@ -155,7 +153,7 @@ def bench_training_step_graph(alias: str, timed: Callable[..., None]) -> None:
         pytest.skip("its step is timed as it comes")
     network, frames = _network(alias), _frames(TRAINING.batch)
     about = _about(alias, "training_step", network, frames[0])
-    calls = [_training(network, each, capturable=True) for each in frames]
+    calls = [_training(network, each) for each in frames]
     timed(graphs_of(calls, about), **about)
 
 
@@ -207,7 +205,7 @@ def bench_training_step_at_the_largest_batch(alias: str, timed: Callable[..., No
 
 def _pair(frames: Tensor, graph: bool) -> dict[str, Callable[[], None]]:
     """A training step of a new network of LIF and one of AIA, both warm."""
-    steps = {alias: _training(_network(alias), frames, graph) for alias in ("lif", "aia")}
+    steps = {alias: _training(_network(alias), frames) for alias in ("lif", "aia")}
     if graph:
         steps = {alias: devices.graphed(step) for alias, step in steps.items()}
     for step in steps.values():

@@ -13,6 +13,7 @@ from benchmarks.events import Split
 from benchmarks.networks import build_network
 from benchmarks.neurons import builder
 from benchmarks.params import Matched, NeuronParams, Training
+from benchmarks.training.batches import take
 
 CPU = torch.device("cpu")
 
@@ -73,7 +74,7 @@ def test_activity_adds_up(split: Split) -> None:
     network = build_network(builder(spec, Matched(threshold=0.3)), training, 3, 8, (1, 2))
     seen = measure.activity(network, split, CPU, synops=True)
     spikes = measure.spikes_of(seen)
-    frames, _ = measure.take(split, slice(0, 6), CPU)
+    frames, _ = take(split, slice(0, 6), CPU)
     with torch.no_grad():
         hidden = network.blocks["conv1"](frames)
         linear = network.blocks["linear1"](hidden.flatten(2))

@@ -22,7 +22,9 @@ from benchmarks.events.labels import flip_keeps_label
 from benchmarks.neurons import builder
 from benchmarks.params import LATER, Matched, NeuronParams, Training
 from benchmarks.records import Record, record_path
-from benchmarks.train import Batch, Cell, fresh_state, update
+from benchmarks.train import Cell, fresh_state
+from benchmarks.training.batches import Batch
+from benchmarks.training.updates import update
 from tests.benchmarks.small import AIA, ROOT, command, run_command, small_profile
 
 TINY = {"network": "vgg11", "width": 0.03, "size": 16, "augment": "nda", "epochs": 3}
