@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import torch
@@ -39,9 +38,9 @@ def run_cell(
     checkpoint = _checkpoint(cell, profile)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(checkpoint.with_suffix(".lock")):  # a child of a killed run may still be at it
-        started, clock = host.now(), time.perf_counter()
+        meter = host.Meter()
         trained = train_cell(cell, params, profile.events, checkpoint, progress, group)
-        seconds = time.perf_counter() - clock
+        used = meter.read(trained.device)
         record = sealed(
             Record(
                 dataset=cell.dataset,
@@ -58,7 +57,7 @@ def run_cell(
                 failure=trained.failure,
             )
         )
-        ran = host.describe(trained.device, started, seconds, trained.updated, trained.paths)
+        ran = host.describe(trained.device, used, trained.course)
         write_atomic(host_path(path), as_json(ran))
         write_atomic(path, as_json(record))
         checkpoint.unlink(missing_ok=True)

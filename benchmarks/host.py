@@ -11,6 +11,8 @@ import os
 import platform
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +24,7 @@ from aia import backends, building
 from benchmarks import arithmetic
 from benchmarks.arithmetic import Arithmetic
 from benchmarks.records import Host
+from benchmarks.throughput.device import energy_counter
 from benchmarks.training import products
 
 Device = Literal["cpu", "cuda"]
@@ -103,10 +106,46 @@ def _paths(device: torch.device) -> dict[str, str]:
     return found
 
 
-def describe(
-    device: torch.device, started: datetime, seconds: float, samples: int, paths: dict[str, str]
-) -> Host:
-    """The host file of a cell that trained on ``samples`` samples in ``seconds``."""
+@dataclass(frozen=True)
+class Course:
+    """How a cell's training went in this process."""
+
+    samples: int  # trained on, each as often as it was
+    epoch_seconds: list[float]  # of the passes over the training split
+    paths: dict[str, str]  # how updates ran, where there is a choice
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a piece of work took."""
+
+    started: datetime
+    seconds: float
+    peak_bytes: int | None  # most that tensors took of a GPU's memory
+    joules: float | None  # of the whole GPU
+
+
+class Meter:
+    """Reads what is used from its making on."""
+
+    def __init__(self) -> None:
+        if here() == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        self._started, self._clock = datetime.now(UTC), time.perf_counter()
+        self._counter = energy_counter(torch.device(here()))
+        self._joules = self._counter() if self._counter else 0.0
+
+    def read(self, device: torch.device) -> Used:
+        """So far. ``device``: where the work ran."""
+        seconds = time.perf_counter() - self._clock
+        on_gpu = device.type == "cuda"
+        peak = torch.cuda.max_memory_allocated(device) if on_gpu else None
+        joules = self._counter() - self._joules if self._counter else None
+        return Used(self._started, seconds, peak, joules)
+
+
+def describe(device: torch.device, used: Used, course: Course) -> Host:
+    """The host file of a cell."""
     return Host(
         commit=_git("rev-parse", "HEAD") or "unknown",
         dirty=dirty(),
@@ -119,11 +158,14 @@ def describe(
         threads=torch.get_num_threads(),
         deterministic=torch.are_deterministic_algorithms_enabled(),
         compiled=backends.running(device.type) != "eager",
-        paths=_paths(device) | paths,
+        paths=_paths(device) | course.paths,
         command=[Path(sys.argv[0]).name, *sys.argv[1:]],
-        started=started.isoformat(timespec="seconds"),
-        train_seconds=seconds,
-        train_samples_per_second=samples / seconds if seconds > 0 else 0.0,
+        started=used.started.isoformat(timespec="seconds"),
+        train_seconds=used.seconds,
+        train_samples_per_second=course.samples / used.seconds if used.seconds > 0 else 0.0,
+        epoch_seconds=course.epoch_seconds,
+        peak_bytes=used.peak_bytes,
+        joules=used.joules,
     )
 
 
@@ -139,10 +181,6 @@ def dirty() -> bool | None:
 def versions() -> dict[str, str]:
     """Of the packages that decide what a cell gives."""
     return {name: _version(name) for name in _PACKAGES}
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 def device_name(device: torch.device) -> str:

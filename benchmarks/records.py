@@ -214,6 +214,9 @@ class Host(_Strict):
     started: str  # ISO 8601, UTC
     train_seconds: float
     train_samples_per_second: float
+    epoch_seconds: list[float] = []  # of every pass over the training split, what came after not
+    peak_bytes: int | None = None  # most that tensors took of a GPU's memory
+    joules: float | None = None  # of the whole GPU while the cell trained
 
 
 def write_atomic(path: Path, text: str) -> None:

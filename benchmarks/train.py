@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +59,7 @@ class Trained:
     data: EventSet
     device: torch.device
     failure: Failure | None
-    updated: int  # samples that this process trained on
-    paths: dict[str, str]  # how updates ran, where there is a choice
+    course: host.Course
 
 
 def train_cell(
@@ -93,13 +93,14 @@ def train_cell(
     graph = None
     if group.size == 1 and graphs.fits(params.training, device):
         graph = graphs.GraphedUpdate(state, params.training, device)
-    failure = _train(state, graph, task, progress, checkpoint, identity)
+    failure, seconds = _train(state, graph, task, progress, checkpoint, identity)
     if failure is None:
         state.network.load_state_dict(state.best)
         protocol.seed_noise(seeds, params.training.epochs)
-    updated = (state.epoch - resumed) * len(data.train.labels)
+    samples = (state.epoch - resumed) * len(data.train.labels)
     paths = {} if graph is None else {"update": graph.refused or "one CUDA graph"}
-    return Trained(state, hashes, data, device, failure, updated, paths)
+    course = host.Course(samples, seconds, paths)
+    return Trained(state, hashes, data, device, failure, course)
 
 
 def start(
@@ -181,14 +182,17 @@ def _train(
     progress: Progress,
     checkpoint: Path,
     identity: dict[str, Any],
-) -> Failure | None:
-    """All epochs that are left; the best one is chosen on validation."""
+) -> tuple[Failure | None, list[float]]:
+    """All epochs that are left, and their seconds; the best one is chosen on validation."""
     model = _shared(state.network, task)
+    seconds: list[float] = []
     while state.epoch < task.training.epochs:
+        begun = time.perf_counter()
         try:
             _epoch(state, model, graph, task, progress)
         except DivergedError as error:
-            return Failure(epoch=state.epoch, reason=str(error))
+            return Failure(epoch=state.epoch, reason=str(error)), seconds
+        seconds.append(time.perf_counter() - begun)
         lead = task.group.leads
         found = measure.accuracy(state.network, task.data.validation, task.device) if lead else 0.0
         reached = task.group.agreed(found)
@@ -199,7 +203,7 @@ def _train(
         state.epoch += 1
         if lead:
             checkpoints.save(checkpoint, state, identity)
-    return None
+    return None, seconds
 
 
 def _shared(network: Network, task: _Task) -> nn.Module:

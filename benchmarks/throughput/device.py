@@ -192,7 +192,7 @@ def peak_bytes(work: Callable[[], object], device: torch.device) -> int:
 
 def joules(work: Callable[[], object], device: torch.device, at_least_s: float = 0.7) -> float:
     """Energy of one call, in J, from the device's own counter; nan where it has none."""
-    counter = _energy_counter(device)
+    counter = energy_counter(device)
     if counter is None:
         return math.nan
     each = max(1, math.ceil(_ENERGY_S / max(seconds(work), 1e-6)))
@@ -205,7 +205,8 @@ def joules(work: Callable[[], object], device: torch.device, at_least_s: float =
     return (counter() - before) / calls
 
 
-def _energy_counter(device: torch.device) -> Callable[[], float] | None:
+def energy_counter(device: torch.device) -> Callable[[], float] | None:
+    """What gives the J that the device has taken so far; None where it does not count them."""
     handle = _nvml(device)
     if handle is None:
         return None
