@@ -266,7 +266,7 @@ def record(
     from benchmarks.recorded import FOLDER
 
     profile, _ = _opened(context)
-    name = _name_of(profile) if name is None else name
+    name = profile.name if name is None else name
     if times:
         taken = [f"{path.parent.name}/{path.name}" for path in freeze_times(profile, name)]
         say(f"recorded the times {', '.join(taken)} in {FOLDER / name}")
@@ -291,7 +291,7 @@ def verify(
     from benchmarks import verify as again
     from benchmarks.recorded import open_recorded
 
-    recorded = open_recorded(_name_of(context.obj))
+    recorded = open_recorded(context.obj.name)
     if cell:
         chosen = [again.named_cell(recorded, name) for name in cell]
     else:
@@ -427,10 +427,6 @@ def _value(pair: str, text: str) -> Any:
         return parse_yaml(text)
     except yaml.YAMLError as error:
         raise InputError(f"--args {pair}: {text!r} is not a YAML value") from error
-
-
-def _name_of(profile: Profile) -> str:
-    return profile.folder.name or "quick"
 
 
 def _opened(context: typer.Context) -> tuple[Profile, Params]:

@@ -14,6 +14,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from benchmarks import contact_sheet, drawing, drawing_speed
+from benchmarks.presenting.networks_figure import accuracy_by_network
 from benchmarks.profile import Profile
 from benchmarks.records import write_atomic_bytes
 from benchmarks.selection import Selection, load
@@ -42,6 +43,7 @@ PER_DATASET: dict[str, Callable[..., Figure | None]] = {
     "curves": drawing.curves,
     "spikes_by_step": drawing.spikes_by_step,
     "association": drawing.association,
+    "networks": accuracy_by_network,
 }
 # kind of figure -> its title, and how to read it
 CAPTIONS = {
@@ -74,6 +76,12 @@ CAPTIONS = {
         "One count a channel or unit, all seeds together. Left of the dotted line a coefficient "
         "is switched off by the rectifier, gets no gradient and stays where it was drawn. Neurons "
         "whose coefficients are not trained are left out.",
+    ),
+    "networks": (
+        "Accuracy by network and split",
+        "Means with 95 % intervals over seeds or folds where there are three or more. The dotted "
+        "line is what was published of the neuron under test; which split it stands for is not "
+        "known.",
     ),
     "samples": (
         "What the data look like",

@@ -13,6 +13,12 @@ class Profile:
     folder: Path
 
     @property
+    def name(self) -> str:
+        """Under which it is recorded: ``ncars/wide`` as ncars_wide, the project's root as quick."""
+        parts = self.folder.parts[-1:] if self.folder.is_absolute() else self.folder.parts
+        return "_".join(part for part in parts if part != "recorded") or "quick"
+
+    @property
     def params(self) -> Path:
         return self.folder / "params.yaml"
 

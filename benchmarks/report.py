@@ -31,7 +31,7 @@ from benchmarks.tuning import Tuned, at_rate
 from benchmarks.wording import NOTHING, points, slug
 
 # the figures of one data set in the order of the page
-_ORDER = ("accuracy_spikes", "spikes_by_step", "curves", "association")
+_ORDER = ("networks", "accuracy_spikes", "spikes_by_step", "curves", "association")
 # which table of cells the rows of a table lead to; `cells` where it is not named
 _BEHIND = {"tuned": "tuned_cells", "tuned_difference": "tuned_cells"}
 _BEHIND |= {"cells": "", "tuned_cells": ""}

@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmarks import rows
 from benchmarks.claims import Verdict, read_claims, verdict_table, verdicts
+from benchmarks.presenting.networks_table import networks
 from benchmarks.profile import Profile
 from benchmarks.published import published
 from benchmarks.records import write_atomic
@@ -79,6 +80,7 @@ def all_tables(cells: Cells, speeds: Speeds, tuned: Tuned | None, judged: Judged
         rows.parameters(cells),
         rows.throughput(cells, speeds.main, speeds.costs),
         rows.backends(speeds.every),
+        networks(cells),
         published(cells),
         rows.cells_table(cells),
         rows.tuned_cells_table(tuned),

@@ -1,0 +1,1 @@
+"""From records to what they show: statistics over seeds, recordings and networks."""

@@ -1,0 +1,1 @@
+"""From what records show to what a person reads."""
