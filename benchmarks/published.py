@@ -25,6 +25,7 @@ class Published(BaseModel):
     method: str
     accuracy: float = Field(gt=0, le=1)  # test accuracy, fraction
     neuron: str  # our neuron that stands beside it
+    split: str = ""  # what its source says of the split; "": not looked up
     source: str  # page where the number was read
 
 
@@ -58,6 +59,7 @@ def _row(cells: Cells, dataset: str, one: Published) -> Row:
         "dataset": dataset,
         "method": one.method,
         "published": one.accuracy,
+        "split": one.split,
         "source": one.source,
         "neuron": one.neuron,
         "here": here.mean,
@@ -68,6 +70,7 @@ def _row(cells: Cells, dataset: str, one: Published) -> Row:
         "data set": dataset,
         "method": one.method,
         "published, %": Number(f"{100 * one.accuracy:.1f}", one.accuracy),
+        "its split": one.split or wording.NOTHING,
         "neuron here": one.neuron,
         "here, %": Number(wording.percent(here), here.mean) if here.n else NOT_RUN,
         "difference, points": Number(wording.signed(100 * apart), apart) if here.n else NOT_RUN,
