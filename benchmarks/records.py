@@ -41,13 +41,13 @@ Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     """Unknown keys, wrong types and what is no number are errors: a record is evidence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Hashes(_Strict):
+class Hashes(Strict):
     """SHA-256 digests (first 16 hex digits) of what must match before two records are paired."""
 
     protocol: str  # its version, and a digest of all settings but the learning rate
@@ -57,7 +57,7 @@ class Hashes(_Strict):
     neuron: str  # source text or version, and arguments of the neuron
 
 
-class Curves(_Strict):
+class Curves(Strict):
     """One value an epoch."""
 
     train_loss: list[Amount]
@@ -66,7 +66,7 @@ class Curves(_Strict):
     gradient_norm: list[Amount]  # mean over the updates of an epoch, 2-norm over all parameters
 
 
-class Accuracy(_Strict):
+class Accuracy(Strict):
     """Fractions at the best epoch (chosen on validation); test was read once."""
 
     train: Fraction
@@ -74,7 +74,7 @@ class Accuracy(_Strict):
     test: Fraction
 
 
-class Spikes(_Strict):
+class Spikes(Strict):
     """Spikes of the test set at the best epoch, means over samples."""
 
     per_sample: Amount
@@ -83,7 +83,7 @@ class Spikes(_Strict):
     activation_sparsity: Fraction  # of unit-steps without a spike
 
 
-class SynOps(_Strict):
+class SynOps(Strict):
     """Synaptic operations per test sample (NeuroBench's terms)."""
 
     effective_acs: Amount  # accumulates caused by binary inputs that are not zero
@@ -91,14 +91,14 @@ class SynOps(_Strict):
     dense: Amount  # multiply-accumulates of the same network were nothing sparse
 
 
-class Parameters(_Strict):
+class Parameters(Strict):
     """Numbers of trainable values."""
 
     training: Count
     inference: Count
 
 
-class Fold(_Strict):
+class Fold(Strict):
     """What changes when the trained neuron is folded into its synapses, over the test set."""
 
     spikes_before: Count
@@ -106,14 +106,14 @@ class Fold(_Strict):
     predictions_differ: Count
 
 
-class Association(_Strict):
+class Association(Strict):
     """Association coefficients of one layer, one value a channel or unit."""
 
     before: list[float]
     after: list[float]
 
 
-class Specificity(_Strict):
+class Specificity(Strict):
     """How specific to the classes the spikes of one layer's channels or units are, test set.
 
     Both are means over the channels or units that fire at all, of a sample's spike count summed
@@ -125,7 +125,7 @@ class Specificity(_Strict):
     silent: float  # fraction of channels or units that never fire, left out of the means
 
 
-class AssociationEffect(_Strict):
+class AssociationEffect(Strict):
     """What the trained association does: the test set with and without it, weights as trained.
 
     Without means every coefficient set to 0, in all layers at once.
@@ -139,14 +139,14 @@ class AssociationEffect(_Strict):
     gradient_with_drive: float | None  # 2-norm at the coefficients, test frames; None: not trained
 
 
-class Failure(_Strict):
+class Failure(Strict):
     """Why a cell has no result."""
 
     epoch: Count
     reason: str
 
 
-class Result(_Strict):
+class Result(Strict):
     """What a cell that trained to its end measured."""
 
     best_epoch: Count  # 0-based
@@ -163,7 +163,7 @@ class Result(_Strict):
     spiking: bool  # False: outputs are graded, and `spikes` counts those that are not zero
 
 
-class Record(_Strict):
+class Record(Strict):
     """One cell. ``result`` is None exactly when ``failure`` is not: checked."""
 
     schema_version: Literal[2] = SCHEMA
@@ -195,7 +195,7 @@ class Record(_Strict):
         return "ok" if self.result is not None else "failed"
 
 
-class Host(_Strict):
+class Host(Strict):
     """Where and how fast a cell ran."""
 
     commit: str  # git commit, "unknown" outside a checkout

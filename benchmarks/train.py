@@ -87,7 +87,7 @@ def train_cell(
         "settings": params.training.settings(),
         "arithmetic": host.arithmetic_on(device),
     }
-    resumed = checkpoints.load(checkpoint, state, identity)
+    resumed = checkpoints.load(checkpoint, state, identity, params.training.epochs)
     group.meet()  # all have read before one writes
     task = _Task(params.training, data, seeds, device, group, _kind(cell, params.training))
     graph = None

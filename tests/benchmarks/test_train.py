@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -12,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from benchmarks import checkpoints
@@ -200,7 +203,46 @@ def test_a_checkpoint_of_other_code_or_parameters_is_not_resumed(tmp_path: Path)
     again = run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet)
     assert len(again.curves.train_loss) == 1
     identity = {"hashes": again.hashes.model_dump()}
-    assert checkpoints.load(checkpoint, None, identity) == 0  # type: ignore[arg-type]
+    assert checkpoints.load(checkpoint, None, identity, 1) == 0  # type: ignore[arg-type]
+    assert checkpoint.with_name(f"{checkpoint.name}.damaged-1").read_bytes() == b"not a checkpoint"
+
+
+@pytest.mark.parametrize(
+    ("change", "resealed", "said"),
+    [
+        ({"epoch": 99}, False, "its digest does not fit"),
+        ({"epoch": 99}, True, "epoch 99 of 3"),
+        ({"epoch": -3}, True, "epoch: Input should be greater than or equal to 0"),
+        ({"epoch": 2}, True, "curves of"),
+        ({"best_epoch": 2}, True, "best epoch 2"),
+    ],
+)
+def test_an_edited_checkpoint_is_put_aside_and_training_starts_afresh(
+    change: dict[str, int],
+    resealed: bool,
+    said: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    noisy = {"noisy": {"class": f"{Noisy.__module__}:Noisy"}}
+    params, profile = small_profile(tmp_path / "edited", noisy, epochs=3)
+    interrupt_after_an_epoch(params, profile)
+    checkpoint = profile.checkpoints / "dvs_digits-noisy-0.safetensors"
+    with safe_open(checkpoint, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    metadata["state"] = json.dumps({**json.loads(metadata["state"]), **change})
+    if resealed:
+        metadata["digest"] = checkpoints._digest(metadata["state"], tensors)
+    checkpoint.write_bytes(to_bytes(tensors, metadata))
+    edited = checkpoint.read_bytes()
+    record = run_cell(Cell("dvs_digits", "noisy", 0), params, profile, quiet)
+    (line,) = caplog.messages
+    assert said in line
+    assert "starts afresh" in line
+    assert checkpoint.with_name(f"{checkpoint.name}.damaged-1").read_bytes() == edited
+    params, profile = small_profile(tmp_path / "straight", noisy, epochs=3)
+    assert record == run_cell(Cell("dvs_digits", "noisy", 0), params, profile, quiet)
 
 
 def test_unknown_names_are_refused_with_the_nearest_one(tmp_path: Path) -> None:
