@@ -16,6 +16,7 @@ This module does not import torch, so tables and reports read records without it
 from __future__ import annotations
 
 import base64
+import glob
 import hashlib
 import json
 import os
@@ -32,6 +33,7 @@ from benchmarks.arithmetic import Arithmetic
 from benchmarks.errors import InputError
 
 SCHEMA: Literal[2] = 2
+_UNFINISHED = ".part"  # ends the names of files being written; DVC ignores them
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -227,7 +229,9 @@ def write_atomic(path: Path, text: str) -> None:
 def write_atomic_bytes(path: Path, content: bytes) -> None:
     """As :func:`write_atomic`, for bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED
+    )
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -239,6 +243,12 @@ def write_atomic_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def clear_unfinished(path: Path) -> None:
+    """Remove what a killed write of ``path`` has left; only while nobody else writes it."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{_UNFINISHED}"):
+        left.unlink(missing_ok=True)
 
 
 def as_json(value: BaseModel | dict[str, Any]) -> str:
@@ -305,7 +315,7 @@ def read_runs(runs: Path) -> Iterator[tuple[Path, Record]]:
 
 def _read(path: Path, model: type[Model]) -> Model:
     try:
-        return model.model_validate_json(path.read_text(encoding="utf-8"))
+        return model.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"

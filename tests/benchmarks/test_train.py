@@ -7,7 +7,10 @@ import os
 import random
 import signal
 import subprocess
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -307,3 +310,69 @@ def test_a_record_that_was_edited_is_refused(tmp_path: Path) -> None:
     path.write_text(text.replace('"seed": 0', '"seed": 3'))
     with pytest.raises(InputError, match="edited since it was written"):
         read_record(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"seed": 0', '"seed": 3', "edited since it was written"),
+        ('"seed": 0', '"seed": "0"', "not a valid record: seed"),
+        ("{", "", "not a valid record"),
+    ],
+)
+def test_a_record_that_was_edited_is_not_finished_and_that_is_said(
+    old: str, new: str, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    params, profile = small_profile(tmp_path, epochs=1)
+    cell = Cell("dvs_digits", "lif", 0)
+    run_cell(cell, params, profile, quiet)
+    path = record_path(profile.runs, cell.dataset, cell.neuron, cell.seed)
+    before = path.read_bytes()
+    path.write_text(before.decode().replace(old, new, 1))
+    assert finished(cell, params, profile) is None
+    (line,) = caplog.messages
+    assert str(path) in line
+    assert said in line
+    assert line.endswith("its cell is trained again")
+    done = run_command(tmp_path, "cells", "dvs_digits", "lif")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == line
+    assert path.read_bytes() == before
+
+
+def test_a_second_run_of_a_cell_takes_the_result_of_the_first(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path, epochs=1)
+    cell = Cell("dvs_digits", "lif", 0)
+    started, go_on = threading.Event(), threading.Event()
+
+    def hold(done: int, total: int, say: str) -> None:
+        started.set()
+        assert go_on.wait(60)
+
+    def never(done: int, total: int, say: str) -> None:
+        raise AssertionError("it was trained again")
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(run_cell, cell, params, profile, hold)
+        assert started.wait(60)
+        second = pool.submit(run_cell, cell, params, profile, never)
+        with pytest.raises(TimeoutError):
+            second.result(0.5)
+        go_on.set()
+        assert first.result(60) == second.result(60)
+
+
+def test_what_a_killed_write_left_is_cleared_by_the_next_run_of_the_cell(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path, epochs=1)
+    path = record_path(profile.runs, "dvs_digits", "lif", 0)
+    code = (
+        "import os, pathlib, sys; from benchmarks.records import write_atomic\n"
+        "pathlib.Path.replace = lambda *_: os.kill(os.getpid(), 9)\n"
+        "write_atomic(pathlib.Path(sys.argv[1]), 'half')"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, check=False)
+    (left,) = path.parent.iterdir()
+    assert left.match(".*.part")
+    assert ".*.part" in (ROOT / ".dvcignore").read_text().splitlines()
+    run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet)
+    assert list(path.parent.iterdir()) == [path]
