@@ -79,7 +79,7 @@ def _digest(plain: str, tensors: _Named) -> str:
     state = hashlib.sha256(plain.encode())
     for name, values in sorted(tensors.items()):
         state.update(f"\n{name} {values.dtype} {tuple(values.shape)}\n".encode())
-        state.update(values.contiguous().view(-1).view(torch.uint8).numpy())
+        state.update(values.contiguous().view(-1).view(torch.uint8).numpy().data)
     return state.hexdigest()
 
 

@@ -41,7 +41,8 @@ class Overflows(nn.Module):
         self.scale = nn.Parameter(torch.tensor(0.0))
 
     def forward(self, drive: torch.Tensor) -> torch.Tensor:
-        spikes = (drive >= 1).to(drive.dtype)
+        soft = drive.sigmoid()
+        spikes = soft - soft.detach() + (drive >= 1).to(drive.dtype)
         bad = drive.sum() * self.scale.sqrt()  # derivative of sqrt at 0 is infinite
         return spikes + bad - bad.detach()
 
