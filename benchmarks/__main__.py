@@ -397,14 +397,15 @@ def export(
 ) -> None:
     """Train a cell and write its folded network as a NIR graph."""
     try:
-        from benchmarks.export import write_nir
+        from benchmarks.export import check_exports, write_nir
     except ModuleNotFoundError as error:
         raise InputError(
             f"export needs the package nir: pip install 'aia-bench[nir]' ({error})"
         ) from None
-    from benchmarks.weights import folded_network
+    from benchmarks.weights import cell_named, folded_network
 
     profile, params = _opened(context)
+    check_exports(params, cell_named(cell).neuron)
     with Progress(cell, "updates") as report:
         network, size = folded_network(cell, params, profile, report)
     write_nir(network, size, out)
