@@ -69,6 +69,11 @@ class AIA(LIF):
         """``[T, B, C, ...]`` to spikes of the same shape."""
         return backends.associated_lif(drive, self.coefficient, self.parameters_of_lif)
 
+    def association_coefficients(self) -> Tensor:
+        """``[C]``: by this method a neuron says that it has an association that can be left out,
+        by setting them to 0."""
+        return self.coefficient
+
     def forward_from(self, synapse: nn.Module, spikes: Tensor) -> Tensor:
         """``self(synapse(spikes))`` with the association moved into the synapse's weights.
 

@@ -65,6 +65,10 @@ class _Associating(LIF):
         super().__init__(channels, **options)
         self.coefficient = nn.Parameter(torch.empty(channels).normal_(mean, std))
 
+    def association_coefficients(self) -> Tensor:
+        """As of :class:`aia.AIA`."""
+        return self.coefficient
+
 
 class AIACached(_Associating):
     """Association with a memory of ``momentum`` (0..1, kept per time step)."""

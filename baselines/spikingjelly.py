@@ -52,6 +52,7 @@ class SpikingJellyNeuron(nn.Module):
         takes = inspect.signature(cls).parameters
         mode = {"step_mode": "m"} if "step_mode" in takes else {}
         self.node = cls(**mode, **options)
+        functional.set_step_mode(self.node, "m")  # also where a subclass's constructor takes none
         # the gradient of a node's own parameters is a sum over the drive
         self.any_layout = not any(p.requires_grad for p in self.parameters())
 

@@ -325,7 +325,7 @@ def compare(
     from benchmarks.compare import sums_of
     from benchmarks.compare_files import terminal_table, write_comparison
     from benchmarks.compare_words import in_words
-    from benchmarks.recorded import open_recorded
+    from benchmarks.recorded import open_recorded, other_versions
     from benchmarks.throughput.runner import measure_throughput
     from benchmarks.timings import read_speeds
 
@@ -333,6 +333,8 @@ def compare(
     recorded = open_recorded(profile)
     new = newcomer.newcomer(spec, _values(args or []), known, recorded, home)
     others = newcomer.against(against, new.alias, recorded)
+    if other_versions(recorded.index):
+        say(f"other rounding than the baselines': {other_versions(recorded.index)}")
     total = len(newcomer.jobs(new))
     faults = []
     with Progress(f"{new.alias}, {total} cells", "cells") as report:
@@ -397,14 +399,15 @@ def export(
 ) -> None:
     """Train a cell and write its folded network as a NIR graph."""
     try:
-        from benchmarks.export import write_nir
+        from benchmarks.export import check_exports, write_nir
     except ModuleNotFoundError as error:
         raise InputError(
             f"export needs the package nir: pip install 'aia-bench[nir]' ({error})"
         ) from None
-    from benchmarks.weights import folded_network
+    from benchmarks.weights import cell_named, folded_network
 
     profile, params = _opened(context)
+    check_exports(params, cell_named(cell).neuron)
     with Progress(cell, "updates") as report:
         network, size = folded_network(cell, params, profile, report)
     write_nir(network, size, out)

@@ -18,9 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aia import LIF
+from aia import LIF, fold
 from benchmarks.blocks import Block, Network
 from benchmarks.errors import InputError
+from benchmarks.networks import build_network
+from benchmarks.neurons import builder
+from benchmarks.params import Params
 
 DT = 1e-4  # s, of NIR's reference implementations
 
@@ -30,7 +33,8 @@ def to_nir(network: Network, size: int) -> nir.NIRGraph:
 
     Raises InputError for a neuron that has no counterpart in NIR.
     """
-    if any(block.pooling or block.norm for block in network.blocks.values()):
+    added = network.wiring or network.last_pool or network.scale != 1
+    if added or any(block.pooling or block.norm for block in network.blocks.values()):
         raise InputError("only network matched can be exported; this one pools or normalises")
     shape: tuple[int, ...] = (2, size, size)
     nodes: dict[str, nir.NIRNode] = {"input": nir.Input(input_type={"input": np.array(shape)})}
@@ -49,11 +53,21 @@ def to_nir(network: Network, size: int) -> nir.NIRGraph:
     return nir.NIRGraph(nodes=nodes, edges=list(itertools.pairwise(names)))
 
 
+def check_exports(params: Params, alias: str) -> None:
+    """Raise InputError, before anything trains, for a network that will have no graph."""
+    training = params.training
+    build = builder(params.neuron_named(alias), params.matched)
+    side = training.size or 32
+    network = fold(build_network(build, training, 2, side, (0, 0)))
+    assert isinstance(network, Network)
+    to_nir(network, side)
+
+
 def write_nir(network: Network, size: int, path: Path) -> None:
     """Write :func:`to_nir` to ``path``, whole or not at all."""
     graph = to_nir(network, size)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".nir") as folder:
         written = Path(folder, "network.nir")
         nir.write(written, graph)
         written.replace(path)

@@ -2,8 +2,9 @@
 
 SynOps follow NeuroBench's terms: an effective AC is an accumulate caused by a spike, an
 effective MAC a multiply-accumulate caused by an input that is not zero and not binary (here the
-event counts at the first synapse). A synapse is used as often as its inputs are active times the
-weights that each of them feeds; the tests hold this against SpikingJelly's op_counter.
+event counts at the first synapse); which of the two a synapse does is decided once, by all that it
+gets. A synapse is used as often as its inputs are active times the weights that each of them feeds;
+the tests hold this against SpikingJelly's op_counter.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -44,6 +45,13 @@ if TYPE_CHECKING:
     from benchmarks.train import Trained
 
 EVALUATION_BATCH = 128
+
+
+@runtime_checkable
+class _Associates(Protocol):
+    """A neuron with an association that is left out where its coefficients are 0."""
+
+    def association_coefficients(self) -> Tensor: ...
 
 
 def result_of(trained: Trained) -> Result:
@@ -93,9 +101,17 @@ class Activity:
     spikes: dict[str, Tensor] = field(default_factory=dict)  # layer -> [T]
     units: dict[str, int] = field(default_factory=dict)  # layer -> units
     counts: dict[str, list[Tensor]] = field(default_factory=dict)  # layer -> [B, C], over T, space
-    acs: float = 0.0
-    macs: float = 0.0
+    operations: dict[str, float] = field(default_factory=dict)  # synapse -> active inputs' uses
+    graded: set[str] = field(default_factory=set)  # synapses that saw more than spikes
     dense: float = 0.0
+
+    @property
+    def acs(self) -> float:
+        return sum(n for name, n in self.operations.items() if name not in self.graded)
+
+    @property
+    def macs(self) -> float:
+        return sum(n for name, n in self.operations.items() if name in self.graded)
 
 
 @torch.no_grad()
@@ -112,7 +128,7 @@ def activity(network: Network, split: Split, device: torch.device, synops: bool)
             features = network.features(frames)
         if synops:  # the readout averages over time, so on hardware it sees the spikes one by one
             read = network.read(features.flatten(0, 1)).unflatten(0, features.shape[:2])
-            add_synops(network.readout, read, seen)
+            add_synops("readout", network.readout, read, seen)
         seen.predictions.append(network.logits(features).argmax(1).cpu())
     return seen
 
@@ -143,7 +159,7 @@ def _watcher(name: str, seen: Activity, synops: bool):  # type: ignore[no-untype
         seen.units[name] = spikes[0, 0].numel()
         seen.counts.setdefault(name, []).append(fired.sum(0).long().cpu())
         if synops:
-            add_synops(block.synapse, block.incoming(inputs[0]), seen)
+            add_synops(name, block.synapse, block.incoming(inputs[0]), seen)
 
     return watch
 
@@ -153,17 +169,17 @@ def _active(x: Tensor) -> Tensor:
     return x.bool().to(x.dtype)
 
 
-def add_synops(synapse: nn.Module, inputs: Tensor, seen: Activity) -> None:
-    """Add how often ``inputs`` ``[T, B, ...]`` use a synapse: ACs if they are spikes, else MACs."""
+def add_synops(name: str, synapse: nn.Module, inputs: Tensor, seen: Activity) -> None:
+    """Add how often ``inputs`` ``[T, B, ...]`` use a synapse: ACs if all that it gets in a pass are
+    spikes, else MACs."""
     spiking = are_spikes(inputs)
     active = inputs if spiking else _active(inputs)
     feeds = fan_out(synapse, inputs[0, 0])
     # first over T, then over B: whole numbers, exact as float32 up to 2^24 a place
     operations = float((active.sum(0).sum(0).double() * feeds).sum())
-    if spiking:
-        seen.acs += operations
-    else:
-        seen.macs += operations
+    seen.operations[name] = seen.operations.get(name, 0.0) + operations
+    if not spiking:
+        seen.graded.add(name)
     seen.dense += inputs.shape[0] * inputs.shape[1] * float(feeds.sum())
 
 
@@ -276,10 +292,11 @@ def coefficients(network: Network) -> dict[str, list[float]]:
 
 
 def _coefficients(network: Network) -> dict[str, Tensor]:
-    found = {
-        name: getattr(block.neuron, "coefficient", None) for name, block in network.blocks.items()
+    return {
+        name: block.neuron.association_coefficients()
+        for name, block in network.blocks.items()
+        if isinstance(block, Block) and isinstance(block.neuron, _Associates)
     }
-    return {name: a for name, a in found.items() if isinstance(a, Tensor)}
 
 
 def association_of(

@@ -8,17 +8,18 @@ import inspect
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
 
 import baselines.snntorch
 import baselines.spikingjelly
-from benchmarks.blocks import channels_last, takes_any_layout
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import Matched, NeuronParams
 from benchmarks.protocol import PROTOCOL
@@ -26,6 +27,8 @@ from benchmarks.source import digest, digest_of_files, written_for
 
 Build = Callable[[int], nn.Module]  # channels -> neuron
 
+# matched options by the names that neurons of the suite and of users have for them
+OPTIONS = ("decay", "threshold", "reset", "detach_reset", "surrogate_width")
 _LIBRARIES = {
     "spikingjelly": (baselines.spikingjelly, baselines.spikingjelly.SpikingJellyNeuron),
     "snntorch": (baselines.snntorch, baselines.snntorch.SnnTorchNeuron),
@@ -43,13 +46,21 @@ def resolve(path: str) -> type:
     beside = str(file.parent.absolute() if file else Path.cwd())
     sys.path.insert(0, beside)
     try:
-        module = _module_of(file) if file else importlib.import_module(module_name)
-    except Exception as error:
+        with mock.patch.object(sys, "argv", [module_name]):  # ours are not for it to parse
+            module = _module_of(file) if file else importlib.import_module(module_name)
+    except SystemExit as error:
         raise InputError(
-            f"neuron class {path!r}: importing {module_name} failed: {error}"
+            f"neuron class {path!r}: importing {module_name} ends the program; put what it runs "
+            "under `if __name__ == '__main__':`"
+        ) from error
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"neuron class {path!r}: importing {module_name} failed: {reason}"
         ) from error
     finally:
-        sys.path.remove(beside)
+        with suppress(ValueError):  # a module may put sys.path in another order
+            sys.path.remove(beside)
     found = getattr(module, class_name, None)
     if not inspect.isclass(found):
         classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
@@ -71,7 +82,8 @@ def _module_of(file: Path) -> ModuleType:
     return module
 
 
-def _library(cls: type) -> str | None:
+def library_of(cls: type) -> str | None:
+    """The library whose neuron a class is; None for one of the suite or of a user."""
     return next((name for name, (file, _) in _LIBRARIES.items() if file.owns(cls)), None)
 
 
@@ -79,7 +91,7 @@ def _options(cls: type, params: NeuronParams, matched: Matched) -> dict[str, Any
     """What the class is built with: matched options, overridden by its own arguments."""
     if not params.match:
         return dict(params.args)
-    library = _library(cls)
+    library = library_of(cls)
     if library is not None:
         try:
             options = _LIBRARIES[library][0].matched_options(cls, matched.model_dump())
@@ -88,12 +100,9 @@ def _options(cls: type, params: NeuronParams, matched: Matched) -> dict[str, Any
     else:
         signature = inspect.signature(cls).parameters.values()
         takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature)
-        names = {p.name for p in signature} if not takes_all else set(_KNOWN_TO_OURS)
+        names = {p.name for p in signature} if not takes_all else set(OPTIONS)
         options = {k: v for k, v in matched.model_dump().items() if k in names}
     return {**options, **params.args}
-
-
-_KNOWN_TO_OURS = ("decay", "threshold", "reset", "detach_reset", "surrogate_width")
 
 
 def builder(params: NeuronParams, matched: Matched) -> Build:
@@ -103,7 +112,7 @@ def builder(params: NeuronParams, matched: Matched) -> Build:
     """
     cls = resolve(params.class_)
     options = _options(cls, params, matched)
-    library = _library(cls)
+    library = library_of(cls)
 
     def build(channels: int) -> nn.Module:
         try:
@@ -111,12 +120,33 @@ def builder(params: NeuronParams, matched: Matched) -> Build:
                 return _LIBRARIES[library][1](cls, options)
             built: nn.Module = cls(channels, **options)
         except (TypeError, ValueError, AssertionError) as error:
+            missing = _missing(cls, () if library else (channels,), options)
+            if missing:
+                raise InputError(
+                    f"neuron class {params.class_!r} needs {', '.join(missing)} as well; give it "
+                    f"in `args` of params.yaml, or by --args {missing[0]}=..."
+                ) from error
             raise InputError(
                 f"neuron class {params.class_!r} refuses its arguments {sorted(options)}: {error}"
             ) from error
         return built
 
     return build
+
+
+def _missing(cls: type, places: tuple[object, ...], options: dict[str, Any]) -> list[str]:
+    """Arguments that a class cannot do without and does not get."""
+    given = inspect.signature(cls)
+    try:
+        got = given.bind_partial(*places, **options).arguments
+    except TypeError:
+        return []  # it is not for want of one
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [
+        name
+        for name, p in given.parameters.items()
+        if p.default is p.empty and p.kind not in kinds and name not in got
+    ]
 
 
 def source_hash(params: NeuronParams, matched: Matched) -> str:
@@ -126,7 +156,7 @@ def source_hash(params: NeuronParams, matched: Matched) -> str:
     library's neuron by the library's version, and the suite's own by the protocol's.
     """
     cls = resolve(params.class_)
-    library = _library(cls)
+    library = library_of(cls)
     home = cls.__module__.partition(".")[0]
     parts = [version(library)] if library else []
     if home in ("aia", "baselines"):
@@ -154,8 +184,10 @@ def check(neuron: nn.Module, out: Tensor, drive: Tensor, name: str) -> None:
             f"neuron {name!r} must return the shape of its drive "
             f"{tuple(drive.shape)} ([T, B, C, ...]), not {found}"
         )
-    if not out.is_floating_point():
-        raise InputError(f"neuron {name!r} returned {out.dtype}; its drive is {drive.dtype}")
+    if out.dtype != drive.dtype:
+        raise InputError(
+            f"neuron {name!r} returned {out.dtype}; its drive is {drive.dtype}: return the same"
+        )
     if is_graded(neuron) or not are_spikes(out):
         _refuse_values(neuron, out, name)
 
@@ -176,33 +208,3 @@ def _refuse_values(neuron: nn.Module, out: Tensor, name: str) -> None:
             f"neuron {name!r} returned {worst:.4g}; spikes must be 0 or 1 "
             "(a non-spiking reference sets `graded = True`)"
         )
-
-
-def check_contract(build: Build, name: str, steps: int) -> None:
-    """Try a neuron on a convolution's drive and on a linear layer's, ``[T, B, C, ...]``.
-
-    Raises InputError if it fails, or if what it returns is not spikes.
-    """
-    generator = torch.Generator().manual_seed(0)
-    for shape in ((steps, 2, 3, 4, 4), (steps, 2, 3)):
-        drive = torch.randn(shape, generator=generator) * 2
-        try:
-            # a few hundred values are not worth a compiler
-            eager = torch.compiler.set_stance("force_eager")
-            with eager, torch.no_grad(), torch.random.fork_rng():
-                neuron = build(3)
-                out = neuron(drive)
-                reordered = neuron(channels_last(drive)) if takes_any_layout(neuron) else out
-        except InputError:
-            raise
-        except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(
-                f"neuron {name!r} failed on a drive of shape {tuple(shape)}: {reason}"
-            ) from error
-        check(neuron, out, drive, name)
-        if not torch.equal(reordered, out):
-            raise InputError(
-                f"neuron {name!r} says any_layout, but gives other spikes for a drive whose "
-                "channels come last in memory; leave any_layout out"
-            )

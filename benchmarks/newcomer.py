@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import neurons, run
+from pydantic import ValidationError
+
+from benchmarks import run
+from benchmarks.contract import check_neuron
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import NeuronParams, Params
 from benchmarks.profile import Profile
@@ -35,8 +38,7 @@ def newcomer(
     _refuse_other_protocol(recorded)
     alias, neuron = _neuron_of(spec, args, known, recorded.params)
     params = recorded.params.with_neuron(alias, neuron)
-    build = neurons.builder(neuron, params.matched)
-    neurons.check_contract(build, alias, params.training.steps)
+    check_neuron(neuron, params.matched, alias, params.training.steps)
     return Newcomer(alias, params, Profile(home.compared / alias))
 
 
@@ -85,7 +87,12 @@ def _neuron_of(
         same = recorded.neuron.get(spec) in (None, neuron)
         return (spec if same else f"{spec}_new"), neuron
     alias = spec.rpartition(":")[2]
-    neuron = NeuronParams.model_validate({"class": spec, "args": args, "match": True})
+    try:
+        neuron = NeuronParams.model_validate({"class": spec, "args": args, "match": True})
+    except ValidationError:
+        raise InputError(
+            f"{spec!r} names no neuron; expected an alias, package.module:Class or file.py:Class"
+        ) from None
     return (f"{alias}_new" if alias in recorded.neuron else alias), neuron
 
 

@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
@@ -124,7 +125,7 @@ def _opened(name: str, index: Index) -> Recorded:
         path = profile.folder / inside
         if path not in found:
             raise InputError(f"{path}: recorded, but not there; get it back (git checkout {path})")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        if digest not in _digests(path.read_bytes()):
             raise InputError(
                 f"{path}: not what was recorded (its SHA-256 differs from {INDEX}); "
                 f"get it back (git checkout {path}) or record the profile again"
@@ -133,6 +134,22 @@ def _opened(name: str, index: Index) -> Recorded:
         raise InputError(f"{path}: not in {INDEX}; move it out of {profile.folder}")
     params = params_file.read(profile.params)
     return Recorded(name, profile, params, index, load(profile.runs, selection_of(params)))
+
+
+def _digests(content: bytes) -> set[str]:
+    """Of a file as it is, and as it was before git gave its lines the ends of another system."""
+    texts = (content, content.replace(b"\r\n", b"\n"))
+    return {hashlib.sha256(text).hexdigest() for text in texts}
+
+
+def other_versions(index: Index) -> str:
+    """What trains here of another version than what trained the cells, in words; "" for nothing."""
+    said = []
+    for package in ("torch", "snntorch", "spikingjelly"):
+        then = [v.partition(" ")[2] for v in index.versions if v.startswith(f"{package} ")]
+        if then and set(then) != {version(package)}:
+            said.append(f"{package} {version(package)} here, {' and '.join(then)} when recorded")
+    return "; ".join(said)
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

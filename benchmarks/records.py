@@ -16,6 +16,7 @@ This module does not import torch, so tables and reports read records without it
 from __future__ import annotations
 
 import base64
+import glob
 import hashlib
 import json
 import os
@@ -32,6 +33,7 @@ from benchmarks.arithmetic import Arithmetic
 from benchmarks.errors import InputError
 
 SCHEMA: Literal[2] = 2
+_UNFINISHED = ".part"  # ends the names of files being written; DVC ignores them
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -41,13 +43,13 @@ Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     """Unknown keys, wrong types and what is no number are errors: a record is evidence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Hashes(_Strict):
+class Hashes(Strict):
     """SHA-256 digests (first 16 hex digits) of what must match before two records are paired."""
 
     protocol: str  # its version, and a digest of all settings but the learning rate
@@ -57,7 +59,7 @@ class Hashes(_Strict):
     neuron: str  # source text or version, and arguments of the neuron
 
 
-class Curves(_Strict):
+class Curves(Strict):
     """One value an epoch."""
 
     train_loss: list[Amount]
@@ -66,7 +68,7 @@ class Curves(_Strict):
     gradient_norm: list[Amount]  # mean over the updates of an epoch, 2-norm over all parameters
 
 
-class Accuracy(_Strict):
+class Accuracy(Strict):
     """Fractions at the best epoch (chosen on validation); test was read once."""
 
     train: Fraction
@@ -74,7 +76,7 @@ class Accuracy(_Strict):
     test: Fraction
 
 
-class Spikes(_Strict):
+class Spikes(Strict):
     """Spikes of the test set at the best epoch, means over samples."""
 
     per_sample: Amount
@@ -83,7 +85,7 @@ class Spikes(_Strict):
     activation_sparsity: Fraction  # of unit-steps without a spike
 
 
-class SynOps(_Strict):
+class SynOps(Strict):
     """Synaptic operations per test sample (NeuroBench's terms)."""
 
     effective_acs: Amount  # accumulates caused by binary inputs that are not zero
@@ -91,14 +93,14 @@ class SynOps(_Strict):
     dense: Amount  # multiply-accumulates of the same network were nothing sparse
 
 
-class Parameters(_Strict):
+class Parameters(Strict):
     """Numbers of trainable values."""
 
     training: Count
     inference: Count
 
 
-class Fold(_Strict):
+class Fold(Strict):
     """What changes when the trained neuron is folded into its synapses, over the test set."""
 
     spikes_before: Count
@@ -106,14 +108,14 @@ class Fold(_Strict):
     predictions_differ: Count
 
 
-class Association(_Strict):
+class Association(Strict):
     """Association coefficients of one layer, one value a channel or unit."""
 
     before: list[float]
     after: list[float]
 
 
-class Specificity(_Strict):
+class Specificity(Strict):
     """How specific to the classes the spikes of one layer's channels or units are, test set.
 
     Both are means over the channels or units that fire at all, of a sample's spike count summed
@@ -125,7 +127,7 @@ class Specificity(_Strict):
     silent: float  # fraction of channels or units that never fire, left out of the means
 
 
-class AssociationEffect(_Strict):
+class AssociationEffect(Strict):
     """What the trained association does: the test set with and without it, weights as trained.
 
     Without means every coefficient set to 0, in all layers at once.
@@ -139,14 +141,14 @@ class AssociationEffect(_Strict):
     gradient_with_drive: float | None  # 2-norm at the coefficients, test frames; None: not trained
 
 
-class Failure(_Strict):
+class Failure(Strict):
     """Why a cell has no result."""
 
     epoch: Count
     reason: str
 
 
-class Result(_Strict):
+class Result(Strict):
     """What a cell that trained to its end measured."""
 
     best_epoch: Count  # 0-based
@@ -163,7 +165,7 @@ class Result(_Strict):
     spiking: bool  # False: outputs are graded, and `spikes` counts those that are not zero
 
 
-class Record(_Strict):
+class Record(Strict):
     """One cell. ``result`` is None exactly when ``failure`` is not: checked."""
 
     schema_version: Literal[2] = SCHEMA
@@ -195,7 +197,7 @@ class Record(_Strict):
         return "ok" if self.result is not None else "failed"
 
 
-class Host(_Strict):
+class Host(Strict):
     """Where and how fast a cell ran."""
 
     commit: str  # git commit, "unknown" outside a checkout
@@ -227,7 +229,9 @@ def write_atomic(path: Path, text: str) -> None:
 def write_atomic_bytes(path: Path, content: bytes) -> None:
     """As :func:`write_atomic`, for bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED
+    )
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -239,6 +243,12 @@ def write_atomic_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def clear_unfinished(path: Path) -> None:
+    """Remove what a killed write of ``path`` has left; only while nobody else writes it."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{_UNFINISHED}"):
+        left.unlink(missing_ok=True)
 
 
 def as_json(value: BaseModel | dict[str, Any]) -> str:
@@ -305,7 +315,7 @@ def read_runs(runs: Path) -> Iterator[tuple[Path, Record]]:
 
 def _read(path: Path, model: type[Model]) -> Model:
     try:
-        return model.model_validate_json(path.read_text(encoding="utf-8"))
+        return model.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"

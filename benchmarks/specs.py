@@ -8,8 +8,9 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.contract import check_neuron
 from benchmarks.host import arithmetic_on, device_name, here
-from benchmarks.neurons import builder, check_contract, source_hash
+from benchmarks.neurons import source_hash
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.protocol import protocol_hash
@@ -25,7 +26,7 @@ def write_specs(params: Params, profile: Profile) -> None:
     """
     neurons = profile.specs / "neurons"
     for alias, neuron in params.neuron.items():
-        check_contract(builder(neuron, params.matched), alias, params.training.steps)
+        check_neuron(neuron, params.matched, alias, params.training.steps)
     for alias, neuron in params.neuron.items():
         spec = {"class": neuron.class_, "hash": source_hash(neuron, params.matched)}
         write_atomic(neurons / f"{alias}.json", as_json(spec))

@@ -14,6 +14,7 @@ from torch import nn
 
 from benchmarks import asf, augment, checkpoints, host, measure, neurons, protocol
 from benchmarks.blocks import Network
+from benchmarks.contract import check_neuron
 from benchmarks.distributed import ALONE, Group
 from benchmarks.errors import InputError
 from benchmarks.events import EventSet, ensure_for
@@ -75,8 +76,9 @@ def train_cell(
     ``group``: the processes that share the work; all of them end with the same network.
     Raises InputError for what is wrong with the parameters or the neuron.
     """
-    build = neurons.builder(params.neuron_named(cell.neuron), params.matched)
-    neurons.check_contract(build, cell.neuron, params.training.steps)
+    spec = params.neuron_named(cell.neuron)
+    check_neuron(spec, params.matched, cell.neuron, params.training.steps)
+    build = neurons.builder(spec, params.matched)
     device = host.settle()
     data = ensure_for(cell.dataset, params.training, events)
     seeds = protocol.seeds_of(cell.dataset, cell.seed)
@@ -87,7 +89,7 @@ def train_cell(
         "settings": params.training.settings(),
         "arithmetic": host.arithmetic_on(device),
     }
-    resumed = checkpoints.load(checkpoint, state, identity)
+    resumed = checkpoints.load(checkpoint, state, identity, params.training.epochs)
     group.meet()  # all have read before one writes
     task = _Task(params.training, data, seeds, device, group, _kind(cell, params.training))
     graph = None

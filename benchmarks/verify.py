@@ -12,7 +12,7 @@ from typing import Literal
 from benchmarks.cells import run_cell
 from benchmarks.errors import InputError
 from benchmarks.profile import Profile
-from benchmarks.recorded import Index, Recorded
+from benchmarks.recorded import Index, Recorded, other_versions
 from benchmarks.records import Record, as_json
 from benchmarks.train import Cell, Progress
 
@@ -70,12 +70,13 @@ def _part(old: Record, new: Record, index: Index) -> tuple[Likeness, str]:
         return "different", "one of the two did not train to its end"
     pairs = zip(old.curves.train_loss, new.curves.train_loss, strict=False)
     parted = next((epoch for epoch, (a, b) in enumerate(pairs, start=1) if a != b), None)
+    versions = other_versions(index)
     where = f"losses part in epoch {parted}" if parted else "losses agree, measures do not"
     first = abs(new.curves.train_loss[0] / old.curves.train_loss[0] - 1)
     apart = abs(new.result.accuracy.test - old.result.accuracy.test)
     says = (
         f"{where}; first epoch's loss {first:.2g} apart (relative), "
-        f"test accuracy {100 * apart:.1f} points apart"
+        f"test accuracy {100 * apart:.1f} points apart{f' ({versions})' if versions else ''}"
     )
     within = first <= index.first_loss_tolerance and apart <= index.accuracy_tolerance
     return ("equal within tolerance" if within else "different"), says

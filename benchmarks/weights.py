@@ -14,6 +14,14 @@ from benchmarks.records import read_record, record_path
 from benchmarks.train import Cell, Progress, train_cell
 
 
+def cell_named(name: str) -> Cell:
+    """The cell ``<data set>/<neuron>/<seed>``. Raises InputError for what is no such name."""
+    parts = name.split("/")
+    if len(parts) != 3 or not parts[2].isdecimal():
+        raise InputError(f"{name!r} is no cell; expected <data set>/<neuron>/<seed>")
+    return Cell(parts[0], parts[1], int(parts[2]))
+
+
 def folded_network(
     name: str, params: Params, profile: Profile, progress: Progress
 ) -> tuple[Network, int]:
@@ -22,10 +30,7 @@ def folded_network(
     Raises InputError for a name that is no cell, a cell that diverges, or one that does not come
     out as its record says.
     """
-    parts = name.split("/")
-    if len(parts) != 3 or not parts[2].isdigit():
-        raise InputError(f"{name!r} is no cell; expected <data set>/<neuron>/<seed>")
-    cell = Cell(parts[0], parts[1], int(parts[2]))
+    cell = cell_named(name)
     params.neuron_named(cell.neuron)
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder, "checkpoint.safetensors")
@@ -37,4 +42,4 @@ def folded_network(
         raise InputError(f"{cell}: does not train as {path} says; train that cell again first")
     network = fold(trained.state.network.cpu())
     assert isinstance(network, Network)
-    return network, trained.data.train.frames.shape[-1]
+    return network, network.size or trained.data.train.frames.shape[-1]

@@ -3,11 +3,13 @@
 What an archive is follows from its first bytes, not from its name. A member whose name leads out
 of the folder is refused, as are links and devices, which no data set has; then nothing of the
 archive is kept. Archives within an archive are unpacked too, each into a folder of its own name.
+Members whose names clash are refused, and so is what unpacks to more than :func:`limit` bytes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import lzma
 import shutil
 import stat
@@ -20,7 +22,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
 from benchmarks.errors import InputError
-from benchmarks.events.disk import disk_faults, require_space
+from benchmarks.events.disk import disk_faults, in_units, require_space
 
 Kind = Literal["zip", "tar", "7z"]
 Report = Callable[[int, int, str], None]  # done, total, what
@@ -32,6 +34,11 @@ _MAGIC: dict[bytes, Kind] = {
     b"\x1f\x8b": "tar",  # gzip; only tars are packed so
 }
 _DEPTH = 3  # archives within archives
+_SUFFIXES = (".zip", ".7z", ".tar.gz", ".tgz")
+_LONGEST = 255  # bytes of a file's name, on most file systems
+_MOST, _ALWAYS = 100, 10**8  # times its size, and bytes: no recording compresses like that
+# what a name may be to blame for
+_NAME_FAULTS = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EINVAL)
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -74,7 +81,8 @@ def extract(path: Path, target: Path, report: Report) -> None:
     goes when anything goes wrong, and when a killed process left one. One process at a time.
     Progress is reported in MB.
     Raises InputError, naming the archive and the member, for a damaged archive, a member that
-    would land outside, a link, a password, a 7z archive without py7zr, or a full disk.
+    would land outside or on another one, a link, a password, a 7z archive without py7zr, what
+    unpacks to too much, or a full disk.
     """
     temporary = target.with_name(f".unpacking-{target.name}")
     with disk_faults(target.parent):
@@ -92,8 +100,10 @@ def _extract_nested(path: Path, folder: Path, report: Report, depth: int) -> Non
     if not depth:
         return
     for inner in [at for at in sorted(folder.rglob("*")) if at.is_file() and _named_so(at)]:
-        into = inner.with_name(inner.name.split(".")[0])
-        into.mkdir(exist_ok=True)
+        into = inner.with_name(_without_suffix(inner.name))
+        if into.exists():
+            raise _refused(path, str(inner.relative_to(folder)), f"clashes with {into.name!r}")
+        into.mkdir()
         try:
             _extract_nested(inner, into, report, depth - 1)
         except InputError as error:
@@ -104,8 +114,27 @@ def _extract_nested(path: Path, folder: Path, report: Report, depth: int) -> Non
 
 def _named_so(path: Path) -> bool:
     """A recording may begin with anything, so an inner archive must also be named as one."""
-    named = path.name.lower().endswith((".zip", ".7z", ".tar.gz", ".tgz"))
+    named = path.name.lower().endswith(_SUFFIXES)
     return named and path.name[0] != "." and kind(path) is not None
+
+
+def _without_suffix(name: str) -> str:
+    """``n-cars.train.zip`` to ``n-cars.train``: what else has a dot is part of the name."""
+    suffix = next(suffix for suffix in _SUFFIXES if name.lower().endswith(suffix))
+    return name[: -len(suffix)]
+
+
+def limit(path: Path) -> int:
+    """Bytes that an archive may unpack to."""
+    return _MOST * path.stat().st_size + _ALWAYS
+
+
+def _check_amount(path: Path, amount: int) -> None:
+    if amount > limit(path):
+        raise InputError(
+            f"{path}: unpacks to {in_units(amount)} or more, over {_MOST} times its size, as no "
+            "data set does; delete it and get it from where its authors publish it"
+        )
 
 
 def _extract_one(path: Path, folder: Path, report: Report) -> None:
@@ -124,12 +153,15 @@ def _extract_one(path: Path, folder: Path, report: Report) -> None:
 def _extract_zip(path: Path, folder: Path, report: Report) -> None:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
+        seen: set[str] = set()
         for member in members:
             mode = member.external_attr >> 16
-            _check_name(path, member.filename)
+            _check_name(path, member.orig_filename)
+            _check_once(path, member.filename, seen)
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise _refused(path, member.filename, "is a link or a device")
         total = sum(member.file_size for member in members)
+        _check_amount(path, total)
         require_space(folder, total, f"unpack {path.name}")
         done = 0
         for member in members:
@@ -143,14 +175,24 @@ def _extract_tar(path: Path, folder: Path, report: Report) -> None:
     total = path.stat().st_size
     require_space(folder, total, f"unpack {path.name}")
     # One pass, as a second over gzip takes minutes: the caller removes the folder on a refusal.
+    amount, seen = 0, set[str]()
     with path.open("rb") as file, tarfile.open(fileobj=file) as archive:
         for member in archive:
             _check_name(path, member.name)
+            _check_once(path, member.name + "/" * member.isdir(), seen)
+            if member.issparse():
+                raise _refused(path, member.name, "is sparse")
+            amount += member.size
+            _check_amount(path, amount)
             if not (member.isreg() or member.isdir()):
                 raise _refused(path, member.name, "is a link or a device")
             with _refusals(path, member.name):
                 _write(archive, member, folder / member.name)
             report(file.tell() // 10**6, total // 10**6, f"unpacking {path.name}")
+        assert archive.fileobj is not None
+        while rest := archive.fileobj.read(2**20):  # to its end, where gzip has its checksum
+            amount += len(rest)
+            _check_amount(path, amount)
 
 
 def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, at: Path) -> None:
@@ -166,11 +208,14 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, at: Path) -> None:
 
 def _extract_7z(path: Path, folder: Path, report: Report) -> None:
     with _seven_zip(path) as archive:
+        seen: set[str] = set()
         for member in archive.files:
             _check_name(path, member.filename)
+            _check_once(path, member.filename + "/" * member.is_directory, seen)
             if member.is_symlink or member.is_junction or member.is_socket:
                 raise _refused(path, member.filename, "is a link or a device")
         total = archive.archiveinfo().uncompressed
+        _check_amount(path, total)
         require_space(folder, total, f"unpack {path.name}")
         report(0, total // 10**6, f"unpacking {path.name}")
         archive.extractall(folder)
@@ -198,6 +243,29 @@ def _check_name(path: Path, name: str) -> None:
     absolute = posix.is_absolute() or windows.drive or windows.root
     if absolute or ".." in (*posix.parts, *windows.parts):
         raise _refused(path, name, "would be written outside the folder")
+    try:
+        longest = max((len(part.encode()) for part in posix.parts), default=0)
+    except UnicodeEncodeError:
+        raise _refused(path, name, "has a name that is no text") from None
+    if longest > _LONGEST:
+        raise _refused(path, f"{name[:40]}...", f"has a name of {longest} bytes")
+    if "\0" in name:
+        raise _refused(path, name, "has a NUL in its name")
+
+
+def _check_once(path: Path, name: str, seen: set[str]) -> None:
+    """Raise InputError for a file of a name that another file or folder has, and the reverse.
+
+    ``name`` ends in a slash for a folder; ``seen`` takes files as they are, folders with a slash.
+    """
+    parts = PurePosixPath(name).parts
+    folders = {"/".join(parts[:end]) for end in range(1, len(parts) + name.endswith("/"))}
+    at = "/".join(parts)
+    if folders & seen or (not name.endswith("/") and {at, f"{at}/"} & seen):
+        raise _refused(path, name, "clashes with another of that name")
+    seen.update(f"{folder}/" for folder in folders)
+    if not name.endswith("/"):
+        seen.add(at)
 
 
 def _refused(path: Path, member: str, why: str) -> InputError:
@@ -215,6 +283,8 @@ def _refusals(path: Path, member: str = "") -> Iterator[None]:
         raise _damaged(path, member, error) from error
     except OSError as error:
         # gzip's own complaint is an OSError without a number; a full disk has one
+        if error.errno in _NAME_FAULTS:
+            raise _refused(path, member, f"cannot be written ({error.strerror})") from error
         if error.errno is not None:
             raise
         raise _damaged(path, member, error) from error

@@ -8,6 +8,9 @@ import torch
 from spikingjelly.activation_based.op_counter import ACCounter, DispatchCounterMode
 from torch import nn
 
+from aia import AIA, LIF
+from aia.variants import AIACached
+from baselines.controls import GainFrozen
 from benchmarks import measure
 from benchmarks.events import Split
 from benchmarks.networks import build_network
@@ -40,9 +43,9 @@ def test_synaptic_operations_are_those_of_spikingjellys_counter(
 ) -> None:
     spikes = (torch.rand(3, 2, *shape, generator=torch.Generator().manual_seed(0)) < 0.3).float()
     seen = measure.Activity()
-    measure.add_synops(synapse, spikes, seen)
+    measure.add_synops("conv1", synapse, spikes, seen)
     whole = measure.Activity()
-    measure.add_synops(synapse, torch.ones_like(spikes), whole)
+    measure.add_synops("conv1", synapse, torch.ones_like(spikes), whole)
 
     def counted(x: torch.Tensor) -> int:
         counter = ACCounter()
@@ -57,8 +60,23 @@ def test_synaptic_operations_are_those_of_spikingjellys_counter(
 
 def test_operations_on_event_counts_are_multiplications() -> None:
     seen = measure.Activity()
-    measure.add_synops(nn.Linear(3, 4), torch.tensor([[[0.0, 2, 1]]]), seen)
+    measure.add_synops("conv1", nn.Linear(3, 4), torch.tensor([[[0.0, 2, 1]]]), seen)
     assert (seen.acs, seen.macs, seen.dense) == (0, 8, 12)
+    measure.add_synops("conv1", nn.Linear(3, 4), torch.tensor([[[0.0, 1, 1]]]), seen)
+    measure.add_synops("conv2", nn.Linear(3, 4), torch.tensor([[[0.0, 0, 1]]]), seen)
+    assert (seen.acs, seen.macs) == (4, 16)  # not by what one batch happens to hold
+
+
+class Confusing(LIF):
+    """Has something named `coefficient`, and no association."""
+
+    coefficient = torch.ones(4)
+
+
+def test_an_association_is_what_a_neuron_says_is_one() -> None:
+    for cls, has in ((AIA, True), (AIACached, True), (GainFrozen, True), (Confusing, False)):
+        network = build_network(cls, Training(channels=(4,), hidden=4), 3, 8, (0, 1))
+        assert bool(measure.coefficients(network)) == has, cls
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ def test_synaptic_operations_count_what_reaches_the_synapse_after_pooling() -> N
     spikes = torch.zeros(1, 1, 8, 4, 4)
     spikes[0, 0, 0, 0, 0] = 1  # one spike, pooled to a corner of 2 x 2: 4 taps a channel
     seen = measure.Activity()
-    measure.add_synops(block.synapse, block.incoming(spikes), seen)
+    measure.add_synops("conv1", block.synapse, block.incoming(spikes), seen)
     assert seen.acs + seen.macs == 4 * block.synapse.weight.shape[0]
 
 

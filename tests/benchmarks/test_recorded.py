@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,21 @@ def test_a_damaged_record_is_refused_by_name(folder: Path, damage: str) -> None:
         path.unlink()
     with pytest.raises(InputError, match=r"dvs_vehicles/aia/0.json"):
         recorded.open_recorded("made")
+
+
+def test_a_checkout_with_other_line_ends_is_what_was_recorded(folder: Path) -> None:
+    for path in folder.rglob("*.*"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    recorded.open_recorded("made")
+    assert "* text=auto eol=lf" in (ROOT / ".gitattributes").read_text().splitlines()
+
+
+def test_other_versions_than_the_recorded_ones_are_said(folder: Path) -> None:
+    index = recorded.read_index("made")
+    here = f"torch {version('torch')}"
+    same, old = (index.model_copy(update={"versions": [of]}) for of in (here, "torch 2.1.0"))
+    assert recorded.other_versions(same) == ""
+    assert recorded.other_versions(old) == f"{here} here, 2.1.0 when recorded"
 
 
 def test_a_file_that_is_not_in_the_index_is_refused_by_name(folder: Path) -> None:

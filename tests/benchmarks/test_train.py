@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import subprocess
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from benchmarks import checkpoints
@@ -35,7 +41,8 @@ class Overflows(nn.Module):
         self.scale = nn.Parameter(torch.tensor(0.0))
 
     def forward(self, drive: torch.Tensor) -> torch.Tensor:
-        spikes = (drive >= 1).to(drive.dtype)
+        soft = drive.sigmoid()
+        spikes = soft - soft.detach() + (drive >= 1).to(drive.dtype)
         bad = drive.sum() * self.scale.sqrt()  # derivative of sqrt at 0 is infinite
         return spikes + bad - bad.detach()
 
@@ -200,7 +207,46 @@ def test_a_checkpoint_of_other_code_or_parameters_is_not_resumed(tmp_path: Path)
     again = run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet)
     assert len(again.curves.train_loss) == 1
     identity = {"hashes": again.hashes.model_dump()}
-    assert checkpoints.load(checkpoint, None, identity) == 0  # type: ignore[arg-type]
+    assert checkpoints.load(checkpoint, None, identity, 1) == 0  # type: ignore[arg-type]
+    assert checkpoint.with_name(f"{checkpoint.name}.damaged-1").read_bytes() == b"not a checkpoint"
+
+
+@pytest.mark.parametrize(
+    ("change", "resealed", "said"),
+    [
+        ({"epoch": 99}, False, "its digest does not fit"),
+        ({"epoch": 99}, True, "epoch 99 of 3"),
+        ({"epoch": -3}, True, "epoch: Input should be greater than or equal to 0"),
+        ({"epoch": 2}, True, "curves of"),
+        ({"best_epoch": 2}, True, "best epoch 2"),
+    ],
+)
+def test_an_edited_checkpoint_is_put_aside_and_training_starts_afresh(
+    change: dict[str, int],
+    resealed: bool,
+    said: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    noisy = {"noisy": {"class": f"{Noisy.__module__}:Noisy"}}
+    params, profile = small_profile(tmp_path / "edited", noisy, epochs=3)
+    interrupt_after_an_epoch(params, profile)
+    checkpoint = profile.checkpoints / "dvs_digits-noisy-0.safetensors"
+    with safe_open(checkpoint, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    metadata["state"] = json.dumps({**json.loads(metadata["state"]), **change})
+    if resealed:
+        metadata["digest"] = checkpoints._digest(metadata["state"], tensors)
+    checkpoint.write_bytes(to_bytes(tensors, metadata))
+    edited = checkpoint.read_bytes()
+    record = run_cell(Cell("dvs_digits", "noisy", 0), params, profile, quiet)
+    (line,) = caplog.messages
+    assert said in line
+    assert "starts afresh" in line
+    assert checkpoint.with_name(f"{checkpoint.name}.damaged-1").read_bytes() == edited
+    params, profile = small_profile(tmp_path / "straight", noisy, epochs=3)
+    assert record == run_cell(Cell("dvs_digits", "noisy", 0), params, profile, quiet)
 
 
 def test_unknown_names_are_refused_with_the_nearest_one(tmp_path: Path) -> None:
@@ -265,3 +311,69 @@ def test_a_record_that_was_edited_is_refused(tmp_path: Path) -> None:
     path.write_text(text.replace('"seed": 0', '"seed": 3'))
     with pytest.raises(InputError, match="edited since it was written"):
         read_record(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"seed": 0', '"seed": 3', "edited since it was written"),
+        ('"seed": 0', '"seed": "0"', "not a valid record: seed"),
+        ("{", "", "not a valid record"),
+    ],
+)
+def test_a_record_that_was_edited_is_not_finished_and_that_is_said(
+    old: str, new: str, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    params, profile = small_profile(tmp_path, epochs=1)
+    cell = Cell("dvs_digits", "lif", 0)
+    run_cell(cell, params, profile, quiet)
+    path = record_path(profile.runs, cell.dataset, cell.neuron, cell.seed)
+    before = path.read_bytes()
+    path.write_text(before.decode().replace(old, new, 1))
+    assert finished(cell, params, profile) is None
+    (line,) = caplog.messages
+    assert str(path) in line
+    assert said in line
+    assert line.endswith("its cell is trained again")
+    done = run_command(tmp_path, "cells", "dvs_digits", "lif")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == line
+    assert path.read_bytes() == before
+
+
+def test_a_second_run_of_a_cell_takes_the_result_of_the_first(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path, epochs=1)
+    cell = Cell("dvs_digits", "lif", 0)
+    started, go_on = threading.Event(), threading.Event()
+
+    def hold(done: int, total: int, say: str) -> None:
+        started.set()
+        assert go_on.wait(60)
+
+    def never(done: int, total: int, say: str) -> None:
+        raise AssertionError("it was trained again")
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(run_cell, cell, params, profile, hold)
+        assert started.wait(60)
+        second = pool.submit(run_cell, cell, params, profile, never)
+        with pytest.raises(TimeoutError):
+            second.result(0.5)
+        go_on.set()
+        assert first.result(60) == second.result(60)
+
+
+def test_what_a_killed_write_left_is_cleared_by_the_next_run_of_the_cell(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path, epochs=1)
+    path = record_path(profile.runs, "dvs_digits", "lif", 0)
+    code = (
+        "import os, pathlib, sys; from benchmarks.records import write_atomic\n"
+        "pathlib.Path.replace = lambda *_: os.kill(os.getpid(), 9)\n"
+        "write_atomic(pathlib.Path(sys.argv[1]), 'half')"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, check=False)
+    (left,) = path.parent.iterdir()
+    assert left.match(".*.part")
+    assert ".*.part" in (ROOT / ".dvcignore").read_text().splitlines()
+    run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet)
+    assert list(path.parent.iterdir()) == [path]

@@ -19,6 +19,8 @@ from benchmarks.export import to_nir, write_nir
 from benchmarks.networks import build_network
 from benchmarks.neurons import builder
 from benchmarks.params import Matched, NeuronParams, Training
+from benchmarks.weights import folded_network
+from tests.benchmarks.small import run_command, small_profile
 
 SIZE, CLASSES, STEPS, BATCH = 16, 5, 10, 8
 TRAINING = Training(channels=(6, 12), hidden=20, initial_gain=3.0)
@@ -119,3 +121,21 @@ def test_what_nir_cannot_say_is_refused_and_leaves_no_file(tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"soft reset"):
         write_nir(folded(reset="subtract"), SIZE, tmp_path / "network.nir")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_nir_cannot_say_is_refused_before_training(tmp_path: Path) -> None:
+    plif = "spikingjelly.activation_based.neuron:ParametricLIFNode"
+    small_profile(tmp_path, {"plif": {"class": plif, "match": True}})
+    done = run_command(tmp_path, "export", "dvs_digits/plif/0")
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "no counterpart in NIR" in line
+    assert "epoch" not in done.stdout
+
+
+def test_the_graph_has_the_size_that_the_network_was_trained_at(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path, epochs=1, size=20)
+    network, size = folded_network("dvs_digits/aia/0", params, profile, lambda *_: None)
+    nodes = to_nir(network, size).nodes
+    assert nodes["input"].input_type["input"].tolist() == [2, 20, 20]
+    assert nodes["linear1_synapse"].weight.shape[1] == 8 * 5 * 5

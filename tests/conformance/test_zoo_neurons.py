@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.contract import check_neuron
 from benchmarks.networks import build_network
-from benchmarks.neurons import builder, check_contract
+from benchmarks.neurons import builder
 from benchmarks.params import Params, read
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ NEURONS = [(name, alias) for name, params in PROFILES.items() for alias in param
 def test_it_keeps_the_contract_and_the_loss_reaches_all_its_weights(name: str, alias: str) -> None:
     params: Params = PROFILES[name]
     build = builder(params.neuron[alias], params.matched)
-    check_contract(build, alias, params.training.steps)
+    check_neuron(params.neuron[alias], params.matched, alias, params.training.steps)
     training = params.training.model_copy(
         update={"channels": (4, 8), "hidden": 16, "initial_gain": 8.0}
     )

@@ -6,6 +6,7 @@ import io
 import stat
 import sys
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import InputError
+from benchmarks.events import archives
 from benchmarks.events.archives import extract, kind, member_names
 from tests.events.small_sets import tarred, zipped
 
@@ -178,3 +180,91 @@ def test_a_damaged_7z_is_refused(tmp_path: Path) -> None:
     assert "cut short" in refusal(tmp_path, bytes(content[:-20]))
     content[40] ^= 0xFF
     assert "damaged" in refusal(tmp_path, bytes(content))
+
+
+def test_archives_whose_names_differ_behind_a_dot_keep_their_members_apart(tmp_path: Path) -> None:
+    one, other = zipped({"a.dat": b"1"}), zipped({"a.dat": b"2"})
+    both = zipped({"n-cars.train.zip": one, "n-cars.test.zip": other})
+    assert unpacked(tmp_path, both) == {"n-cars.train/a.dat": b"1", "n-cars.test/a.dat": b"2"}
+
+
+def test_an_archive_within_beside_a_folder_of_its_name_is_refused(tmp_path: Path) -> None:
+    said = refusal(tmp_path, zipped({"x/a.zip": zipped(FILES), "x/a/one.bin": b"1"}))
+    assert "member 'x/a.zip' clashes with 'a'" in said
+
+
+def several(*members: tuple[str, bytes], pack: str) -> bytes:
+    """An archive of members in this order, names twice or not."""
+    out = io.BytesIO()
+    if pack == "zip":
+        with zipfile.ZipFile(out, "w") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for name, content in members:
+                archive.writestr(name, content)
+    else:
+        with tarfile.open(fileobj=out, mode="w:gz") as tar:
+            for name, content in members:
+                about = tarfile.TarInfo(name)
+                about.size = len(content)
+                tar.addfile(about, io.BytesIO(content))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("pack", ["zip", "tar"])
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("a", "a"), "'a' clashes with another"),
+        (("a/b", "a//b"), "clashes with another"),
+        (("a", "a/b"), "'a/b' clashes with another"),
+        (("a/b", "a"), "'a' clashes with another"),
+        (("x" * 300,), "a name of 300 bytes"),
+        (("/".join(["x" * 200] * 25),), "cannot be written"),
+    ],
+)
+def test_members_that_cannot_stand_beside_each_other_are_refused(
+    tmp_path: Path, pack: str, names: tuple[str, ...], said: str
+) -> None:
+    members = [(name, bytes([number])) for number, name in enumerate(names)]
+    assert said in refusal(tmp_path, several(*members, pack=pack))
+
+
+def test_a_nul_in_a_name_is_refused(tmp_path: Path) -> None:
+    content = zipped({"a#b.dat": b"1"}).replace(b"a#b", b"a\0b")
+    assert "has a NUL in its name" in refusal(tmp_path, content)
+
+
+def test_the_checksum_of_gzip_is_checked(tmp_path: Path) -> None:
+    content = bytearray(tarred({"a.bin": b"1" * 5000}))
+    content[-6] ^= 1  # of the CRC-32 at the end
+    assert "damaged or cut short (CRC check failed" in refusal(tmp_path, bytes(content))
+
+
+def test_a_sparse_member_is_refused(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        about = tarfile.TarInfo("a.bin")
+        about.type, about.size = tarfile.GNUTYPE_SPARSE, 0
+        about.pax_headers = {}
+        header = bytearray(about.tobuf(tarfile.GNU_FORMAT))
+        header[483:495] = b"77777777777\0"  # its size when unpacked, 8 GB
+        header[148:156] = b" " * 8
+        header[148:156] = b"%06o\0 " % sum(header)
+        assert archive.fileobj is not None
+        archive.fileobj.write(header)
+    assert "member 'a.bin' is sparse" in refusal(tmp_path, out.getvalue())
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_what_inflates_without_bound_is_refused_before_it_is_written(
+    tmp_path: Path, pack: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "_ALWAYS", 10_000)
+    monkeypatch.setattr(archives, "_MOST", 2)
+    content = pack({"a.bin": bytes(10**6)})
+    if pack is zipped:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a.bin", bytes(10**6))
+        content = out.getvalue()
+    assert "over 2 times its size" in refusal(tmp_path, content)

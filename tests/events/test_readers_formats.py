@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -371,3 +372,24 @@ def test_a_missing_decoder_says_how_to_install_it(
         aedat4.read(aedat4_file)
     with pytest.raises(InputError, match=r"pip install 'aia-bench\[events\]'"):
         write_aedat4(aedat4_file, made(5))
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_an_aedat4_that_inflates_without_bound_is_refused_before_memory_is_taken(
+    aedat4_file: Path, compression: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = pytest.importorskip({"lz4": "lz4.frame", "zstd": "zstandard"}[compression])
+    payload = package.compress(bytes(10**8))
+    write_aedat4(aedat4_file, made(60), compression)
+    data = aedat4_file.read_bytes()
+    header = len(aedat4.MAGIC) + 4 + struct.unpack_from("<I", data, len(aedat4.MAGIC))[0]
+    never_closed = (compression, -1, header)
+    monkeypatch.setattr(aedat4, "_header", lambda _: never_closed)
+    aedat4_file.write_bytes(data[:header] + struct.pack("<ii", 0, len(payload)) + payload)
+    monkeypatch.setattr(aedat4, "_ALWAYS", 10**6)
+    tracemalloc.start()
+    with pytest.raises(InputError, match="inflate to over 100 times its size"):
+        aedat4.read(aedat4_file)
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert taken < 9e7

@@ -28,7 +28,7 @@ class Asks(nn.Module):
 
     def forward(self, drive: torch.Tensor) -> torch.Tensor:
         soft = (self.scale * drive).sigmoid()
-        return soft + ((drive >= float(drive.detach().max()) / 2).to(drive.dtype) - soft).detach()
+        return soft + ((drive >= float(self.scale.detach())).to(drive.dtype) - soft).detach()
 
 
 def trained(folder: Path, alias: str) -> tuple[Record, dict[str, str]]:

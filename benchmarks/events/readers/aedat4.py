@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from benchmarks.events.recording import Recording, checked, content, damaged
 MAGIC = b"#!AER-DAT4.0\r\n"
 _COMPRESSIONS = ("none", "lz4", "lz4", "zstd", "zstd")  # by their number in the header
 _PACKET = struct.Struct("<ii")  # stream, bytes of payload
+_PIECE = 1024  # bytes that zstandard gets at a time: they inflate to 32 MB at most
+_MOST, _ALWAYS = 100, 2**26  # times a file's size, and bytes, that its packets may inflate to
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def structure(path: Path) -> Container:
     if index != -1 and not position <= index < len(data):
         raise damaged(path, f"it is cut: its index should begin at byte {index} of {len(data)}")
     packets = _packets(path, data, position, len(data) if index == -1 else index)
+    _check_amount(path, data, position, packets, compression)
     if index == -1:
         return Container(len(packets), None)
     try:
@@ -151,25 +155,61 @@ def _packets(path: Path, data: bytes, position: int, end: int) -> list[tuple[int
     return packets
 
 
+def _check_amount(
+    path: Path, data: bytes, position: int, packets: list[tuple[int, int]], compression: str
+) -> None:
+    """Raise InputError for packets that would inflate without bound in memory."""
+    left = _MOST * len(data) + _ALWAYS
+    for _, size in packets if compression != "none" else ():
+        position += _PACKET.size
+        frame = data[position : position + size]
+        with suppress(_Damaged):  # decoding it will tell
+            left -= len(_inflated(path, frame, compression, left + 1)[0])
+        if left < 0:
+            raise damaged(
+                path, f"its packets inflate to over {_MOST} times its size, as no recording's do"
+            )
+        position += size
+
+
+class _Damaged(ValueError):
+    """A frame that does not inflate."""
+
+
+def _inflated(path: Path, frame: bytes, compression: str, most: int) -> tuple[bytes, bool]:
+    """What a frame holds, up to about ``most`` bytes; whether that is all, and nothing follows."""
+    try:
+        import lz4.frame
+        import zstandard
+    except ImportError as error:
+        raise _not_installed(path, "lz4 or zstandard") from error
+    try:
+        if compression == "lz4":
+            decompressor = lz4.frame.LZ4FrameDecompressor()
+            out = decompressor.decompress(frame, max_length=most)
+            return out, decompressor.eof and not decompressor.unused_data
+        found = zstandard.ZstdDecompressor().decompressobj()
+        parts, size = [], 0
+        for start in range(0, len(frame), _PIECE):
+            parts.append(found.decompress(frame[start : start + _PIECE]))
+            size += len(parts[-1])
+            if found.eof or size >= most:
+                whole = found.eof and not found.unused_data and start + _PIECE >= len(frame)
+                return b"".join(parts), whole
+        return b"".join(parts), False
+    except (RuntimeError, zstandard.ZstdError) as error:
+        raise _Damaged(str(error)) from error
+
+
 def _whole(path: Path, frame: bytes, compression: str) -> bytes:
     """The decompressed index. Raises InputError if it is cut, corrupt or followed by more."""
     cut = damaged(path, "it is cut within its index, or the index is corrupt")
     if compression != "none":
         try:
-            import lz4.frame
-            import zstandard
-        except ImportError as error:
-            raise _not_installed(path, "lz4 or zstandard") from error
-        decompressor = (
-            lz4.frame.LZ4FrameDecompressor()
-            if compression == "lz4"
-            else zstandard.ZstdDecompressor().decompressobj()
-        )
-        try:
-            frame = decompressor.decompress(frame)
-        except (RuntimeError, zstandard.ZstdError) as error:
+            frame, ends = _inflated(path, frame, compression, _MOST * len(frame) + _ALWAYS)
+        except _Damaged as error:
             raise cut from error
-        if not decompressor.eof or decompressor.unused_data:
+        if not ends:
             raise cut
     if len(frame) < 8 or struct.unpack_from("<I", frame)[0] != len(frame) - 4:
         raise cut
