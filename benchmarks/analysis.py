@@ -86,7 +86,7 @@ class Analysis(BaseModel):
         if not later:
             return "No more seeds are declared, so it stays open."
         return (
-            f"The next declared look is at {later[0]} seeds, at level {self.alpha(later[0]):.2g}; "
+            f"The next declared look is at {later[0]} seeds, at level {self.alpha(later[0]):.3g}; "
             "looking in between would raise the false positives."
         )
 
@@ -102,7 +102,7 @@ class Analysis(BaseModel):
             )
         counted = self.counted(seeds)
         left = f", of {seeds} the first {counted} count" if counted < seeds else ""
-        return f"{start}; this is the look at {counted}, tested at {self.alpha(seeds):.2g}{left}."
+        return f"{start}; this is the look at {counted}, tested at {self.alpha(seeds):.3g}{left}."
 
 
 @cache

@@ -91,10 +91,10 @@ def _outcome(test: ClaimTest, above: Judged, short: Judged, alpha: float) -> _Ou
         return _Outcome(test, "refuted", text)
     if above.side == "ahead":
         return _Outcome(test, "shown", text)
-    if above.side == "behind":
-        text += f", not so after Holm's correction (p = {short.p_family:.2g})"
+    if above.side in ("behind", "the same"):
+        text += f", not so after Holm's correction (p = {short.p_family:.3g})"
     elif above.side == "not distinguishable" and above.p <= ALPHA:
-        text += f", as this look asks p of {alpha:.2g} (p = {above.p:.2g})"
+        text += f", as this look asks p of {alpha:.3g} (p = {above.p:.3g})"
     return _Outcome(test, "open", text)
 
 

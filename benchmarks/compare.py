@@ -180,7 +180,7 @@ def compare(
         recorded_on=tuple(recorded_on),
         analysis=analysis.says(seeds),
         plan=analysis.plan(seeds),
-        unconverged=unconverged_said(cells, cells.selection.datasets, (neuron, *against)),
+        unconverged=unconverged_said(cells, (neuron, *against)),
     )
 
 

@@ -211,10 +211,8 @@ def methods(report: Report) -> str:
 
 
 def p_text(p: float) -> str:
-    """Two digits, three next to 0.05."""
-    if p < LEAST_P:
-        return f"< {LEAST_P}"
-    return f"{p:.3g}" if abs(p - 0.05) < 0.005 else f"{p:.2g}"
+    """Three digits, as a level has."""
+    return f"< {LEAST_P}" if p < LEAST_P else f"{p:.3g}"
 
 
 def _p_words(p: float) -> str:

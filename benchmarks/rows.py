@@ -38,11 +38,14 @@ _CONVERGED = (
     "above the best of all but the last fifth: they would gain from more training, and what is "
     "read off them is a demonstration."
 )
+_LEVELS = ", ".join(f"{declared().alpha(n):.3g} at {n} seeds" for n in declared().looks)
 _JUDGED = (
-    f"{FAMILIES['table'][1]} p is the exact sign-flip test's where the seeds let it reach the "
-    "corrected level, else Student's t's. “The same within 1 point” is shown by two one-sided "
-    "tests; “not distinguishable” means that neither that nor a difference is shown."
+    f"{FAMILIES['table'][1]} The level is that of the declared analysis: {_LEVELS}, "
+    f"{declared().level:g} with fewer. p is the exact sign-flip test's where the seeds let it "
+    "reach the corrected level, else Student's t's. “The same within 1 point” is shown by two "
+    "one-sided tests; “not distinguishable” means that neither that nor a difference is shown."
 )
+
 
 CAPTIONS = {
     "claims": "Each claim put to the records at the shared learning rate and, where neurons were "
@@ -241,7 +244,7 @@ def _difference(cells: Cells, dataset: str, neuron: str, baseline: str, judged: 
         "data set": dataset,
         "neuron": neuron,
         f"minus {baseline}, points": Number(wording.points(found), found.mean) if found.n else says,
-        "p, Holm": NOTHING if math.isnan(p) else Number(f"{p:.2g}", p),
+        "p, Holm": NOTHING if math.isnan(p) else Number(f"{p:.3g}", p),
         "it is": says if found.n else NOTHING,
         "not converged": Number(f"{len(rising)} of {2 * found.n}", len(rising))
         if found.n

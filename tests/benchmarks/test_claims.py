@@ -180,7 +180,7 @@ def test_holm_takes_barely_refuted_leads_back_where_any_would_do() -> None:
     behind = _leads(dict.fromkeys(LIFS, far_behind))
     found = _verdict(_more_accurate(*LIFS), _cells(behind, 10))
     assert found.status == "undecided"
-    assert "not so after Holm's correction (p = 0.031)" in found.says
+    assert "not so after Holm's correction (p = 0.0312)" in found.says
 
 
 def test_the_level_of_a_look_is_asked_and_said() -> None:

@@ -192,7 +192,7 @@ def test_cells_that_are_not_converged_are_named() -> None:
         return record.model_copy(update={"curves": record.curves.model_copy(update=rising)})
 
     words = said(report(make, seeds=10), "Not converged")
-    assert words.startswith("Not converged: mine on dvs_motion in 2 of 10 seeds. Trained longer")
+    assert words.startswith("Not converged: mine in 2 of 30 cells. Trained longer")
     assert "demonstration, not evidence" in words
     assert not any("onverged" in text for text in in_words(report(plain, seeds=10)))
 

@@ -72,7 +72,5 @@ def test_neurons_with_such_cells_are_counted_and_named() -> None:
     cells = Cells(Path("runs"), chosen, {(r.dataset, r.neuron, r.seed): r for r in records})
     assert unconverged(cells, "dvs_digits", "aia") == [0]
     assert share_unconverged(cells.records.values()) == (1, 5)
-    assert said(cells, chosen.datasets, chosen.neurons) == (
-        "Not converged: aia on dvs_digits in 1 of 2 seeds."
-    )
-    assert said(cells, chosen.datasets, ("snntorch_lif",)) == ""
+    assert said(cells, chosen.neurons) == "Not converged: aia in 1 of 2 cells."
+    assert said(cells, ("snntorch_lif",)) == ""

@@ -109,7 +109,7 @@ def test_differences_are_paired_by_seed(tmp_path: Path) -> None:
     row = _row(table.shown, "aia")
     assert row["minus snntorch_lif, points"] == "+3.0 ± 1.0 [+0.5, +5.5] (3)"
     assert row["it is"] == "ahead"
-    assert row["p, Holm"] == "0.035"
+    assert row["p, Holm"] == "0.0351"
     assert row["not converged"] == "0 of 6"
 
 
