@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -247,15 +248,12 @@ def _with_links(text: str) -> Markup:
 
 
 def _tallies(judged: Judged) -> dict[str, dict[str, int]]:
-    """At which learning rate -> how many claims have which status."""
+    """At which learning rate -> how many claims on records have which status."""
     sides = {"at the shared learning rate": judged.shared}
     if judged.tuned is not None:
         sides["at each neuron's own best rate"] = judged.tuned
     return {
-        name: {
-            status: sum(v.status == status and v.rests_on == "records" for v in found)
-            for status in get_args(claims.Status)
-        }
+        name: dict(Counter(v.short for v in found if v.rests_on == "records"))
         for name, found in sides.items()
     }
 
