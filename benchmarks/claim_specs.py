@@ -8,16 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
+from benchmarks.analysis import Fraction, Metric
 from benchmarks.errors import InputError
 from benchmarks.yamlfile import read_yaml
 
 CLAIMS = Path(__file__).with_name("claims.yaml")
 
 Status = Literal["reproduced", "not reproduced", "undecided", "not tested here"]
-Metric = Literal["accuracy", "spikes", "selectivity", "information"]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class _Strict(BaseModel):
@@ -88,6 +87,7 @@ class ClaimSpec(_Strict):
         Differs | Reaches | BothWays | OnlyStimulated | NoParameterMore,
         Field(discriminator="name"),
     ]
+    rests_on: Literal["records", "definition"] = "records"  # definition: a check, no evidence
     follows: dict[Status, Text] = {}  # status -> what follows from it
     command: Text  # would test it where it is open
 

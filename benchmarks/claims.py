@@ -1,17 +1,19 @@
 """What the records say: the neuron under test against every other, and the paper's claims.
 
-The claims stand in claims.yaml. Those that compare are judged in claim_tests.py; two are exact
-(a gradient of 0, a count of parameters), and every network must agree.
+The claims stand in claims.yaml. Those that compare are judged in claim_judging.py; two are exact
+(a gradient of 0, a count of parameters) and hold by definition, so every network must agree.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
 
+from benchmarks.analysis import declared
+from benchmarks.claim_judging import Evidence, Found, add_beside, judge_claim
 from benchmarks.claim_specs import (
     BothWays,
     ClaimSpec,
@@ -23,20 +25,19 @@ from benchmarks.claim_specs import (
     read_claims,
 )
 from benchmarks.claim_tests import (
-    Evidence,
-    Found,
-    add_beside,
     counted,
     difference_tests,
     gaps_of,
-    judge_family,
     reach_test,
     sentence,
     share_tests,
 )
+from benchmarks.convergence import share_unconverged
+from benchmarks.families import Side, judge
+from benchmarks.metrics import about, same_words, sample
 from benchmarks.rows import why_no_pair
-from benchmarks.selection import CONTROLS, LIBRARY_BASELINES, SUBJECT, Cells
-from benchmarks.statistics import Estimate, paired_difference, verdict
+from benchmarks.selection import CONTROLS, LIBRARY_BASELINES, SUBJECT, Cells, neuron_of
+from benchmarks.statistics import Estimate
 
 __all__ = [
     "ClaimSpec",
@@ -64,7 +65,8 @@ class Comparison:
     other: str
     kind: Kind
     found: Estimate
-    says: str  # ahead, behind, not distinguishable; why there is none where ``found.n`` is 0
+    side: Side
+    says: str  # the side in words; why there is none where ``found.n`` is 0
 
 
 def kind_of(neuron: str) -> Kind:
@@ -80,25 +82,46 @@ def comparisons(cells: Cells) -> list[Comparison]:
     """
     if SUBJECT not in cells.selection.neurons:
         return []
-    made = []
-    for dataset, other in cells.selection.groups:
-        if other == SUBJECT:
-            continue
-        pairs = cells.pairs(dataset, SUBJECT, other)
-        found = paired_difference(
-            [pair.left.accuracy.test for pair in pairs],
-            [pair.right.accuracy.test for pair in pairs],
+    analysis, seeds = declared(), len(cells.selection.seeds)
+    cells = cells.first(analysis.counted(seeds))
+    groups = [(d, other) for d, other in cells.selection.groups if other != SUBJECT]
+    pairs = [cells.pairs(dataset, SUBJECT, other) for dataset, other in groups]
+    samples = [
+        replace(sample("accuracy", found), copies=about(*group))
+        for found, group in zip(pairs, groups, strict=True)
+    ]
+    judged = judge("subject", samples, analysis.alpha(seeds))
+    return [
+        Comparison(
+            dataset,
+            other,
+            kind_of(other),
+            j.found,
+            j.side,
+            side_words(j.side) if j.found.n else why_no_pair(cells, dataset, SUBJECT, other),
         )
-        says = verdict(found) if found.n else why_no_pair(cells, dataset, SUBJECT, other)
-        made.append(Comparison(dataset, other, kind_of(other), found, says))
-    return made
+        for (dataset, other), j in zip(groups, judged, strict=True)
+    ]
+
+
+def side_words(side: Side) -> str:
+    """A side of a difference in test accuracy."""
+    return same_words("accuracy") if side == "the same" else side
+
+
+def once(compared: list[Comparison]) -> list[Side]:
+    """Their sides, the copies of a neuron as one: open where they do not agree."""
+    found: dict[tuple[str, ...], set[Side]] = {}
+    for c in compared:
+        found.setdefault((c.dataset, neuron_of(c.other)), set()).add(c.side)
+    return [min(sides) if len(sides) == 1 else "not distinguishable" for sides in found.values()]
 
 
 def reading(dataset: str, compared: list[Comparison]) -> str:
     """One data set in words."""
     here = [c for c in compared if c.dataset == dataset and c.found.n]
-    baselines = [c.says for c in here if c.kind == "baseline"]
-    controls = [c.says for c in here if c.kind == "control"]
+    baselines = once([c for c in here if c.kind == "baseline"])
+    controls = once([c for c in here if c.kind == "control"])
     if not baselines:
         return "No pair of finished cells with a LIF or PLIF baseline: nothing can be said."
     text = f"Against LIF and PLIF: {tally(baselines)}."
@@ -107,7 +130,7 @@ def reading(dataset: str, compared: list[Comparison]) -> str:
     text += f" Against the controls: {tally(controls)}."
     if "ahead" not in baselines:
         return f"{text} No lead over a baseline shows here."
-    if all(says == "ahead" for says in controls):
+    if all(side == "ahead" for side in controls):
         return f"{text} The lead over a baseline is one over every control too."
     return (
         f"{text} The lead cannot be credited to learning the association: "
@@ -115,12 +138,17 @@ def reading(dataset: str, compared: list[Comparison]) -> str:
     )
 
 
-def tally(verdicts: list[str]) -> str:
+def tally(sides: list[Side]) -> str:
     """``ahead of 2, not distinguishable from 1``."""
-    counts = Counter(verdicts)
-    words = {"ahead": "of", "behind": "", "not distinguishable": "from", "no interval": "for"}
-    parts = [f"{v} {w} {counts[v]}".replace("  ", " ") for v, w in words.items() if counts[v]]
-    return ", ".join(parts)
+    counts = Counter(sides)
+    words: dict[Side, str] = {
+        "ahead": "ahead of",
+        "behind": "behind",
+        "the same": f"{same_words('accuracy')} as",
+        "not distinguishable": "not distinguishable from",
+        "no interval": "no interval for",
+    }
+    return ", ".join(f"{word} {counts[side]}" for side, word in words.items() if counts[side])
 
 
 @dataclass(frozen=True)
@@ -133,45 +161,66 @@ class Verdict:
     status: Status
     says: str
     evidence: tuple[Evidence, ...]
-    seeds_needed: int | None  # more than there are, where undecided; None: cannot be said
     command: str | None  # would test it, where it is open
+    rests_on: str = "records"  # or "definition": a check of the code, no evidence
+    unconverged: int = 0  # cells behind it that are not converged
+
+    @property
+    def short(self) -> str:
+        """The status, and that its cells were not trained out where they were not."""
+        return f"{self.status}, not converged" if self.unconverged else self.status
 
 
 def verdicts(specs: list[ClaimSpec], cells: Cells) -> list[Verdict]:
-    """Every claim held against the selected records.
+    """Every claim held against the selected records: those that count at the declared look.
 
     Raises InputError if two records of a pair were not trained under matched conditions.
     """
-    return [_verdict(spec, cells) for spec in specs]
+    seeds = len(cells.selection.seeds)
+    counting = cells.first(declared().counted(seeds))
+    return [_verdict(spec, counting, seeds) for spec in specs]
 
 
-def _verdict(spec: ClaimSpec, cells: Cells) -> Verdict:
+def _verdict(spec: ClaimSpec, cells: Cells, seeds: int) -> Verdict:
     match spec.predicate:
         case Differs() as differs:
-            found = judge_family(difference_tests(differs, cells))
+            found = judge_claim(difference_tests(differs, cells), seeds)
         case Reaches() as reaches:
-            found = judge_family([reach_test(reaches, cells)])
+            found = judge_claim([reach_test(reaches, cells)], seeds)
         case BothWays() as both:
-            found = add_beside(judge_family(share_tests(both, cells)), both, cells)
+            found = add_beside(judge_claim(share_tests(both, cells), seeds), both, cells)
         case OnlyStimulated() as only:
             found = _only_stimulated(only, cells)
         case NoParameterMore() as none:
             found = _no_parameter_more(none, cells)
-    follows = spec.follows.get(found.status)
+    unconverged, of = _unconverged(spec, found, cells)
+    parts = [found.says, spec.follows.get(found.status)]
+    if unconverged:
+        parts.append(f"Not converged: {unconverged} of {counted(of, 'cell')} behind this.")
     return Verdict(
         id=spec.id,
         claim=spec.claim,
         source=spec.source,
         status=found.status,
-        says=f"{found.says} {follows}" if follows else found.says,
+        says=" ".join(part for part in parts if part),
         evidence=found.evidence,
-        seeds_needed=found.seeds_needed,
         command=spec.command if found.status in ("undecided", "not tested here") else None,
+        rests_on=spec.rests_on,
+        unconverged=unconverged,
     )
 
 
+def _unconverged(spec: ClaimSpec, found: Found, cells: Cells) -> tuple[int, int]:
+    """How many cells behind a verdict are not converged, of how many; none of a definition."""
+    if spec.rests_on == "definition" or found.status == "not tested here":
+        return 0, 0
+    groups = {(e.dataset, n) for e in found.evidence for n in (e.neuron, e.other)}
+    behind = {key: r for key, r in cells.records.items() if key[:2] in groups}
+    return share_unconverged(behind.values())
+
+
 def verdict_table(shared: list[Verdict], tuned: list[Verdict] | None) -> pd.DataFrame:
-    """Columns claim, at the shared learning rate, at each neuron's own best rate, says.
+    """Columns claim, at the shared learning rate, at each neuron's own best rate, rests on, says.
 
     ``says`` is about the shared rate; what the own rates say is added where the status differs.
     """
@@ -181,9 +230,9 @@ def verdict_table(shared: list[Verdict], tuned: list[Verdict] | None) -> pd.Data
         other = own.get(v.id)
         differs = other is not None and other.status not in (v.status, "not tested here")
         says = f"{v.says} At own rates: {other.says}" if other and differs else v.says
-        rows.append((v.claim, v.status, other.status if other else "not tuned", says))
+        rows.append((v.claim, v.short, other.short if other else "not tuned", v.rests_on, says))
     at = ["at the shared learning rate", "at each neuron's own best rate"]
-    return pd.DataFrame(rows, columns=["claim", *at, "says"])
+    return pd.DataFrame(rows, columns=["claim", *at, "rests on", "says"])
 
 
 def _only_stimulated(claim: OnlyStimulated, cells: Cells) -> Found:

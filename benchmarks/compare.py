@@ -2,60 +2,46 @@
 
 What is compared seed by seed: test accuracy (difference), spikes a sample and SynOps, which are
 effective ACs and MACs together (ratios; tests are of their logarithms). Every comparison of one
-metric in a report belongs to one family, over which p is corrected by Holm; a verdict asks for a
-corrected p below 0.05. The 95 % intervals are those of single comparisons, not corrected.
+metric in a report belongs to one family, over which p is corrected by Holm; a verdict asks that p
+to be no more than the declared analysis allows at so many seeds, and "the same" asks as much of
+two one-sided tests against the declared margin. The 95 % intervals are those of single
+comparisons, not corrected.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from benchmarks.errors import InputError, unknown
-from benchmarks.records import Record, Result, read_host, record_path
-from benchmarks.rows import GRADED, synops, why_no_pair
-from benchmarks.selection import Cells, Pair, Selection
-from benchmarks.statistics import (
-    LEVEL,
+from benchmarks.aggregates import (
     Aggregate,
-    Estimate,
-    Method,
-    PairedTest,
-    effect_size,
-    estimate,
-    holm,
     iqm_difference,
-    paired_test,
     probability_of_improvement,
-    seeds_needed,
     stratified_bootstrap,
 )
+from benchmarks.analysis import declared
+from benchmarks.convergence import said as unconverged_said
+from benchmarks.errors import InputError, unknown
+from benchmarks.families import Judged, Sample, Side, judge
+from benchmarks.metrics import MEASURES, Measure, about, sample
+from benchmarks.records import Record, Result, read_host, record_path
+from benchmarks.rows import GRADED, why_no_pair
+from benchmarks.selection import Cells, Pair, Selection, neuron_of
+from benchmarks.statistics import Estimate, Method, effect_size, exponential, smallest_sign_flip_p
 from benchmarks.timings import Timing
 
 Metric = Literal["accuracy", "spikes", "synops"]
-Verdict = Literal["better", "worse", "fewer", "more", "not distinguishable", "not tested"]
-Side = Literal["ahead", "behind", "even"]
+METRICS: tuple[Metric, ...] = ("accuracy", "spikes", "synops")
+Verdict = Literal[
+    "better", "worse", "fewer", "more", "the same", "not distinguishable", "not tested"
+]
+Colour = Literal["ahead", "behind", "even"]
 # verdicts that a test decided, and how they are coloured
-SIDES: dict[str, Side] = {"better": "ahead", "worse": "behind", "fewer": "ahead", "more": "behind"}
-
-
-@dataclass(frozen=True)
-class _Measure:
-    of: Callable[[Result], float]
-    above: Verdict  # what the new neuron is where its value is the greater
-    below: Verdict
-    is_ratio: bool  # compared as new / baseline, tested as the logarithm of that
-
-
-MEASURES: dict[Metric, _Measure] = {
-    "accuracy": _Measure(lambda result: result.accuracy.test, "better", "worse", False),
-    "spikes": _Measure(lambda result: result.spikes.per_sample, "more", "fewer", True),
-    "synops": _Measure(synops, "more", "fewer", True),
-}
+SIDES: dict[str, Colour] = {"better": "ahead", "worse": "behind"}
+SIDES |= {"fewer": "ahead", "more": "behind"}
 
 
 @dataclass(frozen=True)
@@ -73,9 +59,10 @@ class Compared:
     p_holm: float  # corrected over all comparisons of the metric
     method: Method
     least_exact_p: float  # that a sign-flip test of as many seeds can reach
+    p_same: float  # that they are not the same within the margin, corrected likewise
+    margin: float  # smallest difference of interest, of logarithms for a ratio
     effect: float  # mean over standard deviation of the differences, of ratios in logarithms
     verdict: Verdict
-    seeds_needed: int | None  # in all, where the verdict is open; None: cannot be said
     absent: str  # why nothing was compared; empty where something was
 
 
@@ -138,6 +125,9 @@ class Report:
     pairs: tuple[Provenance, ...]
     trained_on: tuple[str, ...]  # whose sums the new neuron's cells have
     recorded_on: tuple[str, ...]  # and the recorded ones
+    analysis: str  # the declared one, and where this comparison stands in it
+    plan: str  # what is declared for what is open
+    unconverged: str  # cells that were not trained until nothing more was gained
 
     def of(self, metric: Metric, baseline: str | None = None) -> list[Compared]:
         """The comparisons of a metric, of one baseline if one is named."""
@@ -145,7 +135,15 @@ class Report:
 
     def tested(self, metric: Metric) -> int:
         """How many comparisons the correction is over."""
-        return sum(c.verdict != "not tested" for c in self.of(metric))
+        return len(self.once([c for c in self.of(metric) if c.verdict != "not tested"]))
+
+    def once(self, found: Sequence[Compared | Overall]) -> list[Verdict]:
+        """Their verdicts, copies of one baseline as one: open where the copies do not agree."""
+        said: dict[tuple[str, str], set[Verdict]] = {}
+        for c in found:
+            dataset = c.dataset if isinstance(c, Compared) else ""
+            said.setdefault((dataset, neuron_of(c.baseline)), set()).add(c.verdict)
+        return [min(v) if len(v) == 1 else "not distinguishable" for v in said.values()]
 
 
 def compare(
@@ -163,21 +161,26 @@ def compare(
     """
     against = tuple(dict.fromkeys(against))
     cells = _together(new, baselines, against)
-    neuron = new[0].neuron
+    neuron, analysis, seeds = new[0].neuron, declared(), len(cells.selection.seeds)
+    cells = cells.first(analysis.counted(seeds))
+    alpha = analysis.alpha(seeds)
     return Report(
         neuron=neuron,
         neuron_class=new[0].neuron_class,
         neuron_args=new[0].neuron_args,
         baselines=against,
         datasets=cells.selection.datasets,
-        compared=tuple(c for metric in MEASURES for c in _family(metric, cells)),
-        overall=tuple(_overall(cells)),
+        compared=tuple(c for metric in METRICS for c in _family(metric, cells, alpha)),
+        overall=tuple(_overall(cells, alpha)),
         costs=tuple(_costs(neuron, against, speeds)),
         failed=tuple(_failed(cells)),
         not_run=tuple(_not_run(cells)),
         pairs=tuple(_provenance(cells)),
         trained_on=tuple(trained_on),
         recorded_on=tuple(recorded_on),
+        analysis=analysis.says(seeds),
+        plan=analysis.plan(seeds),
+        unconverged=unconverged_said(cells, (neuron, *against)),
     )
 
 
@@ -282,42 +285,28 @@ def _provenance(cells: Cells) -> Iterable[Provenance]:
 
 @dataclass(frozen=True)
 class _Matched:
-    """The values of one comparison before it is tested."""
+    """The values of one comparison before it is judged."""
 
     dataset: str
     baseline: str
     pairs: list[Pair]
-    differences: list[float]  # of logarithms for a ratio
-    grain: float  # smallest difference that can be seen
-    absent: str
+    sample: Sample
+    absent: str = ""
 
 
-def _family(metric: Metric, cells: Cells) -> list[Compared]:
+def _family(metric: Metric, cells: Cells, alpha: float) -> list[Compared]:
     """All comparisons of a metric, corrected for one another."""
-    measure = MEASURES[metric]
     matched = [
-        _match(measure, cells, dataset, baseline)
+        _match(metric, cells, dataset, baseline)
         for baseline in cells.selection.neurons[1:]
         for dataset in cells.selection.datasets
     ]
-    level = _level_of([m.differences for m in matched])
-    tests = [paired_test(m.differences, level, m.grain) for m in matched]
-    corrected = holm([test.p for test in tests])
-    return [
-        _compared(metric, m, test, p_holm, level)
-        for m, test, p_holm in zip(matched, tests, corrected, strict=True)
-    ]
+    judged = judge("compare", [m.sample for m in matched], alpha)
+    return [_compared(metric, m, j) for m, j in zip(matched, judged, strict=True)]
 
 
-def _compared(
-    metric: Metric, m: _Matched, test: PairedTest, p_holm: float, level: float
-) -> Compared:
+def _compared(metric: Metric, m: _Matched, judged: Judged) -> Compared:
     measure = MEASURES[metric]
-    found = estimate(m.differences, least_sd=m.grain)
-    verdict = _verdict(measure, found, p_holm)
-    needed = None
-    if verdict == "not distinguishable":
-        needed = seeds_needed(m.differences, level, least_sd=m.grain)
     return Compared(
         metric=metric,
         dataset=m.dataset,
@@ -325,99 +314,88 @@ def _compared(
         seeds=tuple(pair.seed for pair in m.pairs),
         new=tuple(measure.of(pair.left) for pair in m.pairs),
         recorded=tuple(measure.of(pair.right) for pair in m.pairs),
-        found=_exponential(found) if measure.is_ratio else found,
-        p=test.p,
-        p_holm=p_holm,
-        method=test.method,
-        least_exact_p=test.least_exact_p,
-        effect=effect_size(m.differences, m.grain),
-        verdict=verdict,
-        seeds_needed=None if needed is None else max(needed, found.n + 1),
+        found=exponential(judged.found) if measure.is_ratio else judged.found,
+        p=judged.p,
+        p_holm=judged.p_family,
+        method=judged.method,
+        least_exact_p=smallest_sign_flip_p(judged.found.n),
+        p_same=judged.p_same,
+        margin=m.sample.margin,
+        effect=effect_size(m.sample.values, m.sample.grain),
+        verdict=_verdict(metric, judged.side),
         absent=m.absent,
     )
 
 
-def _match(measure: _Measure, cells: Cells, dataset: str, baseline: str) -> _Matched:
-    neuron = cells.selection.neurons[0]
+def _match(metric: Metric, cells: Cells, dataset: str, baseline: str) -> _Matched:
+    neuron, measure = cells.selection.neurons[0], MEASURES[metric]
     pairs = _pairs(cells, dataset, baseline)
-    if not pairs:
-        reason = why_no_pair(cells, dataset, neuron, baseline)
-        return _Matched(dataset, baseline, [], [], 0.0, reason)
-    values = [(measure.of(pair.left), measure.of(pair.right)) for pair in pairs]
-    samples = min(sum(map(sum, pair.right.confusion)) for pair in pairs)  # of the test split
-    if not measure.is_ratio:
-        differences = [new - old for new, old in values]
-        return _Matched(dataset, baseline, pairs, differences, 1 / samples, "")
-    reason = _no_ratio(neuron, [pair.left for pair in pairs], measure)
-    reason = reason or _no_ratio(baseline, [pair.right for pair in pairs], measure)
+    reason = "" if pairs else why_no_pair(cells, dataset, neuron, baseline)
+    if measure.is_ratio:
+        reason = reason or _no_ratio(neuron, [pair.left for pair in pairs], measure)
+        reason = reason or _no_ratio(baseline, [pair.right for pair in pairs], measure)
     if reason:
-        return _Matched(dataset, baseline, pairs, [], 0.0, reason)
-    logarithms = [math.log(new / old) for new, old in values]
-    grain = 1 / (samples * min(map(min, values)))  # one spike or operation in the whole split
-    return _Matched(dataset, baseline, pairs, logarithms, grain, "")
+        return _Matched(dataset, baseline, pairs, Sample([]), reason)
+    found = replace(sample(metric, pairs), copies=about(dataset, baseline))
+    return _Matched(dataset, baseline, pairs, found)
 
 
-def _no_ratio(neuron: str, results: list[Result], measure: _Measure) -> str:
+def _no_ratio(neuron: str, results: list[Result], measure: Measure) -> str:
     """Why there is no ratio of a neuron's counts; empty if there is."""
     if not all(result.spiking for result in results):
         return f"{neuron}: {GRADED}"
     return "" if all(measure.of(result) > 0 for result in results) else f"{neuron}: a silent seed"
 
 
-def _verdict(measure: _Measure, found: Estimate, p_holm: float) -> Verdict:
-    if math.isnan(p_holm):
+def _verdict(metric: Metric, side: Side) -> Verdict:
+    if side == "no interval":
         return "not tested"
-    if p_holm >= 1 - LEVEL:
-        return "not distinguishable"
-    return measure.above if found.mean > 0 else measure.below
+    if side == "the same" or side == "not distinguishable":
+        return side
+    above: tuple[Verdict, Verdict] = ("better", "worse")
+    if MEASURES[metric].fewer:
+        above = ("more", "fewer")
+    return above[0] if side == "ahead" else above[1]
 
 
-def _exponential(found: Estimate) -> Estimate:
-    """An estimate of a logarithm -> that of the ratio."""
-    mean, sd, low, high = map(math.exp, (found.mean, found.sd, found.low, found.high))
-    return Estimate(mean, sd, low, high, found.n)
-
-
-def _overall(cells: Cells) -> list[Overall]:
+def _overall(cells: Cells, alpha: float) -> list[Overall]:
     """One a baseline, corrected for one another."""
-    measure, (_, *against) = MEASURES["accuracy"], cells.selection.neurons
-    matched = [
-        [m for d in cells.selection.datasets if (m := _match(measure, cells, d, baseline)).pairs]
-        for baseline in against
+    matched = {
+        baseline: [
+            m
+            for dataset in cells.selection.datasets
+            if (m := _match("accuracy", cells, dataset, baseline)).pairs
+        ]
+        for baseline in cells.selection.neurons[1:]
+    }
+    pooled = [
+        Sample(
+            [x for m in found for x in m.sample.values],
+            declared().margin["accuracy"],
+            max((m.sample.grain for m in found), default=0.0),
+            neuron_of(baseline),
+        )
+        for baseline, found in matched.items()
     ]
-    pooled = [[x for m in found for x in m.differences] for found in matched]
-    grains = [max((m.grain for m in found), default=0.0) for found in matched]
-    level = _level_of(pooled)
-    tests = [paired_test(x, level, grain) for x, grain in zip(pooled, grains, strict=True)]
-    corrected = holm([test.p for test in tests])
-    found = zip(against, matched, pooled, tests, corrected, strict=True)
-    return [_over_datasets(*parts) for parts in found]
+    judged = judge("over data sets", pooled, alpha)
+    found = zip(matched.items(), judged, strict=True)
+    return [_over_datasets(baseline, of, j) for (baseline, of), j in found]
 
 
-def _over_datasets(
-    baseline: str, matched: list[_Matched], pooled: list[float], test: PairedTest, p_holm: float
-) -> Overall:
-    measure = MEASURES["accuracy"]
-    strata = [
-        np.array([[measure.of(pair.left), measure.of(pair.right)] for pair in m.pairs])
-        for m in matched
-    ]
+def _over_datasets(baseline: str, matched: list[_Matched], judged: Judged) -> Overall:
+    of = MEASURES["accuracy"].of
+    strata = [np.array([[of(pair.left), of(pair.right)] for pair in m.pairs]) for m in matched]
     return Overall(
         baseline=baseline,
         datasets=tuple(m.dataset for m in matched),
-        pairs=len(pooled),
+        pairs=judged.found.n,
         improvement=stratified_bootstrap(strata, probability_of_improvement),
         difference=stratified_bootstrap(strata, iqm_difference),
-        p=test.p,
-        p_holm=p_holm,
-        method=test.method,
-        verdict=_verdict(measure, estimate(pooled), p_holm),
+        p=judged.p,
+        p_holm=judged.p_family,
+        method=judged.method,
+        verdict=_verdict("accuracy", judged.side),
     )
-
-
-def _level_of(family: list[list[float]]) -> float:
-    """Of one comparison, so that after Holm the clearest of the family can be called different."""
-    return 1 - (1 - LEVEL) / max(sum(len(differences) > 1 for differences in family), 1)
 
 
 # ---- what it costs ----

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks import wording
 from benchmarks.bars import Bar, bar, half_axis
-from benchmarks.compare import COSTS, SIDES, Compared, Report, Side
+from benchmarks.compare import COSTS, SIDES, Colour, Compared, Report
 from benchmarks.compare_words import (
     between,
     gaps,
@@ -28,8 +28,11 @@ from benchmarks.compare_words import (
     overview,
     p_text,
     paragraph,
+    stage,
+    verdict_words,
 )
 from benchmarks.drawing import WIDE, Look, colours
+from benchmarks.families import FAMILIES
 from benchmarks.figures import DPI, STYLE
 from benchmarks.records import as_json, write_atomic, write_atomic_bytes
 
@@ -41,12 +44,11 @@ class Line:
     dataset: str
     baseline: str
     verdict: str
-    side: Side
+    side: Colour
     points: str
     brief: str  # points without their standard deviation and number
     p: str
     effect: str
-    needed: str
     spikes: str
     synops: str
     bar: Bar | None
@@ -59,7 +61,6 @@ TITLES = {
     "points": "test accuracy, points",
     "p": "p, Holm",
     "effect": "effect size",
-    "needed": "seeds needed",
     "spikes": "spikes, ratio",
     "synops": "SynOps, ratio",
 }
@@ -71,10 +72,10 @@ COST_TITLES = {
 CAPTION = (
     "Test accuracy: mean of the paired differences ± standard deviation [95 % interval] (number "
     "of pairs); spikes and SynOps: geometric mean of the paired ratios [95 % interval]. The "
-    "intervals are those of single comparisons, p is corrected for all of them, and the verdict "
-    "follows p. The effect size is the mean difference in standard deviations of the differences, "
-    "corrected for few seeds. Seeds needed: with which a t test would find the difference seen 8 "
-    "times in 10, were it the true one."
+    f"intervals are those of single comparisons. {FAMILIES['compare'][1]} The verdict follows p; "
+    "the same within the margin is shown by two one-sided tests, corrected likewise. The effect "
+    "size is the mean difference in standard deviations of the differences, corrected for few "
+    "seeds."
 )
 OVERALL_CAPTION = (
     "The pairs of all data sets together: interquartile mean of the differences; p of their "
@@ -92,13 +93,12 @@ def lines(report: Report) -> list[Line]:
         Line(
             dataset=c.dataset,
             baseline=c.baseline,
-            verdict=c.absent or c.verdict,
+            verdict=c.absent or verdict_words(c.verdict),
             side=SIDES.get(c.verdict, "even"),
             points=wording.NOTHING if c.absent else wording.points(c.found),
             brief=wording.NOTHING if c.absent else _points(c),
             p=wording.NOTHING if math.isnan(c.p_holm) else p_text(c.p_holm),
             effect=wording.NOTHING if math.isnan(c.effect) else wording.signed(c.effect),
-            needed=wording.NOTHING if c.seeds_needed is None else f"{c.seeds_needed:,}",
             spikes=_ratio_text(ratios["spikes", c.dataset, c.baseline]),
             synops=_ratio_text(ratios["synops", c.dataset, c.baseline]),
             bar=bar(c.found, half_of(report, c.dataset)),
@@ -132,8 +132,9 @@ def _points(c: Compared) -> str:
 def _ratio_text(c: Compared) -> str:
     if c.absent:
         return c.absent
-    decided = f", {c.verdict}" if c.verdict in SIDES else ""
-    return f"{wording.ratio(c.found)}{decided}"
+    decided = c.verdict in SIDES or c.verdict == "the same"
+    decided_words = f", {verdict_words(c.verdict, c.metric)}" if decided else ""
+    return f"{wording.ratio(c.found)}{decided_words}"
 
 
 def overall_rows(report: Report) -> tuple[list[str], list[list[str]]]:
@@ -147,7 +148,7 @@ def overall_rows(report: Report) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             o.baseline,
-            o.verdict,
+            verdict_words(o.verdict),
             f"{wording.signed(100 * o.difference.value)}{between(o.difference, 100, '+.1f')}",
             wording.NOTHING if math.isnan(o.p_holm) else p_text(o.p_holm),
             f"{o.improvement.value:.2f}{between(o.improvement, 1, '.2f')}",
@@ -164,7 +165,7 @@ def overall_rows(report: Report) -> tuple[list[str], list[list[str]]]:
 def terminal_table(report: Report) -> Table:
     """The verdicts on test accuracy for the terminal."""
     shown = {name: TITLES[name] for name in ("dataset", "baseline", "verdict")}
-    shown |= {"brief": "points", "p": TITLES["p"], "needed": TITLES["needed"]}
+    shown |= {"brief": "points", "p": TITLES["p"]}
     title = f"{report.neuron}: test accuracy against recorded neurons"
     # 80 columns: nothing may be cut off, names least of all
     table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -259,6 +260,7 @@ def _section(report: Report) -> str:
         neuron=report.neuron,
         neuron_class=report.neuron_class,
         overview=overview(report),
+        stage=stage(report),
         gaps=gaps(report),
         methods=methods(report),
         paragraphs=[paragraph(report, baseline) for baseline in report.baselines],

@@ -5,17 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks import wording
-from benchmarks.compare import COSTS, SIDES, Compared, Cost, Metric, Overall, Report, Verdict
-from benchmarks.statistics import Aggregate, Estimate
+from benchmarks.aggregates import Aggregate
+from benchmarks.compare import COSTS, SIDES, Compared, Cost, Metric, Report, Verdict
+from benchmarks.metrics import same_words
+from benchmarks.statistics import Estimate
 
 LEAST_P = 0.001  # smaller ones are not told apart in words
-TOO_MANY_SEEDS = 1000  # more are not worth an exact number
+ORDER: tuple[Verdict, ...] = ("better", "worse", "the same", "not distinguishable", "not tested")
 
 
 def in_words(report: Report) -> tuple[str, ...]:
-    """A paragraph each: over all, what is missing, each baseline, the test."""
+    """A paragraph each: all, the declared analysis, what is missing, each baseline, the test."""
     each = (paragraph(report, baseline) for baseline in report.baselines)
-    return tuple(p for p in (overview(report), gaps(report), *each, methods(report)) if p)
+    said = (overview(report), stage(report), gaps(report), *each, methods(report))
+    return tuple(p for p in said if p)
+
+
+def verdict_words(verdict: Verdict, metric: Metric = "accuracy") -> str:
+    """``the same within 1 point`` where it is the same."""
+    return same_words(metric) if verdict == "the same" else verdict
+
+
+def stage(report: Report) -> str:
+    """Where the comparison stands in the declared analysis; what to do about what is open."""
+    is_open = any(c.verdict == "not distinguishable" for c in report.of("accuracy"))
+    return f"{report.analysis} {report.plan}" if is_open else report.analysis
 
 
 def overview(report: Report) -> str:
@@ -24,17 +38,20 @@ def overview(report: Report) -> str:
     start = f"{report.neuron} against {baselines} on {_counted(len(report.datasets), 'data set')}"
     if not tested:
         return f"{start}: no comparison has two pairs of seeds, so nothing is tested."
-    text = f"{start}, test accuracy: of {_counted(len(tested), 'comparison')} {_tally(tested)}."
+    once = report.once(tested)
+    copies = " (copies of a neuron count once)" if len(once) < len(tested) else ""
+    text = f"{start}, test accuracy: of {_counted(len(once), 'comparison')}{copies} {_tally(once)}."
     if len(report.datasets) > 1:
-        text += f" Over all data sets together, of {baselines} {_tally(report.overall)}."
+        together = report.once(report.overall)
+        text += f" Over all data sets together, of {_counted(len(together), 'recorded neuron')} "
+        text += f"{_tally(together)}."
     return text
 
 
-def _tally(found: Sequence[Compared | Overall]) -> str:
+def _tally(found: Sequence[Verdict]) -> str:
     """``better in 4, not distinguishable in 2``."""
-    order: tuple[Verdict, ...] = ("better", "worse", "not distinguishable", "not tested")
-    counts = {verdict: sum(c.verdict == verdict for c in found) for verdict in order}
-    return ", ".join(f"{verdict} in {count}" for verdict, count in counts.items() if count)
+    counts = {verdict: found.count(verdict) for verdict in ORDER}
+    return ", ".join(f"{verdict_words(v)} in {count}" for v, count in counts.items() if count)
 
 
 def gaps(report: Report) -> str:
@@ -46,6 +63,11 @@ def gaps(report: Report) -> str:
         )
     if report.not_run:
         parts.append(f"Not run: {'; '.join(report.not_run)}.")
+    if report.unconverged:
+        parts.append(
+            f"{report.unconverged} Trained longer these would gain more, so what follows is a "
+            "demonstration, not evidence."
+        )
     return " ".join(parts)
 
 
@@ -58,13 +80,12 @@ def paragraph(report: Report, baseline: str) -> str:
 
 
 def _accuracy_words(report: Report, baseline: str) -> str:
-    order: tuple[Verdict, ...] = ("better", "worse", "not distinguishable", "not tested")
-    found = sorted(report.of("accuracy", baseline), key=lambda c: order.index(c.verdict))
+    found = sorted(report.of("accuracy", baseline), key=lambda c: ORDER.index(c.verdict))
     tested = report.tested("accuracy")
     over = f" after Holm over {tested} comparisons" if tested > 1 else ""
     said = [(c.verdict, _difference_words(c, over if c is found[0] else "")) for c in found]
     clauses = [
-        f"{verdict} {_and([text for says, text in said if says == verdict])}"
+        f"{verdict_words(verdict)} {_and([text for says, text in said if says == verdict])}"
         for verdict in dict.fromkeys(says for says, _ in said)
     ]
     return f"Against {baseline}, {report.neuron} is {'; '.join(clauses)}."
@@ -77,14 +98,13 @@ def _difference_words(c: Compared, over: str) -> str:
     signed = f"{wording.signed(100 * c.found.mean)} points"
     if c.verdict == "not tested":
         return f"on {c.dataset} ({signed} in one seed)"
-    p = f"{_p_words(c.p_holm)}{over}"
-    if c.verdict == "not distinguishable":
+    p = f"{_p_words(c.p_same if c.verdict == 'the same' else c.p_holm)}{over}"
+    if c.verdict not in SIDES:
         if c.new == c.recorded:
             signed = f"the same in all {c.found.n} seeds"
         else:
             signed += wording.interval(c.found, 100, "+.1f")
-        needed = f"; {_seeds(c)}" if c.seeds_needed else ""
-        return f"on {c.dataset} ({signed}, {p}{needed})"
+        return f"on {c.dataset} ({signed}, {p})"
     low, high = sorted(_side(c) * 100 * end for end in (c.found.low, c.found.high))
     interval = f"[{wording.signed(low, '.1f')}, {wording.signed(high, '.1f')}]"
     return f"on {c.dataset} by {100 * abs(c.found.mean):.1f} points {interval} ({p})"
@@ -92,12 +112,6 @@ def _difference_words(c: Compared, over: str) -> str:
 
 def _side(c: Compared) -> int:
     return 1 if c.found.mean > 0 else -1
-
-
-def _seeds(c: Compared) -> str:
-    if c.seeds_needed is None or c.seeds_needed > TOO_MANY_SEEDS:
-        return f"not even {TOO_MANY_SEEDS:,} seeds would tell"
-    return f"about {c.seeds_needed} seeds would tell"
 
 
 def _count_words(report: Report, baseline: str) -> Iterable[str]:
@@ -111,12 +125,13 @@ def _count_words(report: Report, baseline: str) -> Iterable[str]:
             reasons.setdefault(reason, []).append(name)
         decided = [_ratio_words(c) for c in found if c.verdict in SIDES]
         clauses = [", ".join(decided)] if decided else []
-        for says in ("not distinguishable", "not tested"):
+        for says in ORDER[2:]:
             here = [c for c in found if c.verdict == says and not c.absent]
             if here:
                 ratios = _and([f"{c.found.mean:.2f}" for c in here])
                 noun = "ratio" if len(here) == 1 else "ratios"
-                clauses.append(f"{says} on {_and([c.dataset for c in here])} ({noun} {ratios})")
+                where = _and([c.dataset for c in here])
+                clauses.append(f"{verdict_words(says, metric)} on {where} ({noun} {ratios})")
         if clauses:
             yield f"{name}: {'; '.join(clauses)}."
     for reason, names in reasons.items():
@@ -142,10 +157,11 @@ def _overall_words(report: Report, baseline: str) -> Iterable[str]:
     found = next(o for o in report.overall if o.baseline == baseline)
     if len(found.datasets) < 2:
         return
-    tested = sum(o.verdict != "not tested" for o in report.overall)
+    tested = len(report.once([o for o in report.overall if o.verdict != "not tested"]))
     over = f" after Holm over {tested} baselines" if tested > 1 else ""
+    says = verdict_words(found.verdict)
     yield (
-        f"Over {len(found.datasets)} data sets together it is {found.verdict}: interquartile mean "
+        f"Over {len(found.datasets)} data sets together it is {says}: interquartile mean "
         f"{wording.signed(100 * found.difference.value)} points"
         f"{between(found.difference, 100, '+.1f')} ({_p_words(found.p_holm)}{over}); a run of "
         f"{report.neuron} beats one of {baseline} with probability "
@@ -179,9 +195,8 @@ def methods(report: Report) -> str:
     ]
     sentences = [f"{'; '.join(flips)}."] if flips else []
     if of_t:
-        asked = f"0.05 / {len(found)} of the clearest" if len(found) > 1 else "0.05"
         sentences.append(
-            f"{'; '.join(of_t)}; Holm's correction asks {asked}, so p is Student's t's, which "
+            f"{'; '.join(of_t)}; the corrected level is below that, so p is Student's t's, which "
             "takes the differences to scatter normally."
         )
     if new := sorted({*report.trained_on} - {*report.recorded_on}):
@@ -196,10 +211,8 @@ def methods(report: Report) -> str:
 
 
 def p_text(p: float) -> str:
-    """Two digits, three next to 0.05."""
-    if p < LEAST_P:
-        return f"< {LEAST_P}"
-    return f"{p:.3g}" if abs(p - 0.05) < 0.005 else f"{p:.2g}"
+    """Three digits, as a level has."""
+    return f"< {LEAST_P}" if p < LEAST_P else f"{p:.3g}"
 
 
 def _p_words(p: float) -> str:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,12 @@ import jinja2
 from markupsafe import Markup, escape
 
 from benchmarks import claims
+from benchmarks.analysis import declared
 from benchmarks.bars import Bar, bar, half_axis
 from benchmarks.claims import Comparison, Verdict
+from benchmarks.convergence import share_unconverged
 from benchmarks.errors import InputError
+from benchmarks.families import FAMILIES, Side
 from benchmarks.figures import CAPTIONS, RATES, figure_path
 from benchmarks.profile import Profile
 from benchmarks.records import Host, record_path, write_atomic
@@ -107,6 +111,7 @@ class Line:
     kind: str
     text: str
     bar: Bar | None
+    side: str
     says: str
 
 
@@ -146,7 +151,11 @@ def write_report(
             axes={d: _axis(d, compared) for d in selection.datasets},
             comparisons={d: _lines(d, compared) for d in selection.datasets},
             readings={d: claims.reading(d, compared) for d in selection.datasets},
-            chances=_chances(compared, selection),
+            chances=_chances(selection),
+            family=FAMILIES["subject"][1],
+            rules=f"{FAMILIES['claim holds'][1]} {FAMILIES['claim fails'][1]}",
+            demonstration=_demonstration(cells),
+            analysis=declared().says(len(selection.seeds)),
             sections=_sections(profile.compared),
             grids={grid.name: grid for grid in grids},
             figures={
@@ -239,14 +248,31 @@ def _with_links(text: str) -> Markup:
 
 
 def _tallies(judged: Judged) -> dict[str, dict[str, int]]:
-    """At which learning rate -> how many claims have which status."""
+    """At which learning rate -> how many claims on records have which status."""
     sides = {"at the shared learning rate": judged.shared}
     if judged.tuned is not None:
         sides["at each neuron's own best rate"] = judged.tuned
     return {
-        name: {status: sum(v.status == status for v in found) for status in get_args(claims.Status)}
+        name: dict(Counter(v.short for v in found if v.rests_on == "records"))
         for name, found in sides.items()
     }
+
+
+def _demonstration(cells: Cells) -> str:
+    """Why the records are no evidence; empty where nothing speaks against them."""
+    rising, finished = share_unconverged(cells.records.values())
+    analysis, seeds = declared(), len(cells.selection.seeds)
+    reasons = []
+    if rising:
+        reasons.append(
+            f"{rising} of {finished} cells are not converged: their validation accuracy still "
+            "gained half a point or more in the last fifth of the epochs"
+        )
+    if not analysis.decides(seeds):
+        reasons.append(
+            f"there are {seeds} seeds where the declared analysis asks for {analysis.looks[0]}"
+        )
+    return "; ".join(reasons) if finished else ""
 
 
 def _untuned(selection: Selection, tuned: Tuned | None) -> list[str]:
@@ -301,16 +327,13 @@ def _summary(compared: list[Comparison]) -> list[str]:
     }
     sentences = []
     for kind, name in names.items():
-        verdicts = [c.says for c in compared if c.kind == kind and c.found.n]
-        if verdicts:
-            noun = "comparison" if len(verdicts) == 1 else "comparisons"
-            counts = [f"{v} in {verdicts.count(v)}" for v in dict.fromkeys(_SIDES)]
-            shown = ", ".join(c for c in counts if not c.endswith(" 0"))
-            sentences.append(f"Against {name}, {len(verdicts)} {noun}: {shown}.")
+        found = claims.once([c for c in compared if c.kind == kind and c.found.n])
+        if found:
+            noun = "comparison" if len(found) == 1 else "comparisons"
+            counts = {side: found.count(side) for side in get_args(Side)}
+            shown = ", ".join(f"{claims.side_words(s)} in {n}" for s, n in counts.items() if n)
+            sentences.append(f"Against {name}, {len(found)} {noun}: {shown}.")
     return sentences
-
-
-_SIDES = ("ahead", "behind", "not distinguishable", "no interval")
 
 
 def _axis(dataset: str, compared: list[Comparison]) -> float:
@@ -326,18 +349,16 @@ def _lines(dataset: str, compared: list[Comparison]) -> list[Line]:
         if c.dataset == dataset:
             text = points(c.found) if c.found.n else c.says
             says = c.says if c.found.n else ""
-            lines.append(Line(c.other, c.kind, text, bar(c.found, half), says))
+            side = c.side if c.side in ("ahead", "behind") else "even"
+            lines.append(Line(c.other, c.kind, text, bar(c.found, half), side, says))
     return sorted(lines, key=lambda line: ("baseline", "control", "other").index(line.kind))
 
 
-def _chances(compared: list[Comparison], selection: Selection) -> dict[str, Any]:
-    """What the number of seeds and of intervals allows."""
-    intervals = sum(c.found.n > 1 for c in compared)
+def _chances(selection: Selection) -> dict[str, Any]:
+    """What the number of seeds allows."""
     return {
         "seeds": len(selection.seeds),
         "least_p": f"{smallest_sign_flip_p(len(selection.seeds)):.2g}",
-        "intervals": intervals,
-        "by_chance": f"{intervals / 20:.1f}",
     }
 
 

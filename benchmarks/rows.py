@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -11,15 +11,19 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import wording
+from benchmarks.analysis import Metric, declared
+from benchmarks.convergence import converged, unconverged
+from benchmarks.families import FAMILIES, Judged, judge
+from benchmarks.metrics import MEASURES, about, over_layers, same_words, sample
 from benchmarks.records import AssociationEffect, Record, Result
-from benchmarks.selection import BASELINE, Cells
+from benchmarks.selection import BASELINE, FROZEN, Cells, Pair
 from benchmarks.statistics import (
     Estimate,
+    adjusted_for,
     estimate,
+    exponential,
     paired_difference,
     paired_ratio,
-    sign_flip_p,
-    verdict,
 )
 from benchmarks.timings import NETWORK, TITLES, Timing, in_figures, speed_writer
 from benchmarks.timings import Cost as SpeedCost
@@ -29,27 +33,45 @@ from benchmarks.wording import NOTHING
 NOT_RUN, NOT_MEASURED = "not run", "not measured"
 GRADED = "graded outputs, not spikes"
 
+_CONVERGED = (
+    "Not converged are cells whose best validation accuracy of all epochs is half a point or more "
+    "above the best of all but the last fifth: they would gain from more training, and what is "
+    "read off them is a demonstration."
+)
+_LEVELS = ", ".join(f"{declared().alpha(n):.3g} at {n} seeds" for n in declared().looks)
+_JUDGED = (
+    f"{FAMILIES['table'][1]} The level is that of the declared analysis: {_LEVELS}, "
+    f"{declared().level:g} with fewer. p is the exact sign-flip test's where the seeds let it "
+    "reach the corrected level, else Student's t's. “The same within 1 point” is shown by two "
+    "one-sided tests; “not distinguishable” means that neither that nor a difference is shown."
+)
+
 
 CAPTIONS = {
     "claims": "Each claim put to the records at the shared learning rate and, where neurons were "
-    "tuned, at each neuron's own best rate. Undecided means that the intervals allow both; the "
-    "seeds needed are those of a paired t test with 80 % power, were the differences seen the "
-    "true ones.",
+    f"tuned, at each neuron's own best rate. {FAMILIES['claim holds'][1]} "
+    f"{FAMILIES['claim fails'][1]} Undecided means that the intervals allow both. “Not converged” "
+    "beside a verdict means that cells behind it were not trained until nothing more was gained, "
+    "so it is no evidence. What rests on definition follows from the neuron's equations: a check "
+    "of the code, no evidence for the paper.",
     "accuracy": "Mean ± standard deviation [95 % interval] (number of seeds), at the epoch that "
     "was best on the validation split; an interval of few seeds may pass 100 %. A train accuracy "
-    "far above the test accuracy is overfitting.",
+    "far above the test accuracy is overfitting. "
+    f"{_CONVERGED}",
     "difference": "Test accuracy minus the baseline's, in percentage points: mean over seeds ± "
     "standard deviation [95 % interval] (number of pairs). A pair has the same data, initial "
-    "synapse weights and order of samples.",
+    f"synapse weights and order of samples. {_JUDGED}",
     "tuned": "Each neuron at the learning rate of one grid, the same for all, that gave it the "
     "best mean validation accuracy; the test split played no part in the choice. (end) marks a "
     "rate at an end of the grid: a better one may lie beyond. What tuning gained is the test "
-    "accuracy minus that of the same seeds at the shared rate.",
+    f"accuracy minus that of the same seeds at the shared rate. {_CONVERGED}",
     "tuned_difference": "Test accuracy minus the baseline's, both at their own best learning "
     "rate, in percentage points: mean over seeds ± standard deviation [95 % interval] (number of "
-    "pairs).",
+    f"pairs). {_JUDGED}",
     "spikes": "A test sample's means over seeds. The firing rate is spikes per unit and time "
-    "step; ratios to the baseline are geometric means of the seeds' ratios [95 % interval]. "
+    "step; ratios are geometric means of the seeds' ratios [95 % interval], to the baseline and to "
+    f"{FROZEN}, which has the same gain and does not learn it: what is left of a difference there "
+    "is the association's. The intervals are those of single comparisons. "
     "ACs are accumulates caused by spikes, MACs multiply-accumulates caused by event counts at "
     "the first synapse, SynOps both together. A network with graded outputs has no spikes: its "
     "columns count outputs that are not zero, and it has no ratios.",
@@ -58,7 +80,10 @@ CAPTIONS = {
     "selectivity index (Morcos et al., ICLR 2018) is (m − r) / (m + r), m the mean spike count of "
     "the class that excites most and r that of the others; 0 is blind to the class, 1 fires for "
     "one alone. Mutual information is that of spike count and class, in bits, corrected for the "
-    "bias of few samples. Silent channels are left out of both.",
+    "bias of few samples. Silent channels are left out of both. Both depend on how much a neuron "
+    "fires at all, so a difference is also given at like rates: of the pairs' differences in every "
+    "layer y = d + b x + noise, x the difference in log firing rate, d is shown (least squares, "
+    "one d and b for all seeds and layers; the interval is the jackknife's over seeds).",
     "association": "The trained networks with every association coefficient set to zero, weights "
     "left as they are. Lost is the test accuracy with minus without; spikes are with over without "
     "[95 % interval]. Potentiated (depressed) is the share of channels and units that fire more "
@@ -151,12 +176,13 @@ def _accuracy(cells: Cells, dataset: str, neuron: str) -> Row:
         for part in ("test", "train", "validation")
     )
     failed = [record.seed for record in cells.failed(dataset, neuron)]
-    missing = cells.missing(dataset, neuron)
+    missing, rising = cells.missing(dataset, neuron), unconverged(cells, dataset, neuron)
     raw = (
         {"dataset": dataset, "neuron": neuron}
         | _columns("test", test)
         | {"train_mean": train.mean, "validation_mean": validation.mean}
         | {"seeds": test.n, "failed": len(failed), "not_run": len(missing)}
+        | {"not_converged": len(rising)}
     )
     without = _absence(cells, dataset, neuron)
     return raw, {
@@ -164,6 +190,7 @@ def _accuracy(cells: Cells, dataset: str, neuron: str) -> Row:
         "neuron": neuron,
         "test accuracy, %": Number(wording.percent(test), test.mean) if test.n else without,
         "train accuracy, %": Number(wording.brief(train, 100), train.mean) if train.n else NOTHING,
+        "not converged": Number(wording.counted(rising), len(rising)),
         "failed": Number(wording.counted(failed), len(failed)),
         "not run": Number(wording.counted(missing), len(missing)),
     }
@@ -190,28 +217,42 @@ NOT_TUNED = "no neuron was tuned"
 
 
 def _differences(cells: Cells, baseline: str) -> list[Row]:
+    """A row a neuron and data set, judged as one family: the seeds of the declared look."""
+    analysis, seeds = declared(), len(cells.selection.seeds)
+    cells = cells.first(analysis.counted(seeds))
     groups = [(d, n) for d, n in cells.selection.groups if n != baseline]
-    return [_difference(cells, d, n, baseline) for d, n in groups]
+    pairs = [cells.pairs(d, n, baseline) for d, n in groups]
+    samples = [
+        replace(sample("accuracy", found), copies=about(*group))
+        for found, group in zip(pairs, groups, strict=True)
+    ]
+    judged = judge("table", samples, analysis.alpha(seeds))
+    return [
+        _difference(cells, *group, baseline, j) for group, j in zip(groups, judged, strict=True)
+    ]
 
 
-def _difference(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
-    pairs = cells.pairs(dataset, neuron, baseline)
-    left = [pair.left.accuracy.test for pair in pairs]
-    right = [pair.right.accuracy.test for pair in pairs]
-    found = paired_difference(left, right)
-    p = sign_flip_p([a - b for a, b in zip(left, right, strict=True)])
-    says = verdict(found) if found.n else why_no_pair(cells, dataset, neuron, baseline)
+def _difference(cells: Cells, dataset: str, neuron: str, baseline: str, judged: Judged) -> Row:
+    found, rising = judged.found, unconverged(cells, dataset, neuron)
+    rising += unconverged(cells, dataset, baseline)
+    says = same_words("accuracy") if judged.side == "the same" else judged.side
+    says = says if found.n else why_no_pair(cells, dataset, neuron, baseline)
     raw = (
         {"dataset": dataset, "neuron": neuron, "baseline": baseline}
         | _columns("difference", found)
-        | {"pairs": found.n, "sign_flip_p": p, "verdict": says}
+        | {"pairs": found.n, "p": judged.p, "p_holm": judged.p_family, "p_same": judged.p_same}
+        | {"test": judged.method, "verdict": says, "not_converged": len(rising)}
     )
+    p = judged.p_family
     return raw, {
         "data set": dataset,
         "neuron": neuron,
         f"minus {baseline}, points": Number(wording.points(found), found.mean) if found.n else says,
-        "sign-flip p": Number(f"{p:.2g}", p) if found.n else NOTHING,
+        "p, Holm": NOTHING if math.isnan(p) else Number(f"{p:.3g}", p),
         "it is": says if found.n else NOTHING,
+        "not converged": Number(f"{len(rising)} of {2 * found.n}", len(rising))
+        if found.n
+        else NOTHING,
     }
 
 
@@ -227,9 +268,8 @@ def _tuned(tuned: Tuned, shared: Cells, dataset: str, neuron: str, baseline: str
     rate = tuned.rates[dataset, neuron]
     at_end = rate in (tuned.grid[0], tuned.grid[-1])
     pairs = tuned.cells.pairs(dataset, neuron, baseline)
-    lead = paired_difference(
-        [pair.left.accuracy.test for pair in pairs], [pair.right.accuracy.test for pair in pairs]
-    )
+    lead = _lead("accuracy", pairs)
+    rising = unconverged(tuned.cells, dataset, neuron)
     before = {r.seed: r.result.accuracy.test for r in shared.of(dataset, neuron) if r.result}
     after = {r.seed: r.result.accuracy.test for r in tuned.cells.of(dataset, neuron) if r.result}
     both = [seed for seed in after if seed in before]
@@ -241,6 +281,7 @@ def _tuned(tuned: Tuned, shared: Cells, dataset: str, neuron: str, baseline: str
         | {"seeds": test.n, "baseline": baseline}
         | _columns("difference", lead)
         | _columns("gained", gained)
+        | {"not_converged": len(rising)}
     )
     return raw, {
         "data set": dataset,
@@ -249,6 +290,7 @@ def _tuned(tuned: Tuned, shared: Cells, dataset: str, neuron: str, baseline: str
         "learning rate": Number(f"{rate:g} (end)" if at_end else f"{rate:g}", rate),
         f"minus {baseline}, points": _points(lead) if neuron != baseline else NOTHING,
         "gained by tuning, points": Number("0", 0.0) if unchanged else _points(gained),
+        "not converged": Number(wording.counted(rising), len(rising)),
     }
 
 
@@ -267,16 +309,17 @@ def _spikes(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
         estimate([getattr(r.synops, part) for r in results]).mean
         for part in ("effective_acs", "effective_macs", "dense")
     )
-    ratio = _ratio(cells, dataset, neuron, baseline, lambda r: r.spikes.per_sample)
-    operations = _ratio(cells, dataset, neuron, baseline, synops)
-    raw = (
-        {"dataset": dataset, "neuron": neuron, "spiking": not graded}
-        | _columns("spikes", count)
-        | _columns(f"ratio_to_{baseline}", ratio)
-        | _columns(f"synops_ratio_to_{baseline}", operations)
-        | {"firing_rate": 1 - sparsity, "activation_sparsity": sparsity}
-        | {"effective_acs": acs, "effective_macs": macs, "dense_macs": dense, "seeds": count.n}
+    others = (baseline, FROZEN)
+    ratio, operations = (
+        {other: _ratio(cells, dataset, neuron, other, metric) for other in others}
+        for metric in ("spikes", "synops")
     )
+    raw = {"dataset": dataset, "neuron": neuron, "spiking": not graded} | _columns("spikes", count)
+    for other in others:
+        raw |= _columns(f"ratio_to_{other}", ratio[other])
+        raw |= _columns(f"synops_ratio_to_{other}", operations[other])
+    raw |= {"firing_rate": 1 - sparsity, "activation_sparsity": sparsity}
+    raw |= {"effective_acs": acs, "effective_macs": macs, "dense_macs": dense, "seeds": count.n}
     row: Shown = {"data set": dataset, "neuron": neuron}
     if not results:
         return raw, row | {"spikes a sample": _absence(cells, dataset, neuron)}
@@ -284,27 +327,29 @@ def _spikes(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
         "spikes a sample": Number(
             f"{count.mean:,.0f}{wording.spread(count.sd, ',.0f')}", count.mean
         ),
-        f"ratio to {baseline}": GRADED if graded else _share(ratio, neuron == baseline),
+        f"ratio to {baseline}": GRADED if graded else _share(ratio[baseline], neuron == baseline),
+        f"ratio to {FROZEN}": NOTHING if graded else _share(ratio[FROZEN], neuron == FROZEN),
         "firing rate, %": Number(f"{100 * (1 - sparsity):.1f}", 1 - sparsity),
         "by layer, %": _rates(results),
         "effective ACs": Number(f"{acs:,.0f}", acs),
         "effective MACs": Number(f"{macs:,.0f}", macs),
-        f"SynOps to {baseline}": NOTHING if graded else _share(operations, neuron == baseline),
+        **{
+            f"SynOps to {other}": NOTHING if graded else _share(operations[other], neuron == other)
+            for other in others
+        },
     }
 
 
-def synops(result: Result) -> float:
-    """Effective synaptic operations of a test sample, accumulates and multiply-accumulates."""
-    return result.synops.effective_acs + result.synops.effective_macs
-
-
-def _ratio(
-    cells: Cells, dataset: str, neuron: str, baseline: str, of: Callable[[Result], float]
-) -> Estimate:
+def _ratio(cells: Cells, dataset: str, neuron: str, baseline: str, metric: Metric) -> Estimate:
     """Paired ratio to the baseline; nan throughout where one of the two has graded outputs."""
     pairs = cells.pairs(dataset, neuron, baseline)
-    pairs = [pair for pair in pairs if pair.left.spiking and pair.right.spiking]
-    return paired_ratio([of(pair.left) for pair in pairs], [of(pair.right) for pair in pairs])
+    return exponential(_lead(metric, [p for p in pairs if p.left.spiking and p.right.spiking]))
+
+
+def _lead(metric: Metric, pairs: list[Pair]) -> Estimate:
+    """Of the pairs' differences in a metric, of logarithms for a ratio."""
+    found = sample(metric, pairs)
+    return estimate(found.values, least_sd=found.grain)
 
 
 def _share(ratio: Estimate, is_baseline: bool) -> Number:
@@ -322,28 +367,53 @@ def _specificity(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
     pairs = cells.pairs(dataset, neuron, baseline)
     raw: dict[str, object] = {"dataset": dataset, "neuron": neuron}
     row: Shown = {"data set": dataset, "neuron": neuron}
-    titles = {"selectivity": "selectivity index", "information": "information, bits"}
+    titles: dict[Metric, str] = {
+        "selectivity": "selectivity index",
+        "information": "information, bits",
+    }
     for measure, title in titles.items():
-        found = estimate([_over_layers(result, measure) for result in results])
-        lead = paired_difference(
-            [_over_layers(pair.left, measure) for pair in pairs],
-            [_over_layers(pair.right, measure) for pair in pairs],
-        )
+        found = estimate([MEASURES[measure].of(result) for result in results])
+        lead, alike = _lead(measure, pairs), estimate(at_like_rates(measure, pairs))
         raw |= _columns(measure, found) | _columns(f"{measure}_minus_{baseline}", lead)
-        more = wording.signed(lead.mean, "+.3f") + wording.interval(lead, 1, "+.3f")
+        raw |= _columns(f"{measure}_minus_{baseline}_at_like_rates", alike)
         text = f"{found.mean:.3f}{wording.interval(found, 1, '.3f')} ({found.n})"
         row[title] = Number(text, found.mean) if found.n else NOTHING
-        of_others = bool(lead.n) and neuron != baseline
-        row[f"{measure} minus {baseline}"] = Number(more, lead.mean) if of_others else NOTHING
-    silent = estimate([_over_layers(result, "silent") for result in results]).mean
+        for name, of in ((f"{measure} minus {baseline}", lead), (f"{measure}, like rates", alike)):
+            shown = bool(lead.n) and neuron != baseline and not math.isnan(of.mean)
+            row[name] = Number(_more(of), of.mean) if shown else NOTHING
+    silent = estimate([over_layers("silent")(result) for result in results]).mean
     raw |= {"silent": silent, "seeds": len(results)}
     if not results:
         return raw, row | {"selectivity index": _absence(cells, dataset, neuron)}
     return raw, row | {"silent, %": Number(f"{100 * silent:.1f}", silent)}
 
 
-def _over_layers(result: Result, measure: str) -> float:
-    return float(np.mean([getattr(layer, measure) for layer in result.specificity.values()]))
+def _more(found: Estimate) -> str:
+    return wording.signed(found.mean, "+.3f") + wording.interval(found, 1, "+.3f")
+
+
+def at_like_rates(measure: Metric, pairs: list[Pair]) -> list[float]:
+    """Differences in specificity that would be left did both neurons fire alike, a value a pair.
+
+    See :func:`benchmarks.statistics.adjusted_for`; the covariate is the difference of the layers'
+    log firing rates. nan throughout where a layer is silent.
+    """
+    if not pairs:
+        return []
+    layers = list(pairs[0].left.specificity)
+    lead = [
+        [getattr(p.left.specificity[x], measure) - getattr(p.right.specificity[x], measure)]
+        for p in pairs
+        for x in layers
+    ]
+    rates = [
+        [p.left.spikes.firing_rate[x], p.right.spikes.firing_rate[x]] for p in pairs for x in layers
+    ]
+    shape = (len(pairs), len(layers))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        covariate = np.log(np.array(rates)) @ (1, -1)
+    adjusted = adjusted_for(np.reshape(lead, shape), np.reshape(covariate, shape))
+    return [float(value) for value in adjusted]
 
 
 def association(cells: Cells) -> Table:
@@ -548,7 +618,9 @@ def _cell(dataset: str, neuron: str, seed: int, record: Record | None) -> Row:
     epoch, count = record.result.best_epoch + 1, record.result.spikes.per_sample
     parts = {part: getattr(record.result.accuracy, part) for part in _SPLITS}
     raw |= {"status": "ok", "best_epoch": epoch} | parts | {"spikes": count}
+    raw |= {"converged": converged(record)}
     row |= {"status": "ok", "best epoch": Number(str(epoch), epoch)}
+    row |= {"converged": "yes" if converged(record) else "no"}
     row |= {f"{part}, %": Number(f"{100 * v:.1f}", v) for part, v in parts.items()}
     return raw, row | {"spikes a sample": Number(f"{count:,.0f}", count)}
 

@@ -6,7 +6,7 @@ No torch here or in anything imported from here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +18,9 @@ BASELINE = "snntorch_lif"  # the LIF that differences and ratios are taken to
 SUBJECT = "aia"  # the neuron under test
 LIBRARY_BASELINES = ("snntorch_lif", "spikingjelly_lif", "spikingjelly_plif")
 CONTROLS = ("gain_frozen", "gain_plain", "lif_init_scaled")
+FROZEN = "gain_frozen"  # the control that spikes and operations are set against too
+# one neuron under several names, each a library's copy: bit-identical but for rounding
+COPIES = {"LIF": ("snntorch_lif", "spikingjelly_lif")}
 
 # what must agree before two records are paired, and what it is called in a message
 _PAIRED = {
@@ -27,6 +30,11 @@ _PAIRED = {
     "order": "order of samples",
 }
 _AVERAGED = {"protocol": "training protocol", "data": "data", "neuron": "neuron"}
+
+
+def neuron_of(name: str) -> str:
+    """The neuron that a row is about: ``LIF`` of either library's LIF, else the row's own name."""
+    return next((neuron for neuron, names in COPIES.items() if name in names), name)
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,12 @@ class Cells:
         """Records of a group in the order of the seeds; missing ones are left out."""
         keys = [(dataset, neuron, seed) for seed in self.selection.seeds]
         return [self.records[key] for key in keys if key in self.records]
+
+    def first(self, seeds: int) -> Cells:
+        """The same with so many of the selected seeds, the first ones."""
+        chosen = replace(self.selection, seeds=self.selection.seeds[:seeds])
+        kept = {key: r for key, r in self.records.items() if key[2] in chosen.seeds}
+        return Cells(self.runs, chosen, kept)
 
     def results(self, dataset: str, neuron: str) -> list[Result]:
         """Results of a group; missing and failed cells are left out."""

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
+from benchmarks.aggregates import Aggregate
 from benchmarks.records import Result, bits_of
-from benchmarks.statistics import DRAWS, LEVEL, Aggregate
+from benchmarks.statistics import DRAWS, LEVEL
 
 BLOCKS = 40  # runs of consecutive test recordings that are drawn as wholes
 LEAST_SEEDS = 3  # of fewer no draw tells how far seeds scatter

@@ -54,7 +54,7 @@ def test_a_lead_over_lif_alone_is_not_credited_to_association(tmp_path: Path) ->
     profile = Profile(tmp_path)
     _write_three(profile.runs, aia=0.05, frozen=0.05)
     words = _words(_page(profile, CHOSEN))
-    assert "Against LIF and PLIF: ahead of 1. Against the controls: not disting" in words
+    assert "Against LIF and PLIF: ahead of 1. Against the controls: the same within 1 " in words
     assert "cannot be credited to learning the association" in words
 
 
@@ -83,7 +83,39 @@ def test_differences_of_exactly_zero_can_be_drawn(tmp_path: Path) -> None:
     profile = Profile(tmp_path)
     chosen = Selection(("dvs_digits",), ("snntorch_lif", "aia"), (0, 1, 2))
     write(profile.runs, *(made(neuron=n, seed=s) for n in chosen.neurons for s in chosen.seeds))
-    assert "0.0 ± 0.0 [0.0, 0.0] (3)" in _words(_page(profile, chosen))
+    assert "0.0 ± 0.0 [−0.7, +0.7] (3)" in _words(_page(profile, chosen))  # of 360 samples
+
+
+def test_cells_that_are_not_converged_make_a_demonstration(tmp_path: Path) -> None:
+    profile = Profile(tmp_path)
+    _write_three(profile.runs, aia=0.05, frozen=0.05)
+    few = _words(_page(profile, CHOSEN))
+    assert "A demonstration, not evidence: there are 3 seeds where the declared analysis" in few
+    assert "this is a demonstration at level 0.05, not evidence" in few
+    record = made(neuron="aia", seed=0)
+    rising = record.curves.model_copy(update={"validation_accuracy": [0.1, 0.2, 0.3, 0.4]})
+    write(profile.runs, record.model_copy(update={"curves": rising}))
+    words = _words(_page(profile, CHOSEN))
+    assert "A demonstration, not evidence: 1 of 9 cells are not converged" in words
+    assert "undecided not converged" in words or "reproduced not converged" in words
+
+
+def test_ten_converged_seeds_are_no_demonstration(tmp_path: Path) -> None:
+    chosen = Selection(("dvs_digits",), ("snntorch_lif", "aia"), tuple(range(10)))
+    words = _words(_page(write_profile(tmp_path, chosen), chosen))
+    assert "demonstration" not in words.partition("Tables")[0]
+    assert "this is the look at 10, tested at 0.031." in words
+
+
+def test_what_holds_by_definition_stands_apart_from_the_evidence(tmp_path: Path) -> None:
+    text = _page(write_profile(tmp_path, CHOSEN), CHOSEN)
+    heading = text.index("By definition: these follow")
+    names = [spec.id for spec in read_claims()]
+    after = [n for n in names if text.index(f'id="claim-{n}"') > heading]
+    assert after == ["learning-under-stimulation", "no-parameter-more"]
+    tally = re.search(r"at the shared learning rate: ([^.]*)\.", _words(text))
+    assert tally is not None
+    assert sum(map(int, re.findall(r"\d+", tally[1]))) == len(names) - len(after)
 
 
 def test_failed_and_missing_cells_are_said_at_the_top(tmp_path: Path) -> None:
@@ -238,7 +270,7 @@ def test_every_claim_stands_there_with_both_verdicts_and_its_evidence(tmp_path: 
     specs = read_claims()
     shared = verdicts(specs, load(profile.runs, CHOSEN))
     own = verdicts(specs, tuned.cells)
-    assert [v.status for v in shared] != [v.status for v in own]
+    assert [v.says for v in shared] != [v.says for v in own]
     text = _page(profile, CHOSEN, tuned)
     for at_shared, at_own in zip(shared, own, strict=True):
         row = text.partition(f'<tr id="claim-{at_shared.id}">')[2].partition("</tr>")[0]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -107,7 +109,50 @@ def test_differences_are_paired_by_seed(tmp_path: Path) -> None:
     row = _row(table.shown, "aia")
     assert row["minus snntorch_lif, points"] == "+3.0 ± 1.0 [+0.5, +5.5] (3)"
     assert row["it is"] == "ahead"
-    assert row["sign-flip p"] == "0.25"
+    assert row["p, Holm"] == "0.0351"
+    assert row["not converged"] == "0 of 6"
+
+
+def _differing(runs: Path, leads: dict[str, list[float]]) -> pd.DataFrame:
+    seeds = range(max(map(len, leads.values())))
+    chosen = Selection(("dvs_digits",), ("snntorch_lif", *leads), tuple(seeds))
+    write(runs, *(made(neuron="snntorch_lif", seed=seed, test=0.7) for seed in seeds))
+    for neuron, values in leads.items():
+        write(runs, *(made(neuron=neuron, seed=s, test=0.7 + v) for s, v in enumerate(values)))
+    return difference(load(runs, chosen)).shown
+
+
+def test_differences_are_corrected_for_their_number(tmp_path: Path) -> None:
+    barely = [0.01 * k for k in (1, 2, 3, 4, 5, 6, 7, -1, -2, 2)]
+    alone = _differing(tmp_path / "one", {"aia": barely})
+    assert alone["it is"].to_list() == ["ahead"]
+    among = _differing(tmp_path / "three", {"aia": barely, "clif": barely, "klif": barely})
+    assert among["it is"].to_list() == ["not distinguishable"] * 3
+    assert among["p, Holm"].to_list() == ["0.082"] * 3
+
+
+def test_the_same_within_a_point_is_not_called_not_distinguishable(tmp_path: Path) -> None:
+    alike = [0.001 * k for k in (1, -1, 2, -2, 3, -3, 4, -4, 1, -1)]
+    apart = [0.02 * k for k in (1, -1, 2, -2, 3, -3, 4, -4, 1, -1)]
+    shown = _differing(tmp_path, {"aia": alike, "klif": apart})
+    assert shown["it is"].to_list() == ["the same within 1 point", "not distinguishable"]
+
+
+def test_neurons_with_cells_that_are_not_converged_are_marked(tmp_path: Path) -> None:
+    profile = Profile(tmp_path)
+    tuned = write_grid(profile, PAIR, {"aia": 0.01})
+    record = made(neuron="aia", seed=1)
+    rising = record.curves.model_copy(update={"validation_accuracy": [0.2, 0.4, 0.6, 0.8]})
+    write(profile.runs, record.model_copy(update={"curves": rising}))
+    cells = load(profile.runs, PAIR)
+    table = accuracy(cells)
+    assert _row(table.shown, "aia")["not converged"] == "1 (seed 1)"
+    assert _row(table.shown, "snntorch_lif")["not converged"] == "0"
+    assert "half a point" in table.caption
+    assert _row(difference(cells).shown, "aia")["not converged"] == "1 of 6"
+    assert _row(cells_table(cells).shown, "aia")["converged"] == "yes"
+    assert cells_table(cells).raw["converged"].to_list().count(False) == 1
+    assert _row(tuned_accuracy(tuned, cells).shown, "aia")["not converged"] == "0"
 
 
 @pytest.mark.parametrize(
@@ -195,6 +240,21 @@ def test_spikes_are_set_against_those_of_lif(tmp_path: Path) -> None:
     table = spikes(load(tmp_path, PAIR))
     assert _row(table.shown, "aia")["ratio to snntorch_lif"] == "0.50 [0.50, 0.50]"
     assert _row(table.raw, "aia")["ratio_to_snntorch_lif_mean"] == pytest.approx(0.5)
+    assert _row(table.shown, "aia")["ratio to gain_frozen"] == "–"  # it is not selected
+
+
+def test_spikes_and_operations_are_set_against_the_frozen_gain_too(tmp_path: Path) -> None:
+    chosen = Selection(("dvs_digits",), ("snntorch_lif", "aia", "gain_frozen"), (0, 1, 2))
+    _lif_and_aia(tmp_path)
+    for seed in chosen.seeds:
+        record = made(neuron="gain_frozen", seed=seed, spikes=400)
+        operations = _result(record).synops.model_copy(update={"effective_acs": 2150.0})
+        write(tmp_path, _with(record, synops=operations))
+    table = spikes(load(tmp_path, chosen))
+    assert _row(table.shown, "aia")["ratio to gain_frozen"].startswith("1.25 [")
+    assert _row(table.shown, "aia")["SynOps to gain_frozen"].startswith("2.00 [")
+    assert _row(table.shown, "gain_frozen")["ratio to gain_frozen"] == "1"
+    assert _row(table.raw, "aia")["synops_ratio_to_gain_frozen_mean"] == pytest.approx(2.0)
 
 
 def test_folding_leaves_as_many_parameters_as_lif(tmp_path: Path) -> None:
@@ -336,8 +396,36 @@ def test_specificity_is_a_mean_over_layers_with_its_difference_to_lif(tmp_path: 
         write(tmp_path, _with(record, specificity=layers))
     row = _row(specificity(load(tmp_path, PAIR)).shown, "aia")
     assert row["selectivity index"] == "0.410 [0.385, 0.435] (3)"
-    assert row["selectivity minus snntorch_lif"] == "+0.100 [+0.100, +0.100]"
-    assert row["information minus snntorch_lif"] == "0.000 [0.000, 0.000]"
+    assert row["selectivity minus snntorch_lif"] == "+0.100"  # three alike: no interval
+    assert row["information minus snntorch_lif"] == "0.000"
+    assert row["selectivity, like rates"] == "+0.100"  # the rates are alike
+
+
+def test_a_lead_in_selectivity_that_comes_from_firing_less_vanishes(tmp_path: Path) -> None:
+    chosen = Selection(("dvs_digits",), ("snntorch_lif", "aia"), tuple(range(10)))
+    generator = np.random.default_rng(0)
+    for seed in chosen.seeds:
+        write(tmp_path, made(neuron="snntorch_lif", seed=seed))
+        record = made(neuron="aia", seed=seed)
+        result = _result(record)
+        less = {layer: generator.normal(-0.3, 0.1) for layer in result.specificity}
+        layers = {
+            layer: found.model_copy(
+                update={"selectivity": found.selectivity - 0.2 * less[layer] + noise}
+            )
+            for (layer, found), noise in zip(
+                result.specificity.items(), generator.normal(0, 0.002, 3), strict=True
+            )
+        }
+        rates = {layer: 0.1 * math.exp(less[layer]) for layer in layers}
+        fired = result.spikes.model_copy(update={"firing_rate": rates})
+        write(tmp_path, _with(record, specificity=layers, spikes=fired))
+    table = specificity(load(tmp_path, chosen))
+    raw = _row(table.raw, "aia")
+    assert raw["selectivity_minus_snntorch_lif_low"] > 0.04
+    low, high = (raw[f"selectivity_minus_snntorch_lif_at_like_rates_{x}"] for x in ("low", "high"))
+    assert low < 0 < high < 0.01
+    assert _row(table.shown, "snntorch_lif")["selectivity, like rates"] == "–"
 
 
 def test_what_the_association_does_is_read_off_its_silencing(tmp_path: Path) -> None:
@@ -356,8 +444,8 @@ def test_what_the_association_does_is_read_off_its_silencing(tmp_path: Path) -> 
     table = association(load(tmp_path, PAIR))
     assert table.shown["neuron"].to_list() == ["aia"]
     row = _row(table.shown, "aia")
-    assert row["lost, points"] == "+20.0 [+20.0, +20.0]"
-    assert row["spikes, with / without"] == "2.00 [2.00, 2.00]"
+    assert row["lost, points"] == "+20.0"  # three alike: no interval
+    assert row["spikes, with / without"] == "2.00"
     assert (row["potentiated, %"], row["depressed, %"]) == ("70.0", "5.0")
     assert (row["gradient, no events"], row["gradient, events"]) == ("0", "0.12")
 

@@ -1,0 +1,56 @@
+"""Whether a cell was trained until nothing more was gained.
+
+The rule: a cell is not converged where the best validation accuracy of all epochs is half a point
+or more above the best of all but the last fifth of the epochs. The best is what the suite
+reports, so this is what the last fifth of training bought. A running best hardly moves with the
+noise of single epochs: of flat curves of 40 epochs that scatter by 0.6 points from epoch to epoch
+it marks 3 in 100 (the mean of the last fifth minus that of the fifth before: 6), of curves that
+gain 2 points a fifth 99. Curves of fewer than five epochs lose their last; one epoch is never
+converged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from benchmarks.records import Record
+from benchmarks.selection import Cells
+
+LEAST_GAIN = 0.005  # of accuracy: half a point
+PARTS = 5
+ROUNDING = 1e-9
+
+
+def late_gain(validation: Sequence[float]) -> float:
+    """What the last fifth of the epochs added to the best validation accuracy ``[epochs]``."""
+    last = max(1, len(validation) // PARTS)
+    before = validation[:-last]
+    return max(validation) - max(before) if before else 1.0
+
+
+def converged(record: Record) -> bool:
+    """False also for a cell that failed."""
+    curve = record.curves.validation_accuracy
+    return record.result is not None and late_gain(curve) < LEAST_GAIN - ROUNDING
+
+
+def unconverged(cells: Cells, dataset: str, neuron: str) -> list[int]:
+    """Seeds whose finished cell is not converged."""
+    found = cells.of(dataset, neuron)
+    return [record.seed for record in found if record.result and not converged(record)]
+
+
+def share_unconverged(records: Iterable[Record]) -> tuple[int, int]:
+    """How many finished cells are not converged, of how many."""
+    finished = [record for record in records if record.result is not None]
+    return sum(not converged(record) for record in finished), len(finished)
+
+
+def said(cells: Cells, neurons: Sequence[str]) -> str:
+    """``Not converged: aia in 3 of 30, clif in 1 of 30 cells.``, empty where every cell is."""
+    parts = []
+    for neuron in neurons:
+        found = [r for d in cells.selection.datasets for r in cells.of(d, neuron)]
+        rising, of = share_unconverged(found)
+        parts += [f"{neuron} in {rising} of {of}"] if rising else []
+    return f"Not converged: {', '.join(parts)} cells." if parts else ""

@@ -1,0 +1,88 @@
+"""What two neurons are compared in, and the differences of their pairs. No torch.
+
+A difference is the left neuron's value minus the right one's; of counts it is the logarithm of
+their ratio. ``margin`` of benchmarks/analysis.yaml is the smallest difference of interest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from benchmarks.analysis import Metric, declared
+from benchmarks.families import Sample
+from benchmarks.records import Result
+from benchmarks.selection import Pair, neuron_of
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a metric is read off a result and compared."""
+
+    of: Callable[[Result], float]
+    is_ratio: bool = False  # compared by the logarithm of the ratio
+    fewer: bool = False  # less is better
+
+
+def synops(result: Result) -> float:
+    """Effective synaptic operations of a test sample, accumulates and multiply-accumulates."""
+    return result.synops.effective_acs + result.synops.effective_macs
+
+
+def over_layers(measure: Literal["selectivity", "information", "silent"]) -> Callable[..., float]:
+    """A result's mean over layers, weighted equally."""
+    return lambda result: fmean(getattr(layer, measure) for layer in result.specificity.values())
+
+
+MEASURES: dict[Metric, Measure] = {
+    "accuracy": Measure(lambda result: result.accuracy.test),
+    "spikes": Measure(lambda result: result.spikes.per_sample, is_ratio=True, fewer=True),
+    "synops": Measure(synops, is_ratio=True, fewer=True),
+    "selectivity": Measure(over_layers("selectivity")),
+    "information": Measure(over_layers("information")),
+}
+
+
+def sample(metric: Metric, pairs: Sequence[Pair], margin: float | None = None) -> Sample:
+    """Differences of the left neurons to the right ones, one a pair, ready to be judged.
+
+    ``margin`` is the declared one where it is not given; of a ratio it is the share by which one
+    neuron has fewer. No difference where a ratio has a value of 0.
+    """
+    measure = MEASURES[metric]
+    least = declared().margin[metric] if margin is None else margin
+    values = [(measure.of(pair.left), measure.of(pair.right)) for pair in pairs]
+    if not measure.is_ratio:
+        grain = 1 / min(map(_samples, pairs), default=1) if metric == "accuracy" else 0.0
+        return Sample([a - b for a, b in values], least, grain)
+    if any(min(pair) <= 0 for pair in values):
+        return Sample([])
+    # one spike or operation in the whole split
+    grain = max((1 / (_samples(p) * min(v)) for p, v in zip(pairs, values, strict=True)), default=0)
+    return Sample([math.log(a / b) for a, b in values], -math.log(1 - least), grain)
+
+
+def about(dataset: str, *rest: str) -> tuple[str, ...]:
+    """What a comparison is about, so that copies of one neuron are about the same."""
+    return (dataset, *map(neuron_of, rest))
+
+
+def _samples(pair: Pair) -> int:
+    """Samples of the test split."""
+    return sum(map(sum, pair.right.confusion))
+
+
+def same_words(metric: Metric, margin: float | None = None) -> str:
+    """``the same within 1 point``: how a metric says that two neurons are."""
+    least = declared().margin[metric] if margin is None else margin
+    unit = {
+        "accuracy": f"{100 * least:g} point{'' if least == 0.01 else 's'}",
+        "spikes": f"{100 * least:g} %",
+        "synops": f"{100 * least:g} %",
+        "selectivity": f"{least:g}",
+        "information": f"{least:g} bits",
+    }
+    return f"the same within {unit[metric]}"
