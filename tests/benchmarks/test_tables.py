@@ -297,6 +297,7 @@ def test_every_table_is_written_in_three_formats_in_every_group(tmp_path: Path) 
     stems = (
         *("claims", "accuracy", "difference", "tuned", "tuned_difference", "spikes"),
         *("specificity", "association", "parameters", "throughput", "backends"),
+        "networks",
         "published",
         *("cells", "tuned_cells"),
     )

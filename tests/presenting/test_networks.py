@@ -60,15 +60,16 @@ def test_folds_are_one_row_and_pair_fold_by_fold(folder: Path) -> None:
     folds = Selection(tuple(f"ncars-blocks{n}" for n in range(5)), NEURONS, (0,))
     profile = Profile(Path("ncars/blocks"))
     for number, dataset in enumerate(folds.datasets):
-        for neuron, better in zip(NEURONS, (0.02, 0.0), strict=True):
+        for neuron, better in zip(NEURONS, (0.02 + 0.001 * number, 0.0), strict=True):
             write(profile.runs, made(dataset, neuron, 0, test=0.7 + 0.04 * number + better))
     found = networks(cells_of(profile, folds)).raw
     assert list(found["split"]) == ["ncars-blocks"] * 2
     assert set(found["n"]) == {5}
     assert set(found["over"]) == {"folds"}
     lead = found[found["neuron"] == "snntorch_lif"].iloc[0]
-    assert lead["aia_minus"] == pytest.approx(0.02)
-    assert lead["aia_minus_high"] - lead["aia_minus_low"] < 1e-9  # every fold has the same lead
+    assert lead["aia_minus"] == pytest.approx(0.022)
+    # paired by fold, the lead scatters by a thousandth; accuracies do by six hundredths
+    assert lead["aia_minus_high"] - lead["aia_minus_low"] < 0.01
     assert math.isnan(lead["aia_minus_low_recordings"])
 
 
