@@ -240,7 +240,7 @@ def _claims(judged: Judged) -> list[Row]:
         tuned = own.get(shared.id)
         command = shared.command or (tuned.command if tuned else None)
         rows.append(Row(shared, tuned, _with_links(shared.source), command))
-    return rows
+    return sorted(rows, key=lambda row: row.shared.status == "not tested here")
 
 
 def _with_links(text: str) -> Markup:
