@@ -36,7 +36,7 @@ GRADED = "graded outputs, not spikes"
 _CONVERGED = (
     "Not converged are cells whose best validation accuracy of all epochs is half a point or more "
     "above the best of all but the last fifth: they would gain from more training, and what is "
-    "read off them is a demonstration."
+    "read off them is a demonstration, not evidence."
 )
 _LEVELS = ", ".join(f"{declared().alpha(n):.3g} at {n} seeds" for n in declared().looks)
 _JUDGED = (
