@@ -163,12 +163,12 @@ class Verdict:
     evidence: tuple[Evidence, ...]
     command: str | None  # would test it, where it is open
     rests_on: str = "records"  # or "definition": a check of the code, no evidence
-    unconverged: int = 0  # cells behind it that are not converged
+    flags: tuple[str, ...] = ()  # why it is no evidence
 
     @property
     def short(self) -> str:
-        """The status, and that its cells were not trained out where they were not."""
-        return f"{self.status}, not converged" if self.unconverged else self.status
+        """The status, and why it is no evidence: ``undecided (not converged, 3 of 10 seeds)``."""
+        return f"{self.status} ({', '.join(self.flags)})" if self.flags else self.status
 
 
 def verdicts(specs: list[ClaimSpec], cells: Cells) -> list[Verdict]:
@@ -206,8 +206,15 @@ def _verdict(spec: ClaimSpec, cells: Cells, seeds: int) -> Verdict:
         evidence=found.evidence,
         command=spec.command if found.status in ("undecided", "not tested here") else None,
         rests_on=spec.rests_on,
-        unconverged=unconverged,
+        flags=_flags(spec, found, unconverged, seeds),
     )
+
+
+def _flags(spec: ClaimSpec, found: Found, unconverged: int, seeds: int) -> tuple[str, ...]:
+    if spec.rests_on == "definition" or found.status == "not tested here":
+        return ()
+    few = () if declared().decides(seeds) else (f"{seeds} of {declared().looks[0]} seeds",)
+    return ("not converged", *few) if unconverged else few
 
 
 def _unconverged(spec: ClaimSpec, found: Found, cells: Cells) -> tuple[int, int]:

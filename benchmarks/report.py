@@ -28,7 +28,7 @@ from benchmarks.profile import Profile
 from benchmarks.records import Host, record_path, write_atomic
 from benchmarks.rows import NOT_MEASURED, NOT_RUN, Table
 from benchmarks.selection import SUBJECT, Cells, Selection, load
-from benchmarks.statistics import smallest_sign_flip_p
+from benchmarks.statistics import method_of, smallest_sign_flip_p
 from benchmarks.tables import Judged, all_tables, judge
 from benchmarks.timings import files, read_speeds
 from benchmarks.tuning import Tuned, at_rate
@@ -358,6 +358,7 @@ def _chances(selection: Selection) -> dict[str, Any]:
     """What the number of seeds allows."""
     return {
         "seeds": len(selection.seeds),
+        "by_t": method_of(len(selection.seeds)) != "sign-flip test",
         "least_p": f"{smallest_sign_flip_p(len(selection.seeds)):.2g}",
     }
 

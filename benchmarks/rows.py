@@ -36,7 +36,7 @@ GRADED = "graded outputs, not spikes"
 _CONVERGED = (
     "Not converged are cells whose best validation accuracy of all epochs is half a point or more "
     "above the best of all but the last fifth: they would gain from more training, and what is "
-    "read off them is a demonstration."
+    "read off them is a demonstration, not evidence."
 )
 _LEVELS = ", ".join(f"{declared().alpha(n):.3g} at {n} seeds" for n in declared().looks)
 _JUDGED = (
@@ -50,10 +50,11 @@ _JUDGED = (
 CAPTIONS = {
     "claims": "Each claim put to the records at the shared learning rate and, where neurons were "
     f"tuned, at each neuron's own best rate. {FAMILIES['claim holds'][1]} "
-    f"{FAMILIES['claim fails'][1]} Undecided means that the intervals allow both. “Not converged” "
-    "beside a verdict means that cells behind it were not trained until nothing more was gained, "
-    "so it is no evidence. What rests on definition follows from the neuron's equations: a check "
-    "of the code, no evidence for the paper.",
+    f"{FAMILIES['claim fails'][1]} Undecided means that the intervals allow both. A verdict is no "
+    "evidence where cells behind it were not trained until nothing more was gained (not "
+    "converged), or where the seeds are fewer than those of the first declared look (3 of 10 "
+    "seeds). What rests on definition follows from the neuron's equations: a check of the code, "
+    "no evidence for the paper.",
     "accuracy": "Mean ± standard deviation [95 % interval] (number of seeds), at the epoch that "
     "was best on the validation split; an interval of few seeds may pass 100 %. A train accuracy "
     "far above the test accuracy is overfitting. "

@@ -192,7 +192,7 @@ def holm(ps: Sequence[float], copies: Sequence[Hashable] | None = None) -> list[
 def seeds_for(effect: float, level: float = LEVEL, power: float = POWER) -> int:
     """Seeds with which a paired t test finds a mean of ``effect`` standard deviations.
 
-    With probability ``power``; the sign-flip test of as many finds it as often, within a hundredth.
+    With probability ``power``; the sign-flip test of eight and more finds it 2 in 100 times less.
     """
     tails_of = float(ndtri((1 + level) / 2) + ndtri(power))
     normal = (tails_of / effect) ** 2  # seeds, were the spread known: Student's t needs more

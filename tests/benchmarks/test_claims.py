@@ -202,11 +202,19 @@ def _unconverged(record: Record) -> Record:
 def test_a_verdict_on_cells_that_are_not_converged_says_so() -> None:
     records = _leads({"snntorch_lif": _scattered(0.03, 0.01, 10)})
     trained = _verdict(_more_accurate("snntorch_lif"), _cells(records, 10))
-    assert (trained.unconverged, trained.short) == (0, "reproduced")
+    assert trained.short == trained.status == "reproduced"
     records[:3] = map(_unconverged, records[:3])
     found = _verdict(_more_accurate("snntorch_lif"), _cells(records, 10))
-    assert found.short == "reproduced, not converged"
+    assert found.short == "reproduced (not converged)"
     assert found.says.endswith("Not converged: 3 of 20 cells behind this.")
+
+
+def test_a_verdict_on_fewer_seeds_than_the_first_look_says_so() -> None:
+    few = _cells(_leads({"snntorch_lif": _scattered(0.03, 0.001, 4)}), 4)
+    found = _verdict(_more_accurate("snntorch_lif"), few)
+    assert (found.status, found.short) == ("reproduced", "reproduced (4 of 10 seeds)")
+    untested = _verdict(_more_accurate("snntorch_lif"), _cells([], 4))
+    assert untested.short == "not tested here"
 
 
 def test_what_holds_by_definition_does_not_ask_for_converged_cells() -> None:

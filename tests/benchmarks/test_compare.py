@@ -170,6 +170,11 @@ def test_a_lead_of_one_point_is_left_to_the_next_declared_look() -> None:
     assert "seeds would" not in " ".join(in_words(found))
 
 
+def test_a_handicap_of_three_points_is_found_where_neurons_scatter_as_when_converged() -> None:
+    found = report(scattered({NEW: -0.03}, sd=0.008), seeds=10, against=LIFS[:1])
+    assert {c.verdict for c in found.of("accuracy")} == {"worse"}
+
+
 def test_fewer_seeds_than_declared_are_a_demonstration() -> None:
     few = said(report(scattered({NEW: -0.1}), seeds=5), "Declared analysis")
     assert "5 are before the first look, so this is a demonstration at level 0.05" in few

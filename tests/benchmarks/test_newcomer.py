@@ -119,14 +119,14 @@ def test_a_neuron_in_a_file_is_trained_alone_and_compared(folder: Folder) -> Non
     assert {p: p.read_bytes() for p in folder.path.glob("recorded/**/*.json")} == recorded
 
 
-def test_lif_under_another_name_is_not_distinguishable(folder: Folder) -> None:
+def test_lif_under_another_name_is_not_told_apart(folder: Folder) -> None:
     done = folder.run("compare", "aia.neuron:LIF", "--against", "lif")
     assert done.returncode == 0, done.stderr
     found = json.loads(
         (folder.path / "results" / "compared" / "LIF" / "comparison.json").read_text()
     )
     for compared in found["compared"]:
-        assert compared["verdict"] == "not distinguishable"
+        assert compared["verdict"] in ("not distinguishable", "the same")
         assert compared["p"] == 1
         assert compared["new"] == compared["recorded"]
 
