@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from benchmarks.analysis import Fraction, Metric
 from benchmarks.errors import InputError
+from benchmarks.evidence.analysis import Fraction, Metric
 from benchmarks.yamlfile import read_yaml
 
 CLAIMS = Path(__file__).with_name("claims.yaml")

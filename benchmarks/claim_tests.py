@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from benchmarks import wording
-from benchmarks.analysis import Metric
 from benchmarks.claim_specs import BothWays, Differs, Reaches
-from benchmarks.families import Side
-from benchmarks.metrics import MEASURES, about, same_words, sample
+from benchmarks.evidence.analysis import Metric
+from benchmarks.evidence.families import Side
+from benchmarks.evidence.metrics import MEASURES, about, same_words, sample
 from benchmarks.records import Association, Result
 from benchmarks.selection import SUBJECT, Cells
 from benchmarks.statistics import Estimate, estimate, exponential

@@ -12,8 +12,6 @@ from typing import Literal
 
 import pandas as pd
 
-from benchmarks.analysis import declared
-from benchmarks.claim_judging import Evidence, Found, add_beside, judge_claim
 from benchmarks.claim_specs import (
     BothWays,
     ClaimSpec,
@@ -32,9 +30,11 @@ from benchmarks.claim_tests import (
     sentence,
     share_tests,
 )
-from benchmarks.convergence import share_unconverged
-from benchmarks.families import Side, judge
-from benchmarks.metrics import about, same_words, sample
+from benchmarks.evidence.analysis import declared
+from benchmarks.evidence.claim_judging import Evidence, Found, add_beside, judge_claim
+from benchmarks.evidence.convergence import share_unconverged
+from benchmarks.evidence.families import Side, judge
+from benchmarks.evidence.metrics import about, same_words, sample
 from benchmarks.rows import why_no_pair
 from benchmarks.selection import CONTROLS, LIBRARY_BASELINES, SUBJECT, Cells, neuron_of
 from benchmarks.statistics import Estimate

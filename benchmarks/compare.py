@@ -16,17 +16,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmarks.aggregates import (
+from benchmarks.errors import InputError, unknown
+from benchmarks.evidence.aggregates import (
     Aggregate,
     iqm_difference,
     probability_of_improvement,
     stratified_bootstrap,
 )
-from benchmarks.analysis import declared
-from benchmarks.convergence import said as unconverged_said
-from benchmarks.errors import InputError, unknown
-from benchmarks.families import Judged, Sample, Side, judge
-from benchmarks.metrics import MEASURES, Measure, about, sample
+from benchmarks.evidence.analysis import declared
+from benchmarks.evidence.convergence import said as unconverged_said
+from benchmarks.evidence.families import Judged, Sample, Side, judge
+from benchmarks.evidence.metrics import MEASURES, Measure, about, sample
 from benchmarks.records import Record, Result, read_host, record_path
 from benchmarks.rows import GRADED, why_no_pair
 from benchmarks.selection import Cells, Pair, Selection, neuron_of

@@ -32,7 +32,7 @@ from benchmarks.compare_words import (
     verdict_words,
 )
 from benchmarks.drawing import WIDE, Look, colours
-from benchmarks.families import FAMILIES
+from benchmarks.evidence.families import FAMILIES
 from benchmarks.figures import DPI, STYLE
 from benchmarks.records import as_json, write_atomic, write_atomic_bytes
 

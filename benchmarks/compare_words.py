@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks import wording
-from benchmarks.aggregates import Aggregate
 from benchmarks.compare import COSTS, SIDES, Compared, Cost, Metric, Report, Verdict
-from benchmarks.metrics import same_words
+from benchmarks.evidence.aggregates import Aggregate
+from benchmarks.evidence.metrics import same_words
 from benchmarks.statistics import Estimate
 
 LEAST_P = 0.001  # smaller ones are not told apart in words

@@ -17,12 +17,12 @@ import jinja2
 from markupsafe import Markup, escape
 
 from benchmarks import claims
-from benchmarks.analysis import declared
 from benchmarks.bars import Bar, bar, half_axis
 from benchmarks.claims import Comparison, Verdict
-from benchmarks.convergence import share_unconverged
 from benchmarks.errors import InputError
-from benchmarks.families import FAMILIES, Side
+from benchmarks.evidence.analysis import declared
+from benchmarks.evidence.convergence import share_unconverged
+from benchmarks.evidence.families import FAMILIES, Side
 from benchmarks.figures import CAPTIONS, RATES, figure_path
 from benchmarks.profile import Profile
 from benchmarks.records import Host, record_path, write_atomic

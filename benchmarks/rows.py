@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import wording
-from benchmarks.analysis import Metric, declared
-from benchmarks.convergence import converged, unconverged
-from benchmarks.families import FAMILIES, Judged, judge
-from benchmarks.metrics import MEASURES, about, over_layers, same_words, sample
+from benchmarks.evidence.analysis import Metric, declared
+from benchmarks.evidence.convergence import converged, unconverged
+from benchmarks.evidence.families import FAMILIES, Judged, judge
+from benchmarks.evidence.metrics import MEASURES, about, over_layers, same_words, sample
 from benchmarks.records import AssociationEffect, Record, Result
 from benchmarks.selection import BASELINE, FROZEN, Cells, Pair
 from benchmarks.statistics import (

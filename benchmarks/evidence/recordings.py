@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from benchmarks.aggregates import Aggregate
+from benchmarks.evidence.aggregates import Aggregate
 from benchmarks.records import Result, bits_of
 from benchmarks.statistics import DRAWS, LEVEL
 

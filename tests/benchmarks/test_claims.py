@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from benchmarks import claims
-from benchmarks.analysis import declared
 from benchmarks.claims import ClaimSpec, Verdict, read_claims, verdict_table, verdicts
 from benchmarks.errors import InputError
+from benchmarks.evidence.analysis import declared
 from benchmarks.records import Association, Record, Result
 from benchmarks.selection import CONTROLS, LIBRARY_BASELINES, Cells, Selection
 from benchmarks.statistics import least_effect, tails

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test, trim_mean, ttest_1samp
 
-from benchmarks.aggregates import (
+from benchmarks.evidence.aggregates import (
     interquartile_mean,
     iqm_difference,
     probability_of_improvement,

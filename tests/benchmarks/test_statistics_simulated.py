@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.aggregates import (
+from benchmarks.evidence.aggregates import (
     iqm_difference,
     probability_of_improvement,
     stratified_bootstrap,
 )
-from benchmarks.analysis import declared
-from benchmarks.families import Sample, judge
+from benchmarks.evidence.analysis import declared
+from benchmarks.evidence.families import Sample, judge
 from benchmarks.statistics import (
     estimate,
     holm,

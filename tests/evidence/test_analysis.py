@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.analysis import ANALYSIS, Analysis, declared
 from benchmarks.errors import InputError
-from benchmarks.families import FAMILIES, Sample, judge
+from benchmarks.evidence.analysis import ANALYSIS, Analysis, declared
+from benchmarks.evidence.families import FAMILIES, Sample, judge
 from benchmarks.rows import CAPTIONS
 from benchmarks.selection import LIBRARY_BASELINES, SUBJECT, neuron_of
 from benchmarks.statistics import least_effect, seeds_for

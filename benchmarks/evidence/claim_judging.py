@@ -1,6 +1,6 @@
 """What the tests of a claim show together, and in words.
 
-The rules of benchmarks/families.py at the level of benchmarks/analysis.yaml. A claim is
+The rules of benchmarks/evidence/families.py at the level of benchmarks/evidence/analysis.yaml. A claim is
 
 - reproduced: every comparison is shown to lie on the claimed side;
 - not reproduced: at least one is shown to lie below the smallest difference of interest;
@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from benchmarks.analysis import declared
 from benchmarks.claim_specs import BothWays, Status
 from benchmarks.claim_tests import SHARES, ClaimTest, counted, sentence, shares_of_all
-from benchmarks.families import ALPHA, Judged, Sample, judge
+from benchmarks.evidence.analysis import declared
+from benchmarks.evidence.families import ALPHA, Judged, Sample, judge
 from benchmarks.selection import COPIES, SUBJECT, Cells
 from benchmarks.statistics import estimate, least_effect
 

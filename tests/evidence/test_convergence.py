@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.convergence import (
+from benchmarks.evidence.convergence import (
     LEAST_GAIN,
     converged,
     late_gain,

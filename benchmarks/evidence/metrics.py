@@ -1,7 +1,7 @@
 """What two neurons are compared in, and the differences of their pairs. No torch.
 
 A difference is the left neuron's value minus the right one's; of counts it is the logarithm of
-their ratio. ``margin`` of benchmarks/analysis.yaml is the smallest difference of interest.
+their ratio. ``margin`` of benchmarks/evidence/analysis.yaml is the smallest difference of interest.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from benchmarks.analysis import Metric, declared
-from benchmarks.families import Sample
+from benchmarks.evidence.analysis import Metric, declared
+from benchmarks.evidence.families import Sample
 from benchmarks.records import Result
 from benchmarks.selection import Pair, neuron_of
 
