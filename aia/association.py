@@ -5,8 +5,10 @@ For output unit i with presynaptic spikes s_j(t), weights w_ij and association c
     y_i(t) = sum_j w_ij s_j(t)
     I_i(t) = y_i(t) + relu(a_i) * sg(y_i(t))
 
-sg is the stop-gradient, our reading of the paper's "intermediate cache" (inferred);
-relu(a_i) w_ij are its "weighted weights" (inferred). Therefore
+sg is the stop-gradient. This is the published code of the paper's first version (arXiv v1), there
+on one hidden layer; whether it is the neuron of the paper that appeared is open. Of that one's
+abstract, relu(a_i) w_ij may be the "weighted weights", sg the "intermediate caches" (inferred).
+Therefore
 
     dL/da_i    = [a_i > 0] * sum_t delta_i(t) y_i(t)    no drive, no associative learning
     dL/dw_ij   = sum_t delta_i(t) s_j(t)                through the first term alone

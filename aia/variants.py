@@ -41,27 +41,11 @@ def memory(y: Tensor, momentum: float) -> Tensor:
     return torch.stack(caches) if caches else y
 
 
-def cached(y: Tensor, a: Tensor, momentum: float) -> Tensor:
-    """I = y + relu(a) c; y ``[T, B, C, ...]``, a ``[C]``, returns the shape of y."""
-    gain: Tensor = F.relu(a).view(-1, *[1] * (y.dim() - 3))
-    return y + gain * memory(y.detach(), momentum)
-
-
 def pairs(y: Tensor, spikes: Tensor, synapse: nn.Conv2d | nn.Linear) -> Tensor:
     """q of ``y = synapse(spikes)``; spikes ``[N, ...]``, y and q ``[N, C, ...]``."""
     squares = {"weight": synapse.weight.square()}
     alone: Tensor = torch.func.functional_call(synapse, squares, (spikes.square(),))
     return y.square() - alone
-
-
-def coincidence(spikes: Tensor, synapse: nn.Conv2d | nn.Linear) -> tuple[Tensor, Tensor]:
-    """y and sg(q) of a synapse without bias; ``[N, ...]`` to two of ``[N, C, ...]``.
-
-    Raises ValueError for a synapse with a bias, which is no dendrite.
-    """
-    y = _dendrites(synapse)(spikes)
-    with torch.no_grad():
-        return y, pairs(y, spikes, synapse)
 
 
 @torch.no_grad()
