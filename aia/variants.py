@@ -81,7 +81,8 @@ class AIAHidden(AIA):
     On a convolution it is plain LIF: :meth:`prepare` leaves it no coefficient to train, but zeros
     that fold as AIA's do. Built without a call of it, it is AIA everywhere. That code also has L2
     of 0.0005 on its coefficients, which is not the neuron's to give: with ``weight_decay: 0.0005``
-    in the section ``training`` they have it, and the synapses too, as there.
+    in the section ``training`` they have it, and the synapses too, as there. Shapes and errors as
+    of :class:`aia.AIA`.
     """
 
     def prepare(self, synapse: nn.Module) -> None:
@@ -145,7 +146,8 @@ class AIASigned(_Associating):
     """I = y + a sg(y): "potentiate or depress the firing of spikes" (inferred).
 
     A negative coefficient depresses, and is trained, where AIA's relu takes it out of use. Of a
-    below -1 the drive changes its sign, the gradient to what is before does not.
+    below -1 the drive changes its sign, the gradient to what is before does not. Shapes and errors
+    as of :class:`aia.AIA`.
     """
 
     any_layout = True  # behind a synapse the coefficients' gradient is a sum over its weights

@@ -86,6 +86,20 @@ def test_of_a_convolution_it_is_its_formula_over_each_window(reading: type[nn.Mo
     formulas.same_gradients(Block(synapse, neuron)(s), expected, *leaves)
 
 
+@every_reading
+def test_of_a_drive_it_is_as_behind_a_synapse_or_plain_lif(reading: type[nn.Module]) -> None:
+    """A normalisation or low precision between synapse and neuron leaves it the drive alone."""
+    neuron, y = made(reading), (2 * random(6, 3, 4)).requires_grad_()
+    neuron.coefficient.data = coefficients()
+    a, x = (v.detach().clone().requires_grad_() for v in (coefficients(), y))
+    if hasattr(neuron, "needs_synapse"):  # of one dendrite
+        assert torch.equal(neuron(y), LIF(4)(x))
+        return
+    drive = READINGS[reading](x.unsqueeze(-1), a, Tensor.detach)
+    expected = formulas.spikes_of(drive)
+    formulas.same_gradients(neuron(y), expected, (y, x), (neuron.coefficient, a))
+
+
 @pytest.mark.parametrize("shape", [(6, 3, 5), (6, 3, 2, 5, 5)])
 @pytest.mark.parametrize("value", [0.0, -0.7])
 @every_reading

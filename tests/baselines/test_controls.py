@@ -70,6 +70,21 @@ def test_the_plain_one_has_the_gradients_without_stop_gradient(
     formulas.is_its_formula(neuron, formula, lambda x: x, decay, reset)
 
 
+@pytest.mark.parametrize(
+    ("plain", "formula"),
+    [(r[2], r[3]) for r in OF_READINGS if not hasattr(r[0], "needs_synapse")],
+    ids=lambda x: x.__name__,
+)
+def test_of_a_drive_the_plain_one_is_as_behind_a_synapse(
+    plain: type[LIF], formula: formulas.Formula
+) -> None:
+    neuron, y = made(plain).double(), (2 * formulas.random(6, 3, 4)).requires_grad_()
+    neuron.coefficient.data = coefficients()
+    a, x = (v.detach().clone().requires_grad_() for v in (coefficients(), y))
+    expected = formulas.spikes_of(formula(x.unsqueeze(-1), a, lambda v: v))
+    formulas.same_gradients(neuron(y), expected, (y, x), (neuron.coefficient, a))
+
+
 @of_every_reading
 def test_the_frozen_one_is_the_reading_with_nothing_to_train(
     reading: type[LIF], frozen: type[LIF], plain: type[LIF], formula: formulas.Formula
