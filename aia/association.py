@@ -5,8 +5,10 @@ For output unit i with presynaptic spikes s_j(t), weights w_ij and association c
     y_i(t) = sum_j w_ij s_j(t)
     I_i(t) = y_i(t) + relu(a_i) * sg(y_i(t))
 
-sg is the stop-gradient, our reading of the paper's "intermediate cache" (inferred);
-relu(a_i) w_ij are its "weighted weights" (inferred). Therefore
+sg is the stop-gradient. This is the published code of the paper's first version (arXiv v1), there
+on one hidden layer; whether it is the neuron of the paper that appeared is open. Of that one's
+abstract, relu(a_i) w_ij may be the "weighted weights", sg the "intermediate caches" (inferred).
+Therefore
 
     dL/da_i    = [a_i > 0] * sum_t delta_i(t) y_i(t)    no drive, no associative learning
     dL/dw_ij   = sum_t delta_i(t) s_j(t)                through the first term alone
@@ -51,31 +53,73 @@ def on_drive_by_step(y: Tensor, a: Tensor) -> list[Tensor]:
 
 def scaled(weight: Tensor, a: Tensor) -> Tensor:
     """W' = W + relu(a) W by output channel; weight ``[C, ...]`` or bias ``[C]``, a ``[C]``."""
-    gain: Tensor = F.relu(a).view(-1, *[1] * (weight.dim() - 1))
+    return scaled_signed(weight, F.relu(a))
+
+
+def scaled_signed(weight: Tensor, a: Tensor) -> Tensor:
+    """W' = W + a W by output channel; shapes as of :func:`scaled`."""
+    gain: Tensor = a.view(-1, *[1] * (weight.dim() - 1))
     return (gain * weight).add_(weight)  # in place: one call less to memory in each layer
-
-
-def _associated_bias(bias: Tensor, a: Tensor) -> Tensor:
-    """b' = b + relu(a) sg(b); both ``[C]``."""
-    return bias + F.relu(a) * bias.detach()
 
 
 def to_coefficient(to_weight: Tensor, weight: Tensor, a: Tensor) -> Tensor:
     """dL/da of W' = W + relu(a) sg(W), from dL/dW'; both ``[C, ...]``, a ``[C]``."""
-    # whatever order the gradient is stored in, it is summed in the weights' own
-    each = (to_weight.contiguous() * weight).sum(tuple(range(1, weight.dim())))
+    each = to_coefficient_signed(to_weight, weight, a)
     through_relu: Tensor = torch.ops.aten.threshold_backward(each, a, 0)
     return through_relu
 
 
+def to_coefficient_signed(to_weight: Tensor, weight: Tensor, a: Tensor) -> Tensor:
+    """dL/da of W' = W + a sg(W); shapes as of :func:`to_coefficient`."""
+    # whatever order the gradient is stored in, it is summed in the weights' own
+    each: Tensor = (to_weight.contiguous() * weight).sum(tuple(range(1, weight.dim())))
+    return each
+
+
 class OnWeights(NamedTuple):
-    """Who computes :func:`scaled` and :func:`to_coefficient`."""
+    """Who computes :func:`scaled` and :func:`to_coefficient`, and the gain that they have."""
 
     scaled: Callable[[Tensor, Tensor], Tensor]
     to_coefficient: Callable[[Tensor, Tensor, Tensor], Tensor]
+    gain: Callable[[Tensor], Tensor] = F.relu  # of coefficients, both [C]
+
+
+def _as_it_is(a: Tensor) -> Tensor:
+    return a
 
 
 BY_TORCH = OnWeights(scaled, to_coefficient)
+SIGNED = OnWeights(scaled_signed, to_coefficient_signed, _as_it_is)  # of I = y + a sg(y)
+
+
+def through(synapse: nn.Module, spikes: Tensor, a: Tensor, by: OnWeights) -> Tensor:
+    """:func:`on_drive` of ``synapse(spikes)``, by the gain of ``by``.
+
+    ``spikes`` ``[T, B, ...]`` to ``[T, B, C, ...]``; a ``[C]``. Raises TypeError for a synapse that
+    is neither Conv2d nor Linear.
+    """
+    x = spikes.flatten(0, 1)
+    if isinstance(synapse, nn.Conv2d):
+        y = through_conv2d(x, synapse, a, by)
+    elif isinstance(synapse, nn.Linear):
+        y = through_linear(x, synapse, a, by)
+    else:
+        raise TypeError(f"association takes Conv2d or Linear, not {type(synapse).__name__}")
+    drive: Tensor = y.unflatten(0, spikes.shape[:2])
+    return drive
+
+
+@torch.no_grad()
+def scale(synapse: nn.Conv2d | nn.Linear | nn.BatchNorm2d, a: Tensor, by: OnWeights) -> None:
+    """Weight and bias of ``synapse`` scaled in place; a ``[C]``."""
+    for values in (synapse.weight, synapse.bias):
+        if values is not None:
+            values.copy_(by.scaled(values, a))
+
+
+def _associated_bias(bias: Tensor, gain: Tensor) -> Tensor:
+    """b' = b + g sg(b); both ``[C]``."""
+    return bias + gain * bias.detach()
 
 
 class _Convolution(torch.autograd.Function):
@@ -135,7 +179,7 @@ def through_conv2d(x: Tensor, synapse: nn.Conv2d, a: Tensor, by: OnWeights = BY_
         list(synapse.dilation),
         synapse.groups,
     )
-    bias = None if synapse.bias is None else _associated_bias(synapse.bias, a)
+    bias = None if synapse.bias is None else _associated_bias(synapse.bias, by.gain(a))
     out: Tensor = _Convolution.apply(x, synapse.weight, a, bias, geometry, by)
     return out
 
@@ -161,4 +205,4 @@ class _Linear(torch.autograd.Function):
 def through_linear(x: Tensor, synapse: nn.Linear, a: Tensor, by: OnWeights = BY_TORCH) -> Tensor:
     """:func:`on_drive` of ``synapse(x)``; x ``[..., D]`` to ``[..., C]``."""
     y: Tensor = _Linear.apply(x, synapse.weight, a, by)
-    return y if synapse.bias is None else y + _associated_bias(synapse.bias, a)
+    return y if synapse.bias is None else y + _associated_bias(synapse.bias, by.gain(a))

@@ -40,6 +40,10 @@ class LIF(nn.Module):
         """``[T, B, C, ...]`` to spikes of the same shape."""
         return backends.lif(drive, self.parameters_of_lif)
 
+    def plain(self) -> LIF:
+        """A plain LIF with the same options."""
+        return LIF(self.channels, *self.parameters_of_lif)
+
     def extra_repr(self) -> str:
         return f"{self.channels}, {self.parameters_of_lif}"
 
@@ -80,22 +84,13 @@ class AIA(LIF):
         ``spikes`` ``[T, B, ...]``; ``synapse`` a Conv2d or Linear with as many outputs as this
         neuron has channels. Raises TypeError for another synapse.
         """
-        x, by = spikes.flatten(0, 1), backends.on_weights(self.coefficient)
-        if isinstance(synapse, nn.Conv2d):
-            y = association.through_conv2d(x, synapse, self.coefficient, by)
-        elif isinstance(synapse, nn.Linear):
-            y = association.through_linear(x, synapse, self.coefficient, by)
-        else:
-            raise TypeError(f"association takes Conv2d or Linear, not {type(synapse).__name__}")
-        return super().forward(y.unflatten(0, spikes.shape[:2]))
+        by = backends.on_weights(self.coefficient)
+        return super().forward(association.through(synapse, spikes, self.coefficient, by))
 
-    @torch.no_grad()
     def fold_into(self, synapse: nn.Conv2d | nn.Linear | nn.BatchNorm2d) -> LIF:
         """Scale the synapse by 1 + relu(a) in place; returns the plain LIF that replaces this.
 
         Of a normalisation behind the synapse, the affine part is scaled.
         """
-        for values in (synapse.weight, synapse.bias):
-            if values is not None:
-                values.copy_(association.scaled(values, self.coefficient))
-        return LIF(self.channels, *self.parameters_of_lif).to(synapse.weight.device)
+        association.scale(synapse, self.coefficient, association.BY_TORCH)
+        return self.plain().to(synapse.weight.device)

@@ -26,6 +26,10 @@ NEURONS = {
     "scaled": "baselines.controls:LIFInitScaled",
     "coincidence": "aia.variants:AIACoincidence",
     "gain_plain": "baselines.controls:GainPlain",
+    "signed": "aia.variants:AIASigned",
+    "signed_plain": "baselines.controls:SignedPlain",
+    "gated": "aia.variants:AIAGated",
+    "training_only": "aia.variants:AIATrainingOnly",
     "spikingjelly": "spikingjelly.activation_based.neuron:LIFNode",
 }
 GATED = "spikingjelly.activation_based.neuron:GatedLIFNode"
