@@ -1,6 +1,6 @@
 """What the tests of a claim show together, and in words.
 
-The rules of benchmarks/evidence/families.py at the level of benchmarks/evidence/analysis.yaml. A claim is
+The rules of benchmarks/evidence/families.py at the level of analysis.yaml beside it. A claim is
 
 - reproduced: every comparison is shown to lie on the claimed side;
 - not reproduced: at least one is shown to lie below the smallest difference of interest;
