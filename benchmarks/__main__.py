@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(data_commands.app, name="data")
 Dataset = Annotated[str, typer.Argument(help="name of a data set, e.g. dvs_digits")]
+Jobs = Annotated[int, typer.Option(help="cells at a time; 0: one a core, on a GPU one", min=0)]
 Neuron = Annotated[str, typer.Argument(help="alias in params.yaml, e.g. aia")]
 
 
@@ -119,7 +120,9 @@ def _train_stage(
 @app.command()
 def run(
     context: typer.Context,
-    jobs: Annotated[int, typer.Option(help="cells at a time; 0 is one a core", min=0)] = 0,
+    jobs: Annotated[
+        int, typer.Option(help="cells at a time; 0: one a core, or one a GPU", min=0)
+    ] = 0,
     minutes: Annotated[
         float, typer.Option(help="begin no cell after this time; the next run goes on")
     ] = math.inf,
@@ -129,17 +132,19 @@ def run(
 ) -> None:
     """Train all stale cells in parallel and hand the results to DVC."""
     from benchmarks import run as runner
+    from benchmarks.workers import usual
 
     profile, params = _opened(context)
     if dry_run:
         _foresee(profile, params)
         return
-    workers = jobs or os.cpu_count() or 1
+    workers = jobs or usual()
     stale, data_read = runner.stale_jobs(params, profile, workers)
     if not stale:
         say("every cell is up to date")
         return
-    todo = runner.unfinished(stale, params, profile)
+    with Progress("checking records", "records") as report:
+        todo = runner.unfinished(stale, params, profile, report)
     left = Counter(job.stage for job in todo)
     faults: list[runner.Outcome] = []
     try:
@@ -317,7 +322,9 @@ def compare(
     ] = None,
     profile: Annotated[str, typer.Option(help="recorded profile to compare with")] = "quick",
     against: Annotated[str, typer.Option(help="all, or aliases with commas between")] = "all",
-    jobs: Annotated[int, typer.Option(help="cells at a time; 0 is one a core", min=0)] = 0,
+    jobs: Annotated[
+        int, typer.Option(help="cells at a time; 0: one a core, or one a GPU", min=0)
+    ] = 0,
 ) -> None:
     """Train one new neuron as the recorded ones were, and say how it compares with them."""
     from benchmarks import newcomer
@@ -328,6 +335,7 @@ def compare(
     from benchmarks.recorded import open_recorded, other_versions
     from benchmarks.throughput.runner import measure_throughput
     from benchmarks.timings import read_speeds
+    from benchmarks.workers import usual
 
     home, known = _opened(context)
     recorded = open_recorded(profile)
@@ -338,7 +346,7 @@ def compare(
     total = len(newcomer.jobs(new))
     faults = []
     with Progress(f"{new.alias}, {total} cells", "cells") as report:
-        outcomes = newcomer.train(new, jobs or os.cpu_count() or 1)
+        outcomes = newcomer.train(new, jobs or usual())
         for done, outcome in enumerate(outcomes, start=1):
             report(done, total, f"{outcome.job.cell} {outcome.says}")
             faults += [f"{outcome.job.cell}: {outcome.error}"] if outcome.error else []
