@@ -17,6 +17,7 @@ from benchmarks import host, measure, neurons, protocol
 from benchmarks.distributed import ALONE, Group
 from benchmarks.errors import InputError
 from benchmarks.events import ensure_for
+from benchmarks.networks import build_network
 from benchmarks.params import Params, Training
 from benchmarks.profile import Profile
 from benchmarks.records import (
@@ -31,7 +32,7 @@ from benchmarks.records import (
     sealed,
     write_atomic,
 )
-from benchmarks.train import Cell, Progress, fresh_state, side_of, train_cell
+from benchmarks.train import Cell, Progress, side_of, train_cell
 
 _log = logging.getLogger(__name__)
 
@@ -142,11 +143,12 @@ def _at_any_rate(training: Training) -> Training:
 def _matched(dataset: str, seed: int, training: Training, events: Path) -> Hashes:
     """What is alike for all neurons, theirs left empty: computed once for each seed."""
     data, seeds = _facts(dataset, training, events), protocol.seeds_of(dataset, seed)
-    fresh = fresh_state(LIF, training, data.classes, data.side, seeds, torch.device("cpu"))
+    drawn = (seeds.synapses, seeds.neurons)
+    network = build_network(LIF, training, data.classes, data.side, drawn)
     return Hashes(
         protocol=protocol.protocol_hash(training),
         data=data.digest[:16],
-        weights=fresh.weights,
+        weights=protocol.weights_hash(network),
         order=protocol.order_hash(seeds, training, data.samples),
         neuron="",
     )
