@@ -175,14 +175,19 @@ def _cost(params: Params, neuron: str, size: Size, budget: float) -> Cost:
     part = math.ceil(whole.batch / whole.accumulate)
     build = neurons.builder(params.neuron_named(neuron), params.matched)
     state = fresh_state(build, whole, size.classes, size.side, protocol.seeds_of("", 0), device)
-    most = math.inf if device.type == "cuda" else budget / _bytes_of_a_sample(state, whole, size)
-    inference = _trend(lambda n: _inference(state, whole, size, n, device), EVALUATION_BATCH, most)
+    layers = _bytes_of_a_sample(state, whole, size)
+    most = math.inf if device.type == "cuda" else budget / sum(layers)
+    built = _peak_bytes(device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
+    # before inference, whose memory, kept by the process, would hide the smaller batch's
     training = _trend(lambda n: _updates(state, whole, size, n, device), part, most)
+    inference = _trend(lambda n: _inference(state, whole, size, n, device), EVALUATION_BATCH, most)
     seconds = training.seconds(part) * whole.batch / part
-    peaks = training.peak_bytes(part), inference.peak_bytes(EVALUATION_BATCH)
-    return Cost(seconds, inference.seconds(EVALUATION_BATCH), max(peaks))
+    # without gradients a layer's input, drive and output are there at a time
+    at_inference = built + 3 * EVALUATION_BATCH * max(layers)
+    peak = max(training.peak_bytes(part), at_inference)
+    return Cost(seconds, inference.seconds(EVALUATION_BATCH), peak)
 
 
 @dataclass(frozen=True)
@@ -213,8 +218,8 @@ def _trend(measured: Callable[[int], tuple[float, int]], batch: int, most: float
     return _Trend((small, large), (min(seconds, more), more), (peak, high))
 
 
-def _bytes_of_a_sample(state: State, training: Training, size: Size) -> int:
-    """Of one sample's outputs of all layers, float32; training keeps several times as much."""
+def _bytes_of_a_sample(state: State, training: Training, size: Size) -> list[int]:
+    """Of one sample's output of each layer, float32; training keeps several times as much."""
     found: list[int] = []
     handles = [
         block.register_forward_hook(lambda _, __, out: found.append(out.numel()))
@@ -226,7 +231,7 @@ def _bytes_of_a_sample(state: State, training: Training, size: Size) -> int:
         state.network.eval()(torch.from_numpy(frames).to(device).float())
     for handle in handles:
         handle.remove()
-    return 4 * sum(found)
+    return [4 * values for values in found]
 
 
 def _inference(
