@@ -2,7 +2,8 @@
 
 A library lies in ``TORCHINDUCTOR_CACHE_DIR``, where torch keeps its own, or else in the user's
 cache folder, under a name that changes with the sources, the compiler and the processor it is built
-for. On x86 that is any with AVX2 and FMA, so that all of them run the same instructions.
+for, with its SHA-256 beside it. On x86 it is built for any with AVX2 and FMA, so that all of them
+run the same instructions.
 """
 
 from __future__ import annotations
@@ -71,13 +72,30 @@ def _built(compiler: list[str], source: Path, optimisation: str) -> Path:
     texts = [path.read_bytes() for path in (source, *sorted(source.parent.glob("*.h")))]
     key = hashlib.sha256(b"\0".join([*texts, known, *map(str.encode, flags)]))
     path = _folder() / f"{source.stem}-{key.hexdigest()[:16]}.so"
-    if not path.exists():
+    beside = path.with_suffix(".sha256")
+    if not _is_whole(path, beside):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            made = Path(folder, path.name)
+            made, digest = Path(folder, path.name), Path(folder, beside.name)
             said(str(source), "-o", str(made))
-            made.replace(path)  # whole or not at all, also where several processes build
+            digest.write_text(_digest(made))
+            for new, at in ((made, path), (digest, beside)):
+                with new.open("rb") as file:
+                    os.fsync(file.fileno())
+                new.replace(at)  # whole or not at all, also where several processes build
     return path
+
+
+def _is_whole(path: Path, beside: Path) -> bool:
+    """Whether a library is what was built: of one cut short, loading ends the process."""
+    try:
+        return beside.read_text() == _digest(path)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _folder() -> Path:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import math
 import os
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, NoReturn, cast
 
 # before torch is imported anywhere: compiled kernels outlive the process and a reboot
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(".cache", "inductor").absolute()))
 # and so do their graphs, those of the surrogate gradient's own function among them
 os.environ.setdefault("TORCHINDUCTOR_AUTOGRAD_CACHE_ALLOW_CUSTOM_AUTOGRAD", "1")
+# figures look alike whatever a notebook or a user's matplotlibrc asks for
+os.environ["MPLBACKEND"] = "agg"
+os.environ["MATPLOTLIBRC"] = os.devnull
 # large tensors in pages of 2 MB: a page is faulted in 512 times less often
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
@@ -35,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(data_commands.app, name="data")
 Dataset = Annotated[str, typer.Argument(help="name of a data set, e.g. dvs_digits")]
+Jobs = Annotated[int, typer.Option(help="cells at a time; 0: one a core, on a GPU one", min=0)]
 Neuron = Annotated[str, typer.Argument(help="alias in params.yaml, e.g. aia")]
 
 
@@ -119,7 +125,9 @@ def _train_stage(
 @app.command()
 def run(
     context: typer.Context,
-    jobs: Annotated[int, typer.Option(help="cells at a time; 0 is one a core", min=0)] = 0,
+    jobs: Annotated[
+        int, typer.Option(help="cells at a time; 0: one a core, or one a GPU", min=0)
+    ] = 0,
     minutes: Annotated[
         float, typer.Option(help="begin no cell after this time; the next run goes on")
     ] = math.inf,
@@ -129,17 +137,19 @@ def run(
 ) -> None:
     """Train all stale cells in parallel and hand the results to DVC."""
     from benchmarks import run as runner
+    from benchmarks.workers import usual
 
     profile, params = _opened(context)
     if dry_run:
         _foresee(profile, params)
         return
-    workers = jobs or os.cpu_count() or 1
+    workers = jobs or usual()
     stale, data_read = runner.stale_jobs(params, profile, workers)
     if not stale:
         say("every cell is up to date")
         return
-    todo = runner.unfinished(stale, params, profile)
+    with Progress("checking records", "records") as report:
+        todo = runner.unfinished(stale, params, profile, report)
     left = Counter(job.stage for job in todo)
     faults: list[runner.Outcome] = []
     try:
@@ -317,7 +327,9 @@ def compare(
     ] = None,
     profile: Annotated[str, typer.Option(help="recorded profile to compare with")] = "quick",
     against: Annotated[str, typer.Option(help="all, or aliases with commas between")] = "all",
-    jobs: Annotated[int, typer.Option(help="cells at a time; 0 is one a core", min=0)] = 0,
+    jobs: Annotated[
+        int, typer.Option(help="cells at a time; 0: one a core, or one a GPU", min=0)
+    ] = 0,
 ) -> None:
     """Train one new neuron as the recorded ones were, and say how it compares with them."""
     from benchmarks import newcomer
@@ -328,6 +340,7 @@ def compare(
     from benchmarks.recorded import open_recorded, other_versions
     from benchmarks.throughput.runner import measure_throughput
     from benchmarks.timings import read_speeds
+    from benchmarks.workers import usual
 
     home, known = _opened(context)
     recorded = open_recorded(profile)
@@ -338,7 +351,7 @@ def compare(
     total = len(newcomer.jobs(new))
     faults = []
     with Progress(f"{new.alias}, {total} cells", "cells") as report:
-        outcomes = newcomer.train(new, jobs or os.cpu_count() or 1)
+        outcomes = newcomer.train(new, jobs or usual())
         for done, outcome in enumerate(outcomes, start=1):
             report(done, total, f"{outcome.job.cell} {outcome.says}")
             faults += [f"{outcome.job.cell}: {outcome.error}"] if outcome.error else []
@@ -439,11 +452,22 @@ def _opened(context: typer.Context) -> tuple[Profile, Params]:
 
 def main() -> None:
     """Run the command line; bad input is one line on stderr and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that has no ± shows a question mark
+            stream.reconfigure(errors="replace")
     try:
         app()
     except InputError as error:
-        sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(2) from None
+        _refuse(str(error))
+    except OSError as error:  # a disk that is full or cannot be written to, in any command
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        _refuse(f"{error.filename or 'a file'}: {error.strerror}; make room, or let it be written")
+
+
+def _refuse(reason: str) -> NoReturn:
+    sys.stderr.write(f"error: {reason}\n")
+    raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

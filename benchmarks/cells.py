@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from filelock import FileLock, Timeout
 
+from aia import LIF
 from benchmarks import host, measure, neurons, protocol
 from benchmarks.distributed import ALONE, Group
 from benchmarks.errors import InputError
 from benchmarks.events import ensure_for
-from benchmarks.params import Params
+from benchmarks.networks import build_network
+from benchmarks.params import Params, Training
 from benchmarks.profile import Profile
 from benchmarks.records import (
     Curves,
+    Hashes,
     Record,
     as_json,
     clear_unfinished,
@@ -27,7 +32,7 @@ from benchmarks.records import (
     sealed,
     write_atomic,
 )
-from benchmarks.train import Cell, Progress, start, train_cell
+from benchmarks.train import Cell, Progress, side_of, train_cell
 
 _log = logging.getLogger(__name__)
 
@@ -118,13 +123,48 @@ def finished(cell: Cell, params: Params, profile: Profile) -> Record | None:
     except InputError as error:
         _log.warning("%s; its cell is trained again", str(error).rpartition(";")[0] or error)
         return None
-    build = neurons.builder(params.neuron_named(cell.neuron), params.matched)
-    data = ensure_for(cell.dataset, params.training, profile.events)
-    seeds = protocol.seeds_of(cell.dataset, cell.seed)
-    _, hashes = start(cell, params, data, seeds, build, torch.device("cpu"))
+    training, neuron = params.training, params.neuron_named(cell.neuron)
+    matched = _matched(cell.dataset, cell.seed, _at_any_rate(training), profile.events)
+    source = neurons.source_hash(neuron, params.matched)
     same = (
-        record.hashes == hashes
+        record.hashes == matched.model_copy(update={"neuron": source})
         and record.settings == params.training.settings()
         and record.arithmetic == host.arithmetic_on(torch.device(host.here()))
     )
     return record if same else None
+
+
+def _at_any_rate(training: Training) -> Training:
+    """Settings without the learning rate, which no hash holds."""
+    return training.model_copy(update={"learning_rate": 1.0})
+
+
+@functools.cache
+def _matched(dataset: str, seed: int, training: Training, events: Path) -> Hashes:
+    """What is alike for all neurons, theirs left empty: computed once for each seed."""
+    data, seeds = _facts(dataset, training, events), protocol.seeds_of(dataset, seed)
+    drawn = (seeds.synapses, seeds.neurons)
+    network = build_network(LIF, training, data.classes, data.side, drawn)
+    return Hashes(
+        protocol=protocol.protocol_hash(training),
+        data=data.digest[:16],
+        weights=protocol.weights_hash(network),
+        order=protocol.order_hash(seeds, training, data.samples),
+        neuron="",
+    )
+
+
+class _Facts(NamedTuple):
+    """What hashes need to know of a data set."""
+
+    digest: str
+    classes: int
+    side: int
+    samples: int  # of the training split
+
+
+@functools.cache
+def _facts(dataset: str, training: Training, events: Path) -> _Facts:
+    data = ensure_for(dataset, training, events)
+    side = side_of(data, training)
+    return _Facts(data.digest, len(data.classes), side, len(data.train.labels))

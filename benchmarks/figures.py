@@ -22,6 +22,7 @@ from benchmarks.timings import Speeds, read_speeds
 from benchmarks.tuning import Tuned
 from benchmarks.wording import slug
 
+matplotlib.rcdefaults()  # also where a matplotlibrc lies in the working directory
 DPI = 140
 STYLE: Any = {
     "font.size": 9,

@@ -1,5 +1,7 @@
 """What a run will take, before it starts: a few real updates of each neuron on made-up frames.
 
+On a CPU a network whose batch would fill much memory is tried with two small ones instead; time and
+memory grow evenly with the batch, so two points say what the whole one takes.
 No data is needed: samples are counted in the data set's manifest where there is one, and in the
 catalogue of published sets where there is none yet.
 """
@@ -29,14 +31,15 @@ from benchmarks.events import SETS as EMBEDDED
 from benchmarks.events.catalogue import SETS as PUBLISHED
 from benchmarks.events.sets import Split
 from benchmarks.measure import EVALUATION_BATCH
-from benchmarks.params import Params
+from benchmarks.params import Params, Training
 from benchmarks.profile import Profile
 from benchmarks.records import record_path
 from benchmarks.train import fresh_state
 from benchmarks.training.batches import Batch
+from benchmarks.training.state import State
 from benchmarks.training.updates import update
 
-_TIMED = 2  # updates, after one to warm up
+_BUDGET = 4e7  # bytes of all layers' outputs, up to which a batch is tried whole
 _SHARE = {"train": 0.81, "validation": 0.09, "test": 0.1}  # of a set without an official split
 _EVENTS_PER_PIXEL = 0.1  # and time step, of the made-up frames
 _EMBEDDED_SIDE, _EMBEDDED_SAMPLES = 32, 1800
@@ -158,34 +161,102 @@ def _free_bytes() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def _apart(params: Params, neuron: str, size: Size) -> Cost:
+def _apart(params: Params, neuron: str, size: Size, budget: float = _BUDGET) -> Cost:
     """Measured in a process of its own, whose peak is this neuron's."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_cost, params, neuron, size).result()
+    context = multiprocessing.get_context("forkserver")  # which imports torch once for all
+    context.set_forkserver_preload([__name__, "torch._dynamo"])
+    with ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(_cost, params, neuron, size, budget).result()
 
 
-def _cost(params: Params, neuron: str, size: Size) -> Cost:
+def _cost(params: Params, neuron: str, size: Size, budget: float) -> Cost:
     device = host.settle()
-    training = params.training
+    whole = params.training
+    part = math.ceil(whole.batch / whole.accumulate)
     build = neurons.builder(params.neuron_named(neuron), params.matched)
-    state = fresh_state(build, training, size.classes, size.side, protocol.seeds_of("", 0), device)
-    split = _made_up(training.steps, max(training.batch, EVALUATION_BATCH), size)
-    kind = augment.KINDS[training.augment]
-    state.network.train()
+    state = fresh_state(build, whole, size.classes, size.side, protocol.seeds_of("", 0), device)
+    layers = _bytes_of_a_sample(state, whole, size)
+    most = math.inf if device.type == "cuda" else budget / sum(layers)
+    built = _peak_bytes(device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    took = []
-    for number in range(_TIMED + 1):
-        draws = augment.draw(torch.Generator().manual_seed(number), training.batch, kind)
-        batch = Batch(split, torch.arange(training.batch), draws, kind, device)
-        one = partial(update, state, state.network, training, batch, ALONE)
-        took.append(_clocked(one))
-    state.network.eval()
-    frames = torch.from_numpy(split.frames[:EVALUATION_BATCH].swapaxes(0, 1)).to(device).float()
+    # before inference, whose memory, kept by the process, would hide the smaller batch's
+    training = _trend(lambda n: _updates(state, whole, size, n, device), part, most)
+    inference = _trend(lambda n: _inference(state, whole, size, n, device), EVALUATION_BATCH, most)
+    seconds = training.seconds(part) * whole.batch / part
+    # without gradients a layer's input, drive and output are there at a time
+    at_inference = built + 3 * EVALUATION_BATCH * max(layers)
+    peak = max(training.peak_bytes(part), at_inference)
+    return Cost(seconds, inference.seconds(EVALUATION_BATCH), peak)
+
+
+@dataclass(frozen=True)
+class _Trend:
+    """Two sizes of batches, which may be the same, and what each took."""
+
+    sizes: tuple[int, int]
+    took: tuple[float, float]
+    peaks: tuple[int, int]
+
+    def _at(self, batch: int, values: tuple[float, float]) -> float:
+        (small, large), (low, high) = self.sizes, values
+        return high if small == large else high + (high - low) * (batch - large) / (large - small)
+
+    def seconds(self, batch: int) -> float:
+        return self._at(batch, self.took)
+
+    def peak_bytes(self, batch: int) -> int:
+        return round(self._at(batch, self.peaks))
+
+
+def _trend(measured: Callable[[int], tuple[float, int]], batch: int, most: float) -> _Trend:
+    """What ``batch`` samples take, tried with at most ``most``, or two."""
+    large = batch if batch <= most else min(batch, max(2, int(most)))
+    small = large if large == batch else max(1, large // 2)
+    seconds, peak = measured(small)
+    more, high = (seconds, peak) if small == large else measured(large)
+    return _Trend((small, large), (min(seconds, more), more), (peak, high))
+
+
+def _bytes_of_a_sample(state: State, training: Training, size: Size) -> list[int]:
+    """Of one sample's output of each layer, float32; training keeps several times as much."""
+    found: list[int] = []
+    handles = [
+        block.register_forward_hook(lambda _, __, out: found.append(out.numel()))
+        for block in state.network.blocks.values()
+    ]
+    frames = _made_up(training.steps, 1, size).frames[:].swapaxes(0, 1)
+    device = next(state.network.parameters()).device
     with torch.no_grad():
-        state.network(frames)  # compiles
-        inference = _clocked(lambda: state.network(frames))
-    return Cost(min(took[1:]), inference, _peak_bytes(device))
+        state.network.eval()(torch.from_numpy(frames).to(device).float())
+    for handle in handles:
+        handle.remove()
+    return [4 * values for values in found]
+
+
+def _inference(
+    state: State, training: Training, size: Size, count: int, device: torch.device
+) -> tuple[float, int]:
+    split = _made_up(training.steps, count, size)
+    frames = torch.from_numpy(split.frames[:].swapaxes(0, 1)).to(device).float()
+    state.network.eval()
+    with torch.no_grad():
+        seconds = min(_clocked(lambda: state.network(frames)) for _ in range(2))  # one warms up
+    return seconds, _peak_bytes(device)
+
+
+def _updates(
+    state: State, training: Training, size: Size, count: int, device: torch.device
+) -> tuple[float, int]:
+    split, kind = _made_up(training.steps, count, size), augment.KINDS[training.augment]
+    alone = training.model_copy(update={"batch": count, "accumulate": 1})
+    state.network.train()
+    took = []
+    for number in range(2):  # one warms up
+        draws = augment.draw(torch.Generator().manual_seed(number), count, kind)
+        batch = Batch(split, torch.arange(count), draws, kind, device)
+        took.append(_clocked(partial(update, state, state.network, alone, batch, ALONE)))
+    return min(took), _peak_bytes(device)
 
 
 def _made_up(steps: int, samples: int, size: Size) -> Split:

@@ -186,7 +186,11 @@ def read(path: Path) -> Params:
     loaded = read_yaml(path, "run from the project's root")
     try:
         # as JSON, strictly: true is no number there, and a list may still become a tuple
-        return Params.model_validate_json(json.dumps(loaded, default=str), strict=True)
+        text = json.dumps(loaded, default=str)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not plain names, numbers and lists: {error}") from error
+    try:
+        return Params.model_validate_json(text, strict=True)
     except ValidationError as error:
         raise InputError(f"{path}: {_explain(error)}") from error
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import joblib
 import yaml
 from rich import box
 from rich.table import Table
@@ -98,7 +99,7 @@ def table(steps: list[Step]) -> Table:
 def _run(name: str, commands: tuple[list[str], ...], environment: Mapping[str, str]) -> Step:
     """Several commands run on all cores; the peak is the largest of a single process."""
     start = time.perf_counter()
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(joblib.cpu_count()) as pool:
         peaks = list(pool.map(functools.partial(_peak, environment=environment), commands))
     return Step(name, time.perf_counter() - start, max(peaks))
 

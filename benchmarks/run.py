@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -15,12 +16,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import joblib
 from joblib.externals.loky import get_reusable_executor
 
+from benchmarks import workers as workers_of
 from benchmarks.errors import InputError, unknown
 from benchmarks.events import ensure_for, unmade
 from benchmarks.params import Params
@@ -31,6 +34,7 @@ from benchmarks.tuning import profile_at, write_choice
 if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
     from benchmarks.train import Cell, Progress
 
+_log = logging.getLogger(__name__)
 _Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]  # as joblib.delayed gives it
 
 
@@ -126,9 +130,15 @@ def stale_jobs(
     return [job for job in jobs if job.stage.name(params) in status], read
 
 
-def unfinished(jobs: list[Job], params: Params, profile: Profile) -> list[Job]:
+def unfinished(
+    jobs: list[Job], params: Params, profile: Profile, progress: Progress | None = None
+) -> list[Job]:
     """The jobs without a valid record; DVC knows whole stages alone, which hold several."""
-    return [job for job in jobs if not _finished(job, params, profile)]
+    left = []
+    for done, job in enumerate(jobs, start=1):
+        left += [] if _finished(job, params, profile) else [job]
+        (progress or _silent)(done, len(jobs), str(job.stage.neuron))
+    return left
 
 
 def _path(job: Job, params: Params, profile: Profile) -> Path:
@@ -150,13 +160,28 @@ def run_jobs(
 ) -> Iterator[Outcome]:
     """Train in ``workers`` processes; yields each outcome as it ends.
 
-    After ``minutes`` no further job is begun.
+    After ``minutes`` no further job is begun. A job whose process was killed is named, and tried
+    once more when the others are done, alone.
     """
     end = time.monotonic() + 60 * minutes
+    work = partial(_run_one, params=params, profile=profile)
+    again = []
     in_time = itertools.takewhile(lambda _: time.monotonic() < end, jobs)
-    calls = (joblib.delayed(_run_one)(job, params, profile) for job in in_time)
-    outcomes: Iterator[Outcome] = _in_parallel(calls, workers)
-    yield from outcomes
+    for job, found in workers_of.each(work, in_time, workers):
+        if isinstance(found, Outcome):
+            yield found
+        else:
+            _log.warning(
+                "%s: %s; it is tried once more when the others are done", job, found.reason
+            )
+            again.append(job)
+    in_time = itertools.takewhile(lambda _: time.monotonic() < end, list(again))
+    for job, found in workers_of.each(work, in_time, 1):
+        again.remove(job)
+        once_more = f"{getattr(found, 'reason', '')}, and so it was the first time"
+        yield found if isinstance(found, Outcome) else Outcome(job, "failed", once_more)
+    for job in again:
+        yield Outcome(job, "failed", "its process was killed; run again to go on")
 
 
 def _in_parallel(calls: Iterable[_Call], workers: int) -> Iterator[Any]:

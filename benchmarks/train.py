@@ -115,7 +115,7 @@ def start(
 ) -> tuple[State, Hashes]:
     """A fresh network and the digests of what it starts from."""
     training = params.training
-    classes, size = len(data.classes), _side(data, training)
+    classes, size = len(data.classes), side_of(data, training)
     state = fresh_state(build, training, classes, size, seeds, device)
     hashes = Hashes(
         protocol=protocol.protocol_hash(training),
@@ -150,7 +150,7 @@ def fresh_state(
     )
 
 
-def _side(data: EventSet, training: Training) -> int:
+def side_of(data: EventSet, training: Training) -> int:
     """Pixels of a side. Raises InputError for frames that are not square and stay so."""
     height, width = data.train.frames.shape[-2:]
     if training.size is None and height != width:

@@ -6,6 +6,7 @@ Numbers are YAML 1.2's, so ``1e-3`` is one, and a key that is given twice is an 
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     found: dict[Any, Any] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, Hashable):
+            raise yaml.constructor.ConstructorError(
+                None, None, "a list or a mapping cannot be a key", key_node.start_mark
+            )
         if key in found:
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key {key!r} is given twice", key_node.start_mark
@@ -39,7 +44,10 @@ _Loader.add_implicit_resolver(
 
 def parse_yaml(text: str) -> Any:
     """What ``text`` says. Raises yaml.YAMLError."""
-    return yaml.load(text, Loader=_Loader)
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except (TypeError, ValueError, RecursionError) as error:  # a day 99, a number of 5,000 digits
+        raise yaml.YAMLError(str(error)) from error
 
 
 def read_yaml(path: Path, if_missing: str) -> Any:
@@ -49,10 +57,14 @@ def read_yaml(path: Path, if_missing: str) -> Any:
     """
     try:
         return parse_yaml(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{path}: no such file; {if_missing}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            said = f"not UTF-8 (byte {error.start}); save it as UTF-8"
+        else:
+            said = f"cannot be read ({getattr(error, 'strerror', error)})"
+        raise InputError(f"{str(path)[:200]!r}: {said}") from error
     except yaml.YAMLError as error:
         reason = re.sub(r"\s+", " ", str(error))
         raise InputError(f"{path}: not YAML: {reason}") from error

@@ -84,6 +84,9 @@ def ensure_for(
 
 def _kept_or_made(name: str, steps: int, cache: Path) -> EventSet:
     path = _file(name, steps, cache)
+    kept = _load(path)  # whole or not there; also from a folder that cannot be written to
+    if kept is not None:
+        return kept
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
         kept = _load(path)

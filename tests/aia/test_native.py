@@ -127,3 +127,20 @@ def test_a_compiler_that_traces_a_network_sees_through_the_neuron(
     assert 0 < plain.sum() < plain.numel()
     torch.testing.assert_close(traced, plain)
     torch.testing.assert_close(grads, [p.grad for p in network.parameters()])
+
+
+def test_a_library_that_was_cut_short_is_built_again(tmp_path: Path) -> None:
+    code = "from aia import native; print(native.builds())"
+    environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
+
+    def builds() -> str:
+        words = [sys.executable, "-W", "error", "-c", code]
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    assert builds() == "True"
+    (library,) = tmp_path.glob("*.so")
+    whole = library.read_bytes()
+    library.write_bytes(whole[: len(whole) // 2])
+    assert builds() == "True"
+    assert len(library.read_bytes()) == len(whole)

@@ -49,3 +49,11 @@ def test_short_memory_comes_with_what_to_change(monkeypatch: pytest.MonkeyPatch)
     assert "accumulate: 4" in foresee.advice([line])
     monkeypatch.setattr(foresee, "_free_bytes", lambda: 80 * 10**9)
     assert foresee.advice([line]) == ""
+
+
+def test_memory_foreseen_from_small_batches_is_what_the_whole_batch_takes(tmp_path: Path) -> None:
+    params, _ = small_profile(tmp_path, batch=384, channels=[32, 32], hidden=16)
+    size = foresee.Size(32, 10, 1000, 100, 100)
+    whole, small = (foresee._apart(params, "aia", size, budget) for budget in (1e12, 4e7))
+    assert whole.peak_bytes > 6e8  # of which torch itself is some 3e8
+    assert small.peak_bytes == pytest.approx(whole.peak_bytes, rel=0.3)

@@ -12,6 +12,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,13 +21,23 @@ from safetensors import safe_open
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from benchmarks import checkpoints
+from benchmarks import cells, checkpoints
 from benchmarks.cells import finished, run_cell
 from benchmarks.errors import InputError
+from benchmarks.events import EventSet, ensure_for
 from benchmarks.params import Params
 from benchmarks.profile import Profile
-from benchmarks.records import bits_of, read_host, read_record, record_path
+from benchmarks.records import (
+    as_json,
+    bits_of,
+    read_host,
+    read_record,
+    record_path,
+    sealed,
+    write_atomic,
+)
 from benchmarks.train import Cell
+from benchmarks.tuning import profile_at
 from tests.benchmarks.small import AIA, LIF, ROOT, command, run_command, small_profile
 
 
@@ -140,6 +151,36 @@ def test_a_record_is_finished_until_anything_that_made_it_changes(tmp_path: Path
         "aia", params.neuron["aia"].model_copy(update={"args": {"std": 0.1}})
     )
     assert finished(cell, other, profile) is None
+
+
+def test_a_set_is_loaded_once_for_all_cells_that_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params, profile = small_profile(tmp_path, epochs=1)
+    run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet)
+    record = read_record(record_path(profile.runs, "dvs_digits", "aia", 0))
+    params = params.model_copy(update={"neuron": {f"aia{n}": params.neuron["aia"] for n in "abc"}})
+    for alias in params.neuron:
+        for rate in (0.005, 0.01):
+            at = profile_at(profile, params, rate)
+            path = record_path(at.runs, "dvs_digits", alias, 0)
+            settings = {**record.settings, "learning_rate": rate}
+            copied = record.model_copy(update={"neuron": alias, "settings": settings})
+            write_atomic(path, as_json(sealed(copied)))
+    asked = []
+
+    def counted(*arguments: Any) -> EventSet:
+        asked.append(arguments)
+        return ensure_for(*arguments)
+
+    monkeypatch.setattr(cells, "ensure_for", counted)
+    cells._facts.cache_clear()
+    cells._matched.cache_clear()
+    for alias in params.neuron:
+        for rate in (0.005, 0.01):
+            at = profile_at(profile, params, rate)
+            assert finished(Cell("dvs_digits", alias, 0), params.at_rate(rate), at) is not None
+    assert len(asked) == 1
 
 
 def test_the_association_is_measured_by_leaving_it_out(tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+"""What a command meets around it: a notebook's settings, a narrow terminal, a closed disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as command_line
+from benchmarks import newcomer
+from benchmarks.errors import InputError
+from benchmarks.events import registry
+from tests.benchmarks.small import ROOT, small_profile
+
+
+def run_in(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """``python -m benchmarks`` with a folder as the working directory, and first on the path."""
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_a_command_within_benchmarks_says_where_to_run_it() -> None:
+    done = run_in(ROOT / "benchmarks", "tables")
+    assert done.returncode == 2
+    (line,) = done.stderr.decode().strip().splitlines()
+    assert "params.yaml: no such file; run from the project's root" in line
+
+
+def test_figures_are_drawn_whatever_a_notebook_and_a_matplotlibrc_ask_for(tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
+    words = ("-c", "from benchmarks import __main__, figures; import matplotlib as m; "
+             "print(m.rcParams['text.usetex'], m.get_backend())")  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "MPLBACKEND": "module://nosuch.backend_inline",
+            "MATPLOTLIBRC": str(tmp_path / "matplotlibrc"),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["False", "agg"]
+
+
+def test_a_terminal_without_utf8_gets_the_text_that_it_can_show(tmp_path: Path) -> None:
+    folder = tmp_path / "größe"
+    folder.mkdir()
+    done = run_in(tmp_path, "--profile", "größe", "tables", PYTHONIOENCODING="ascii")
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    done = run_in(tmp_path, "data", PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_disk_that_takes_nothing_is_one_line_in_any_command(
+    number: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    small_profile(tmp_path)
+
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--profile", str(tmp_path), "specs"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert os.strerror(number) in line
+
+
+def test_a_complete_cache_is_read_where_no_lock_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = registry.ensure("dvs_digits", 2, tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EROFS, "read-only", "lock")
+
+    monkeypatch.setattr(registry, "FileLock", refuse)
+    assert registry.ensure("dvs_digits", 2, tmp_path).digest == made.digest
+
+
+@pytest.mark.parametrize("spec", ["my-pkg.x:Y", "m:A.B", "m.py:", "a:b:c"])
+def test_a_spec_that_names_no_neuron_is_one_line(spec: str, tmp_path: Path) -> None:
+    params, _ = small_profile(tmp_path)
+    with pytest.raises(InputError, match=r"expected an alias, package.module:Class or file.py:"):
+        newcomer._neuron_of(spec, {}, params, params)
