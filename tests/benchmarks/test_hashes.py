@@ -96,4 +96,4 @@ def test_the_order_of_an_epoch_needs_none_of_those_before_it() -> None:
     assert epoch_order(seeds.order, 4, 50).tolist() != epoch_order(seeds.order, 5, 50).tolist()
     two = Training(epochs=2)
     assert order_hash(seeds, two, 50) != order_hash(seeds_of("dvs_digits", 4), two, 50)
-    assert len(set(vars(seeds).values())) == 4
+    assert len(set(vars(seeds).values())) == 5
