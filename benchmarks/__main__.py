@@ -40,7 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(data_commands.app, name="data")
 Dataset = Annotated[str, typer.Argument(help="name of a data set, e.g. dvs_digits")]
-Jobs = Annotated[int, typer.Option(help="cells at a time; 0: one a core, on a GPU one", min=0)]
+Jobs = Annotated[int, typer.Option(help="cells at a time; 0: one a core, or one a GPU", min=0)]
 Neuron = Annotated[str, typer.Argument(help="alias in params.yaml, e.g. aia")]
 
 
@@ -125,9 +125,7 @@ def _train_stage(
 @app.command()
 def run(
     context: typer.Context,
-    jobs: Annotated[
-        int, typer.Option(help="cells at a time; 0: one a core, or one a GPU", min=0)
-    ] = 0,
+    jobs: Jobs = 0,
     minutes: Annotated[
         float, typer.Option(help="begin no cell after this time; the next run goes on")
     ] = math.inf,
@@ -327,9 +325,7 @@ def compare(
     ] = None,
     profile: Annotated[str, typer.Option(help="recorded profile to compare with")] = "quick",
     against: Annotated[str, typer.Option(help="all, or aliases with commas between")] = "all",
-    jobs: Annotated[
-        int, typer.Option(help="cells at a time; 0: one a core, or one a GPU", min=0)
-    ] = 0,
+    jobs: Jobs = 0,
 ) -> None:
     """Train one new neuron as the recorded ones were, and say how it compares with them."""
     from benchmarks import newcomer

@@ -32,7 +32,7 @@ from benchmarks.records import (
     sealed,
     write_atomic,
 )
-from benchmarks.train import Cell, Progress, side_of, train_cell
+from benchmarks.train import Cell, Progress, hashes_of, side_of, train_cell
 
 _log = logging.getLogger(__name__)
 
@@ -145,13 +145,8 @@ def _matched(dataset: str, seed: int, training: Training, events: Path) -> Hashe
     data, seeds = _facts(dataset, training, events), protocol.seeds_of(dataset, seed)
     drawn = (seeds.synapses, seeds.neurons)
     network = build_network(LIF, training, data.classes, data.side, drawn)
-    return Hashes(
-        protocol=protocol.protocol_hash(training),
-        data=data.digest[:16],
-        weights=protocol.weights_hash(network),
-        order=protocol.order_hash(seeds, training, data.samples),
-        neuron="",
-    )
+    weights = protocol.weights_hash(network)
+    return hashes_of(training, data.digest, data.samples, seeds, weights, neuron="")
 
 
 class _Facts(NamedTuple):

@@ -220,16 +220,12 @@ def gaps_of(cells: Cells, dataset: str, *neurons: str) -> tuple[str, ...]:
         if neuron not in cells.selection.neurons:
             found.append(f"{neuron} is not selected")
         elif failed := cells.failed(dataset, neuron):
-            found.append(f"{neuron} on {dataset} failed in {counted(len(failed), 'seed')}")
+            found.append(f"{neuron} on {dataset} failed in {wording.plural(len(failed), 'seed')}")
         elif not cells.results(dataset, neuron):
             found.append(f"{neuron} on {dataset} was not run")
     if not found and len(neurons) == 2 and not cells.pairs(dataset, *neurons):
         found.append(f"{' and '.join(neurons)} on {dataset} have no seed in common")
     return tuple(found)
-
-
-def counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def sentence(text: str) -> str:

@@ -7,7 +7,7 @@ The claims stand in claims.yaml. Those that compare are judged in claim_judging.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
@@ -23,7 +23,6 @@ from benchmarks.claim_specs import (
     read_claims,
 )
 from benchmarks.claim_tests import (
-    counted,
     difference_tests,
     gaps_of,
     reach_test,
@@ -33,11 +32,12 @@ from benchmarks.claim_tests import (
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.claim_judging import Evidence, Found, add_beside, judge_claim
 from benchmarks.evidence.convergence import share_unconverged
-from benchmarks.evidence.families import Side, judge
-from benchmarks.evidence.metrics import about, same_words, sample
+from benchmarks.evidence.families import Side
+from benchmarks.evidence.metrics import counting, judged_leads, same_words
 from benchmarks.rows import why_no_pair
 from benchmarks.selection import CONTROLS, LIBRARY_BASELINES, SUBJECT, Cells, neuron_of
 from benchmarks.statistics import Estimate
+from benchmarks.wording import plural
 
 __all__ = [
     "ClaimSpec",
@@ -82,15 +82,9 @@ def comparisons(cells: Cells) -> list[Comparison]:
     """
     if SUBJECT not in cells.selection.neurons:
         return []
-    analysis, seeds = declared(), len(cells.selection.seeds)
-    cells = cells.first(analysis.counted(seeds))
+    cells = counting(cells)
     groups = [(d, other) for d, other in cells.selection.groups if other != SUBJECT]
-    pairs = [cells.pairs(dataset, SUBJECT, other) for dataset, other in groups]
-    samples = [
-        replace(sample("accuracy", found), copies=about(*group))
-        for found, group in zip(pairs, groups, strict=True)
-    ]
-    judged = judge("subject", samples, analysis.alpha(seeds))
+    judged = judged_leads("subject", cells, [(d, SUBJECT, other) for d, other in groups])
     return [
         Comparison(
             dataset,
@@ -177,8 +171,7 @@ def verdicts(specs: list[ClaimSpec], cells: Cells) -> list[Verdict]:
     Raises InputError if two records of a pair were not trained under matched conditions.
     """
     seeds = len(cells.selection.seeds)
-    counting = cells.first(declared().counted(seeds))
-    return [_verdict(spec, counting, seeds) for spec in specs]
+    return [_verdict(spec, counting(cells), seeds) for spec in specs]
 
 
 def _verdict(spec: ClaimSpec, cells: Cells, seeds: int) -> Verdict:
@@ -196,7 +189,7 @@ def _verdict(spec: ClaimSpec, cells: Cells, seeds: int) -> Verdict:
     unconverged, of = _unconverged(spec, found, cells)
     parts = [found.says, spec.follows.get(found.status)]
     if unconverged:
-        parts.append(f"Not converged: {unconverged} of {counted(of, 'cell')} behind this.")
+        parts.append(f"Not converged: {unconverged} of {plural(of, 'cell')} behind this.")
     return Verdict(
         id=spec.id,
         claim=spec.claim,
@@ -253,14 +246,14 @@ def _only_stimulated(claim: OnlyStimulated, cells: Cells) -> Found:
         gaps += missing
         agree += [without == 0 and moved > 0 for without, moved in norms]
         says = (
-            f"{counted(len(norms), 'network')} on {dataset}: 2-norm of the gradient at most "
+            f"{plural(len(norms), 'network')} on {dataset}: 2-norm of the gradient at most "
             f"{max(without for without, _ in norms):.2g} for event-free frames, "
             f"{min(moved for _, moved in norms):.2g} to {max(moved for _, moved in norms):.2g} "
             "for test frames"
         )
         evidence.append(Evidence(dataset, SUBJECT, None, says))
     says = (
-        f"In {sum(agree)} of {counted(len(agree), 'network')} the loss has a gradient of exactly "
+        f"In {sum(agree)} of {plural(len(agree), 'network')} the loss has a gradient of exactly "
         "0 at the coefficients for event-free frames, and one above 0 for test frames."
     )
     return _exact(says, evidence, agree, gaps)
@@ -290,7 +283,7 @@ def _no_parameter_more(claim: NoParameterMore, cells: Cells) -> Found:
     agree += [fold.predictions_differ == 0 for fold in folds] if extras else []
     says = (
         f"{sentence(f'{_parameters(max(extras, default=0))} LIF')} Folding "
-        f"{counted(len(folds), 'network')} changed {sum(f.spikes_differ for f in folds):,} of "
+        f"{plural(len(folds), 'network')} changed {sum(f.spikes_differ for f in folds):,} of "
         f"{sum(f.spikes_before for f in folds):,} spikes and "
         f"{sum(f.predictions_differ for f in folds):,} predictions."
     )
@@ -298,7 +291,7 @@ def _no_parameter_more(claim: NoParameterMore, cells: Cells) -> Found:
 
 
 def _parameters(extra: int) -> str:
-    return f"{counted(extra, 'parameter') if extra > 0 else 'no parameter'} more than"
+    return f"{plural(extra, 'parameter') if extra > 0 else 'no parameter'} more than"
 
 
 def _exact(says: str, evidence: list[Evidence], agree: list[bool], gaps: list[str]) -> Found:

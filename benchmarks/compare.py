@@ -26,7 +26,7 @@ from benchmarks.evidence.aggregates import (
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.convergence import said as unconverged_said
 from benchmarks.evidence.families import Judged, Sample, Side, judge
-from benchmarks.evidence.metrics import MEASURES, Measure, about, sample
+from benchmarks.evidence.metrics import MEASURES, Measure, about, counting, sample
 from benchmarks.records import Record, Result, read_host, record_path
 from benchmarks.rows import GRADED, why_no_pair
 from benchmarks.selection import Cells, Pair, Selection, neuron_of
@@ -162,7 +162,7 @@ def compare(
     against = tuple(dict.fromkeys(against))
     cells = _together(new, baselines, against)
     neuron, analysis, seeds = new[0].neuron, declared(), len(cells.selection.seeds)
-    cells = cells.first(analysis.counted(seeds))
+    cells = counting(cells)
     alpha = analysis.alpha(seeds)
     return Report(
         neuron=neuron,

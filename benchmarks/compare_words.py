@@ -9,6 +9,7 @@ from benchmarks.compare import COSTS, SIDES, Compared, Cost, Metric, Report, Ver
 from benchmarks.evidence.aggregates import Aggregate
 from benchmarks.evidence.metrics import same_words
 from benchmarks.statistics import Estimate
+from benchmarks.wording import plural
 
 LEAST_P = 0.001  # smaller ones are not told apart in words
 ORDER: tuple[Verdict, ...] = ("better", "worse", "the same", "not distinguishable", "not tested")
@@ -34,16 +35,16 @@ def stage(report: Report) -> str:
 
 def overview(report: Report) -> str:
     tested = [c for c in report.of("accuracy") if c.verdict != "not tested"]
-    baselines = _counted(len(report.baselines), "recorded neuron")
-    start = f"{report.neuron} against {baselines} on {_counted(len(report.datasets), 'data set')}"
+    baselines = plural(len(report.baselines), "recorded neuron")
+    start = f"{report.neuron} against {baselines} on {plural(len(report.datasets), 'data set')}"
     if not tested:
         return f"{start}: no comparison has two pairs of seeds, so nothing is tested."
     once = report.once(tested)
     copies = " (copies of a neuron count once)" if len(once) < len(tested) else ""
-    text = f"{start}, test accuracy: of {_counted(len(once), 'comparison')}{copies} {_tally(once)}."
+    text = f"{start}, test accuracy: of {plural(len(once), 'comparison')}{copies} {_tally(once)}."
     if len(report.datasets) > 1:
         together = report.once(report.overall)
-        text += f" Over all data sets together, of {_counted(len(together), 'recorded neuron')} "
+        text += f" Over all data sets together, of {plural(len(together), 'recorded neuron')} "
         text += f"{_tally(together)}."
     return text
 
@@ -225,10 +226,6 @@ def between(found: Aggregate, scale: float, form: str) -> str:
 
 def _short(value: float) -> str:
     return wording.signed(value, ".0f" if abs(value) >= 10 else ".1f")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _and(parts: list[str]) -> str:

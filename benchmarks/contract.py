@@ -22,6 +22,7 @@ from benchmarks.blocks import channels_last, takes_any_layout
 from benchmarks.errors import InputError
 from benchmarks.neurons import OPTIONS, Build, builder, check, is_graded, library_of, resolve
 from benchmarks.params import Matched, NeuronParams
+from benchmarks.protocol import seed_generators
 
 _CHANNELS = re.compile(r"channel|feature|unit|neuron|size|dim|width|plane|num|hidden|out|^[cn]$")
 _NO_CHANNELS = ("tau", "init_tau", "decay", "leak", "alpha", "beta", "gamma", "threshold")
@@ -77,14 +78,8 @@ def _aside() -> Iterator[None]:
         np.random.set_state(numpys)  # noqa: NPY002
 
 
-def _seed(seed: int) -> None:
-    torch.manual_seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    random.seed(seed)
-
-
 def _try(build: Build, name: str, drive: Tensor) -> None:
-    _seed(0)
+    seed_generators(0)
     neuron = build(drive.shape[2])
     _check_module(neuron, name)
     named = dict(neuron.named_parameters())
@@ -128,7 +123,7 @@ def _both_ways(neuron: nn.Module, drive: Tensor, name: str) -> tuple[Tensor, Ten
 def _call(neuron: nn.Module, drive: Tensor, name: str, seed: int = 0) -> Tensor:
     """Raises InputError for a neuron that changes its drive."""
     kept = drive.detach().clone()
-    _seed(seed)
+    seed_generators(seed)
     out: Tensor = neuron(drive)
     if not torch.equal(drive, kept):
         raise InputError(f"neuron {name!r} changes its drive in place; let it work on a copy")
@@ -258,7 +253,7 @@ def _another(value: Any) -> Any:
 def _response(
     params: NeuronParams, matched: Matched, name: str, steps: int
 ) -> tuple[Tensor, Tensor]:
-    _seed(0)
+    seed_generators(0)
     neuron = builder(params, matched)(3)
     out, gradient = _both_ways(neuron, next(_drives(steps)), name)
     assert gradient is not None

@@ -21,10 +21,9 @@ from typing import Literal
 import torch
 
 from aia import backends, building
-from benchmarks import arithmetic
+from benchmarks import arithmetic, nvml
 from benchmarks.arithmetic import Arithmetic
 from benchmarks.records import Host
-from benchmarks.throughput.device import energy_counter
 from benchmarks.training import products
 
 Device = Literal["cpu", "cuda"]
@@ -132,7 +131,7 @@ class Meter:
         if here() == "cuda":
             torch.cuda.reset_peak_memory_stats()
         self._started, self._clock = datetime.now(UTC), time.perf_counter()
-        self._counter = energy_counter(torch.device(here()))
+        self._counter = nvml.energy_counter(torch.device(here()))
         self._joules = self._counter() if self._counter else 0.0
 
     def read(self, device: torch.device) -> Used:

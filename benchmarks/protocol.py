@@ -54,7 +54,11 @@ def seed_noise(seeds: Seeds, epoch: int) -> None:
 
     ``epoch``: the one to come; after the last, what the test split is measured with.
     """
-    seed = (seeds.noise * 1_000_003 + epoch) % 2**32
+    seed_generators((seeds.noise * 1_000_003 + epoch) % 2**32)
+
+
+def seed_generators(seed: int) -> None:
+    """Seed the global generators of torch, NumPy and Python; below 2^32."""
     torch.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     random.seed(seed)

@@ -13,8 +13,15 @@ import pandas as pd
 from benchmarks import wording
 from benchmarks.evidence.analysis import Metric, declared
 from benchmarks.evidence.convergence import converged, unconverged
-from benchmarks.evidence.families import FAMILIES, Judged, judge
-from benchmarks.evidence.metrics import MEASURES, about, over_layers, same_words, sample
+from benchmarks.evidence.families import FAMILIES, Judged
+from benchmarks.evidence.metrics import (
+    MEASURES,
+    counting,
+    judged_leads,
+    over_layers,
+    same_words,
+    sample,
+)
 from benchmarks.records import AssociationEffect, Record, Result
 from benchmarks.selection import BASELINE, FROZEN, Cells, Pair
 from benchmarks.statistics import (
@@ -219,15 +226,9 @@ NOT_TUNED = "no neuron was tuned"
 
 def _differences(cells: Cells, baseline: str) -> list[Row]:
     """A row a neuron and data set, judged as one family: the seeds of the declared look."""
-    analysis, seeds = declared(), len(cells.selection.seeds)
-    cells = cells.first(analysis.counted(seeds))
+    cells = counting(cells)
     groups = [(d, n) for d, n in cells.selection.groups if n != baseline]
-    pairs = [cells.pairs(d, n, baseline) for d, n in groups]
-    samples = [
-        replace(sample("accuracy", found), copies=about(*group))
-        for found, group in zip(pairs, groups, strict=True)
-    ]
-    judged = judge("table", samples, analysis.alpha(seeds))
+    judged = judged_leads("table", cells, [(d, n, baseline) for d, n in groups])
     return [
         _difference(cells, *group, baseline, j) for group, j in zip(groups, judged, strict=True)
     ]

@@ -117,7 +117,7 @@ def stale_jobs(
     _dvc("repro", f"{target}:specs")
     for _ in making:
         pass
-    if missing:  # joblib ends a worker that trains after making data: it takes that for a leak
+    if missing:  # cells train in processes of their own, and these hold all that they imported
         get_reusable_executor().shutdown(wait=False)
     read = ThreadPoolExecutor(1).submit(_dvc, "repro", f"{target}:data").result
     if missing != list(params.datasets):  # what was made just now is what DVC will find

@@ -117,14 +117,22 @@ def start(
     training = params.training
     classes, size = len(data.classes), side_of(data, training)
     state = fresh_state(build, training, classes, size, seeds, device)
-    hashes = Hashes(
+    source = neurons.source_hash(params.neuron_named(cell.neuron), params.matched)
+    samples = len(data.train.labels)
+    return state, hashes_of(training, data.digest, samples, seeds, state.weights, source)
+
+
+def hashes_of(
+    training: Training, data: str, samples: int, seeds: protocol.Seeds, weights: str, neuron: str
+) -> Hashes:
+    """``data``: the set's digest; ``samples``: of its training split."""
+    return Hashes(
         protocol=protocol.protocol_hash(training),
-        data=data.digest[:16],
-        weights=state.weights,
-        order=protocol.order_hash(seeds, training, len(data.train.labels)),
-        neuron=neurons.source_hash(params.neuron_named(cell.neuron), params.matched),
+        data=data[:16],
+        weights=weights,
+        order=protocol.order_hash(seeds, training, samples),
+        neuron=neuron,
     )
-    return state, hashes
 
 
 def fresh_state(

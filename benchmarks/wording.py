@@ -64,6 +64,11 @@ def ratio(found: Estimate) -> str:
     return f"{found.mean:.2f}{interval(found, 1, '.2f')}"
 
 
+def plural(count: int, noun: str) -> str:
+    """``1 seed``, ``3 seeds``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def counted(seeds: list[int]) -> str:
     if not seeds:
         return "0"

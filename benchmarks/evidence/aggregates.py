@@ -76,7 +76,12 @@ def stratified_bootstrap(
         return Aggregate(value, math.nan, math.nan)
     generator = np.random.default_rng(0)
     drawn = statistic([s[generator.integers(len(s), size=(DRAWS, len(s)))] for s in strata])
-    n, df = sum(sizes) / len(sizes), sum(sizes) - len(sizes)
+    return expanded(value, drawn, sum(sizes) / len(sizes), sum(sizes) - len(sizes), level)
+
+
+def expanded(value: float, drawn: Values, n: float, df: int, level: float) -> Aggregate:
+    """``value`` with the percentiles of ``drawn`` ``[draws]``, expanded (Hesterberg, The American
+    Statistician 2015) since those of ``n`` seeds with ``df`` degrees of freedom are too narrow."""
     tail = float(ndtr(-math.sqrt(n / (n - 1)) * stdtrit(df, (1 + level) / 2)))
     low, high = np.quantile(drawn, (tail, 1 - tail))
     return Aggregate(value, float(low), float(high))

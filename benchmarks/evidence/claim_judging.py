@@ -18,11 +18,12 @@ from statistics import fmean
 from typing import Literal
 
 from benchmarks.claim_specs import BothWays, Status
-from benchmarks.claim_tests import SHARES, ClaimTest, counted, sentence, shares_of_all
+from benchmarks.claim_tests import SHARES, ClaimTest, sentence, shares_of_all
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.families import ALPHA, Judged, Sample, judge
 from benchmarks.selection import COPIES, SUBJECT, Cells
 from benchmarks.statistics import estimate, least_effect
+from benchmarks.wording import plural
 
 SAID_IN_FULL = 3  # comparisons; more are counted, and the weakest is said
 Outcome = Literal["shown", "refuted", "open"]
@@ -176,9 +177,9 @@ def add_beside(found: Found, claim: BothWays, cells: Cells) -> Found:
 def _said(shares: list[dict[str, float]]) -> str:
     means = {what: 100 * fmean(share[name] for share in shares) for name, what in SHARES.items()}
     parts = [f"{what} {mean:.1f} %" for what, mean in means.items()]
-    return f"{', '.join(parts)}, means over {counted(len(shares), 'network')}"
+    return f"{', '.join(parts)}, means over {plural(len(shares), 'network')}"
 
 
 def _seeds(count: int, selected: int) -> str:
     """``3 seeds``, ``3 of 10 seeds``."""
-    return f"{count} of {selected} seeds" if count < selected else counted(count, "seed")
+    return f"{count} of {selected} seeds" if count < selected else plural(count, "seed")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
 from benchmarks.evidence.analysis import Metric, declared
-from benchmarks.evidence.families import Sample
+from benchmarks.evidence.families import Judged, Sample, judge
 from benchmarks.records import Result
-from benchmarks.selection import Pair, neuron_of
+from benchmarks.selection import Cells, Pair, neuron_of
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,25 @@ def sample(metric: Metric, pairs: Sequence[Pair], margin: float | None = None) -
     # one spike or operation in the whole split
     grain = max((1 / (_samples(p) * min(v)) for p, v in zip(pairs, values, strict=True)), default=0)
     return Sample([math.log(a / b) for a, b in values], -math.log(1 - least), grain)
+
+
+def counting(cells: Cells) -> Cells:
+    """The cells of those seeds that count at the declared look."""
+    return cells.first(declared().counted(len(cells.selection.seeds)))
+
+
+def judged_leads(
+    family: str, cells: Cells, compared: Sequence[tuple[str, str, str]]
+) -> list[Judged]:
+    """Leads in test accuracy of (data set, left, right), judged as one family at the level of the
+    declared look; ``cells`` of :func:`counting`.
+
+    Raises InputError if two records of a pair were not trained under matched conditions.
+    """
+    samples = [
+        replace(sample("accuracy", cells.pairs(*each)), copies=about(*each)) for each in compared
+    ]
+    return judge(family, samples, declared().alpha(len(cells.selection.seeds)))
 
 
 def about(dataset: str, *rest: str) -> tuple[str, ...]:

@@ -13,11 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
 
-from benchmarks.evidence.aggregates import Aggregate
+from benchmarks.evidence.aggregates import DRAWS, Aggregate, expanded
 from benchmarks.records import Result, bits_of
-from benchmarks.statistics import DRAWS, LEVEL
+from benchmarks.statistics import LEVEL
 
 BLOCKS = 40  # runs of consecutive test recordings that are drawn as wholes
 LEAST_SEEDS = 3  # of fewer no draw tells how far seeds scatter
@@ -52,7 +51,4 @@ def over_seeds_and_recordings(
     of_seeds = generator.multinomial(seeds, [1 / seeds] * seeds, size=DRAWS)  # [D, S]
     of_blocks = generator.multinomial(len(blocks), [1 / len(blocks)] * len(blocks), size=DRAWS)
     drawn = np.einsum("ds,sb,db->d", of_seeds, sums, of_blocks) / (seeds * (of_blocks @ sizes))
-    widened = math.sqrt(seeds / (seeds - 1)) * stdtrit(seeds - 1, (1 + level) / 2)
-    tail = float(ndtr(-widened))
-    low, high = np.quantile(drawn, (tail, 1 - tail))
-    return Aggregate(float(gain.mean()), float(low), float(high))
+    return expanded(float(gain.mean()), drawn, seeds, seeds - 1, level)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from benchmarks import params as params_file
 from benchmarks import wording
-from benchmarks.claim_tests import counted
 from benchmarks.events.catalogue import SETS
 from benchmarks.evidence.recordings import over_seeds_and_recordings, right_of
 from benchmarks.params import Training
@@ -135,7 +134,7 @@ def _row(split: str, source: _Source, neuron: str) -> Row:
         "neuron": neuron,
         "test accuracy, %": Number(
             f"{wording.brief(test, 100)}{wording.interval(test, 100, '.1f')} "
-            f"({counted(test.n, kind)})",
+            f"({wording.plural(test.n, kind)})",
             test.mean,
         ),
         "validation, %": Number(wording.brief(validation, 100), validation.mean),

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakSet
 
 import numpy as np
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from aia import native
+from benchmarks import nvml
 
 # bytes of the last cache before memory that a core can count on; processors name the whole of it,
 # a virtual one its host's, where many share it
@@ -192,7 +192,7 @@ def peak_bytes(work: Callable[[], object], device: torch.device) -> int:
 
 def joules(work: Callable[[], object], device: torch.device, at_least_s: float = 0.7) -> float:
     """Energy of one call, in J, from the device's own counter; nan where it has none."""
-    counter = energy_counter(device)
+    counter = nvml.energy_counter(device)
     if counter is None:
         return math.nan
     each = max(1, math.ceil(_ENERGY_S / max(seconds(work), 1e-6)))
@@ -205,39 +205,9 @@ def joules(work: Callable[[], object], device: torch.device, at_least_s: float =
     return (counter() - before) / calls
 
 
-def energy_counter(device: torch.device) -> Callable[[], float] | None:
-    """What gives the J that the device has taken so far; None where it does not count them."""
-    handle = _nvml(device)
-    if handle is None:
-        return None
-    import pynvml
-
-    try:
-        pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
-    except pynvml.NVMLError:  # older than Volta
-        return None
-    return lambda: float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000
-
-
-def _nvml(device: torch.device) -> Any:
-    """NVML's handle of the device, or None."""
-    if device.type != "cuda":
-        return None
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
-        return pynvml.nvmlDeviceGetHandleByUUID(uuid)
-    except (ImportError, AttributeError, OSError):
-        return None
-    except pynvml.NVMLError:
-        return None
-
-
 def state(device: torch.device) -> dict[str, float]:
     """Clocks in MHz, temperature in degrees Celsius and power in W, as far as they are told."""
-    handle = _nvml(device)
+    handle = nvml.handle(device)
     if handle is None:
         clock = psutil.cpu_freq() if device.type == "cpu" else None
         return {"cpu_mhz": clock.current} if clock and clock.current else {}

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.params import Training
 from benchmarks.training.state import DivergedError, State
-from benchmarks.training.updates import loss_of
+from benchmarks.training.updates import gradient_norm, loss_of
 
 _WARM = 3  # updates before the capture: by then all that is made once is there
 
@@ -102,8 +102,7 @@ class GraphedUpdate:
         logits = state.network(frames)
         loss = loss_of(logits, labels, self.training)
         loss.backward()
-        gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
+        norm = gradient_norm(state.network)
         state.optimizer.step()
         right = (logits.detach().argmax(1) == labels).sum()
         seen = torch.stack([loss.detach() * len(labels), right, norm])

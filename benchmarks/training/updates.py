@@ -43,8 +43,7 @@ def update(
     if not math.isfinite(value):
         raise DivergedError(f"the loss became {value}")
     state.scaler.unscale_(state.optimizer)
-    gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
-    norm = float(torch.nn.utils.get_total_norm(gradients))
+    norm = float(gradient_norm(state.network))
     if not math.isfinite(norm):
         if not state.scaler.is_enabled():
             raise DivergedError(f"the gradient's norm became {norm}")
@@ -60,6 +59,13 @@ def _synchronised(model: nn.Module, last: bool) -> AbstractContextManager[None]:
         return nullcontext()
     context: AbstractContextManager[None] = model.no_sync()
     return context
+
+
+def gradient_norm(network: nn.Module) -> Tensor:
+    """2-norm over all gradients."""
+    return torch.nn.utils.get_total_norm(
+        [p.grad for p in network.parameters() if p.grad is not None]
+    )
 
 
 def loss_of(logits: Tensor, labels: Tensor, training: Training) -> Tensor:

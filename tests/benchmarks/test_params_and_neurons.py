@@ -133,7 +133,9 @@ def test_the_profiles_of_the_repository_are_valid(profile: str, holds: set[str])
 
 
 def test_every_profile_has_the_same_pipeline() -> None:
-    for profile in ("zoo", "paper", "ncars"):
+    splits = [path.parent.name for path in ROOT.glob("ncars/*/dvc.yaml")]
+    assert splits
+    for profile in ("zoo", "paper", "ncars", *(f"ncars/{split}" for split in splits)):
         assert (ROOT / profile / "dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
 
 

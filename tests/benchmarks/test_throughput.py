@@ -17,7 +17,7 @@ import torch
 
 from aia import LIF as LIFNeuron
 from aia import backends
-from benchmarks import drawing, drawing_speed, rows
+from benchmarks import drawing, drawing_speed, nvml, rows
 from benchmarks.errors import InputError
 from benchmarks.host import arithmetic_on
 from benchmarks.selection import Cells, Selection
@@ -415,7 +415,7 @@ def test_peak_memory_is_what_is_held_at_a_time() -> None:
 def test_a_counter_s_energy_is_shared_by_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     """3 J a call, as a counter would say that is read before the first and after the last."""
     calls: list[int] = []
-    monkeypatch.setattr(devices, "energy_counter", lambda device: lambda: 3.0 * len(calls))
+    monkeypatch.setattr(nvml, "energy_counter", lambda device: lambda: 3.0 * len(calls))
     assert devices.joules(lambda: calls.append(1), CPU, at_least_s=0.02) == pytest.approx(3.0)
     assert len(calls) > 1
 
