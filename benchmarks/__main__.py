@@ -108,7 +108,7 @@ def cells(context: typer.Context, dataset: Dataset, neuron: Neuron) -> None:
 
 @app.command()
 def tune(context: typer.Context, dataset: Dataset, neuron: Neuron) -> None:
-    """Train a neuron at each learning rate of the grid `tuning` in params.yaml."""
+    """Train a neuron at each rate of the grid `tuning`, further where it ends, and at the best."""
     _train_stage(context, "tuning", dataset, neuron)
 
 
@@ -152,15 +152,16 @@ def run(
     faults: list[runner.Outcome] = []
     try:
         with Progress(f"{len(todo)} cells", "cells") as report:
-            outcomes = runner.run_jobs(todo, params, profile, workers, minutes)
-            for done, outcome in enumerate(outcomes, start=1):
+            stages = {job.stage for job in stale}
+            outcomes = runner.run_rounds(todo, stages, params, profile, workers, minutes)
+            for done, (outcome, known) in enumerate(outcomes, start=1):
                 if outcome.error:
                     faults.append(outcome)
                 else:
                     left[outcome.job.stage] -= 1
-                report(done, len(todo), f"{outcome.job} {outcome.says}")
+                report(done, known, f"{outcome.job} {outcome.says}")
     finally:
-        partial = {job.stage for job in stale if left[job.stage]}
+        partial = {job.stage for job in stale if left[job.stage] > 0}
         whole = {job.stage for job in stale} - partial
         data_read()
         runner.hand_to_dvc(whole, partial, params, profile)

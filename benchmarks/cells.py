@@ -142,7 +142,8 @@ def _at_any_rate(training: Training) -> Training:
 @functools.cache
 def _matched(dataset: str, seed: int, training: Training, events: Path) -> Hashes:
     """What is alike for all neurons, theirs left empty: computed once for each seed."""
-    data, seeds = _facts(dataset, training, events), protocol.seeds_of(dataset, seed)
+    seeds = protocol.seeds_of(dataset, seed)
+    data = _facts(dataset, training, events, seed if training.split_by_seed else None)
     drawn = (seeds.synapses, seeds.neurons)
     network = build_network(LIF, training, data.classes, data.side, drawn)
     weights = protocol.weights_hash(network)
@@ -159,7 +160,7 @@ class _Facts(NamedTuple):
 
 
 @functools.cache
-def _facts(dataset: str, training: Training, events: Path) -> _Facts:
-    data = ensure_for(dataset, training, events)
+def _facts(dataset: str, training: Training, events: Path, seed: int | None) -> _Facts:
+    data = ensure_for(dataset, training, events, seed=seed)
     side = side_of(data, training)
     return _Facts(data.digest, len(data.classes), side, len(data.train.labels))

@@ -175,7 +175,10 @@ def tuned(found: Tuned, looks: Looks) -> Figure | None:
             axes.plot(chosen, means[chosen], "o", ms=9, mfc="none", mec=look.colour, mew=1.1)
             ends[neuron] = (max(means), means[max(means)])
         axes.set(title=dataset, xlabel="learning rate", xscale="log")
-        axes.set_xticks(found.grid, [f"{rate:g}" for rate in found.grid], fontsize=7.5)
+        rates = sorted(
+            {rate for (d, _), tried in found.by_rate.items() if d == dataset for rate in tried}
+        )
+        axes.set_xticks(rates, [f"{rate:g}" for rate in rates], fontsize=7.5)
         axes.xaxis.set_minor_locator(NullLocator())
     panels[0].set_ylabel("validation accuracy, %")
     _names(figure, panels[-1], ends, looks)

@@ -27,7 +27,6 @@ from benchmarks.records import (
 from benchmarks.selection import Cells, load, selection_of
 from benchmarks.swap import replacing
 from benchmarks.timings import timings_of
-from benchmarks.tuning import at_rate
 
 
 def freeze(profile: Profile, name: str) -> Index:
@@ -93,14 +92,14 @@ def freeze_times(profile: Profile, name: str) -> list[Path]:
 
 
 def _records(profile: Profile, params: Params) -> list[tuple[Path, Record]]:
-    """Every selected record, at the shared rate and at the grid's."""
-    folders = [profile, *(at_rate(profile, rate) for rate in params.tuning.learning_rates)]
+    """Every selected record, at the shared rate and at those that were tried for tuning."""
+    folders = [profile, *map(Profile, sorted(profile.tuning.glob("*")))]
     wanted = [
         record_path(folder.runs, dataset, neuron, seed)
         for folder in folders
         for dataset in params.datasets
         for neuron in params.neuron
-        for seed in params.seeds
+        for seed in (*params.seeds, *params.tuning.seeds)
     ]
     return [(path, read_record(path)) for path in wanted if path.exists()]
 

@@ -95,6 +95,7 @@ class Training(_Section):
     precision: Literal["float32", "bfloat16", "float16"] = "float32"  # of the synapses
     accumulate: int = Field(1, ge=1, le=1_000_000)  # parts that a batch is computed in
     recompute: StrictBool = False  # neurons run again in the backward pass: less memory, more time
+    split_by_seed: StrictBool = False  # each seed deals the sources out anew; embedded sets alone
 
     @model_validator(mode="after")
     def _possible(self) -> Training:
@@ -117,12 +118,15 @@ class Training(_Section):
 NORMALISED = ("vgg11", "sew_resnet18")  # networks with batch normalisation
 LATER = {
     *("network", "width", "size", "binning", "milestones", "factor", "augment", "loss"),
-    *("precision", "accumulate", "recompute"),
+    *("precision", "accumulate", "recompute", "split_by_seed"),
 }
 
 
 class Tuning(_Section):
-    """Learning rates that each named neuron gets beside the shared one: equal budgets."""
+    """Learning rates that each named neuron gets beside the shared one: equal budgets.
+
+    The best is chosen on ``seeds``, none of which the verdict rests on.
+    """
 
     learning_rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Once] = ()
     seeds: Annotated[tuple[Seed, ...], Once] = ()
@@ -143,18 +147,17 @@ class Params(_Section):
 
     @model_validator(mode="after")
     def _known(self) -> Params:
-        wanted = {"neuron": set(self.tuning.neurons) - set(self.neuron)}
-        wanted["seeds"] = set(map(str, set(self.tuning.seeds) - set(self.seeds)))
-        for key, missing in wanted.items():
-            if missing:
-                names = {"names": ", ".join(sorted(missing)), "key": key}
-                text = "tuning names {names}, which {key} does not have"
-                raise PydanticCustomError("unknown", text, names)
+        if missing := sorted(set(self.tuning.neurons) - set(self.neuron)):
+            names = {"names": ", ".join(missing)}
+            raise PydanticCustomError("unknown", "tuning names {names}, no key of neuron", names)
+        if judged := sorted(set(self.tuning.seeds) & set(self.seeds)):
+            text = "tuning chooses rates on seed {seed}, which the verdict rests on; give others"
+            raise PydanticCustomError("judged", text, {"seed": judged[0]})
         return self
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """The grid of the tuned table: the shared learning rate and those of `tuning`."""
+        """The grid that tuning starts with: the shared learning rate and those of `tuning`."""
         return tuple(sorted({self.training.learning_rate, *self.tuning.learning_rates}))
 
     def at_rate(self, rate: float) -> Params:

@@ -69,9 +69,10 @@ CAPTIONS = {
     "difference": "Test accuracy minus the baseline's, in percentage points: mean over seeds ± "
     "standard deviation [95 % interval] (number of pairs). A pair has the same data, initial "
     f"synapse weights and order of samples. {_JUDGED}",
-    "tuned": "Each neuron at the learning rate of one grid, the same for all, that gave it the "
-    "best mean validation accuracy; the test split played no part in the choice. (end) marks a "
-    "rate at an end of the grid: a better one may lie beyond. What tuning gained is the test "
+    "tuned": "Each neuron at the learning rate that gave it the best mean validation accuracy over "
+    "seeds of their own, which no number here rests on. All begin with one grid; where the best "
+    "lies at an end of it, the grid goes on. (end) marks one that still does: a better rate may "
+    "lie beyond. What tuning gained is the test "
     f"accuracy minus that of the same seeds at the shared rate. {_CONVERGED}",
     "tuned_difference": "Test accuracy minus the baseline's, both at their own best learning "
     "rate, in percentage points: mean over seeds ± standard deviation [95 % interval] (number of "
@@ -268,7 +269,7 @@ def tuned_accuracy(tuned: Tuned | None, shared: Cells, baseline: str = BASELINE)
 def _tuned(tuned: Tuned, shared: Cells, dataset: str, neuron: str, baseline: str) -> Row:
     test = estimate([r.accuracy.test for r in tuned.cells.results(dataset, neuron)])
     rate = tuned.rates[dataset, neuron]
-    at_end = rate in (tuned.grid[0], tuned.grid[-1])
+    at_end = tuned.at_end(dataset, neuron)
     pairs = tuned.cells.pairs(dataset, neuron, baseline)
     lead = _lead("accuracy", pairs)
     rising = unconverged(tuned.cells, dataset, neuron)

@@ -29,7 +29,7 @@ from benchmarks.events import ensure_for, unmade
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records import Record, record_path, write_atomic
-from benchmarks.tuning import profile_at, write_choice
+from benchmarks.tuning import best, profile_at, scores_of, wanted_rates, write_choice
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
     from benchmarks.train import Cell, Progress
@@ -83,7 +83,10 @@ class Outcome:
 
 
 def jobs_of(params: Params) -> list[Job]:
-    """All jobs of a profile, seed by seed, so that a run cut short has few seeds of all neurons."""
+    """All jobs of a profile that are known beforehand: those of the grid, not of the chosen rates.
+
+    Seed by seed, so that a run cut short has few seeds of all neurons.
+    """
     shared, tuning = params.training.learning_rate, params.tuning
     jobs = [
         Job(Stage("cell", dataset, neuron), seed, shared)
@@ -94,12 +97,23 @@ def jobs_of(params: Params) -> list[Job]:
     jobs += [
         Job(Stage("tuning", dataset, neuron), seed, rate)
         for seed in tuning.seeds
-        for rate in tuning.learning_rates
+        for rate in params.rates
         for dataset in params.datasets
         for neuron in tuning.neurons
     ]
-    order = {seed: place for place, seed in enumerate(params.seeds)}
-    return sorted(jobs, key=lambda job: order[job.seed])
+    return jobs
+
+
+def next_jobs(stage: Stage, params: Params, profile: Profile) -> list[Job]:
+    """What a tuning stage needs beyond the jobs that have a record: further rates, or the seeds of
+    the verdict at the chosen one; none where it is through."""
+    scores = scores_of(profile, params, stage.dataset, stage.neuron)
+    if rates := wanted_rates(params, scores):
+        return [Job(stage, seed, rate) for seed in params.tuning.seeds for rate in rates]
+    rate = best(scores)
+    if rate == params.training.learning_rate:  # the stage `cell` trains them
+        return []
+    return unfinished([Job(stage, seed, rate) for seed in params.seeds], params, profile)
 
 
 def stale_jobs(
@@ -184,6 +198,32 @@ def run_jobs(
         yield Outcome(job, "failed", "its process was killed; run again to go on")
 
 
+def run_rounds(
+    todo: list[Job],
+    stages: Iterable[Stage],
+    params: Params,
+    profile: Profile,
+    workers: int,
+    minutes: float,
+) -> Iterator[tuple[Outcome, int]]:
+    """:func:`run_jobs`, round by round: what tuning ``stages`` ask for is known after each.
+
+    Yields each outcome with the number of jobs known so far. A stage with a fault asks no more.
+    """
+    end = time.monotonic() + 60 * minutes
+    tuning = [stage for stage in stages if stage.kind == "tuning"]
+    known, jobs = 0, todo
+    while time.monotonic() < end:
+        known += len(jobs)
+        for outcome in run_jobs(jobs, params, profile, workers, (end - time.monotonic()) / 60):
+            if outcome.error and outcome.job.stage in tuning:
+                tuning.remove(outcome.job.stage)
+            yield outcome, known
+        jobs = [job for stage in tuning for job in next_jobs(stage, params, profile)]
+        if not jobs:
+            return
+
+
 def _in_parallel(calls: Iterable[_Call], workers: int) -> Iterator[Any]:
     """Results of joblib's delayed ``calls`` as they come; work begins at once, in this order, and
     a further call when one has ended."""
@@ -242,7 +282,7 @@ def hand_times_to_dvc(params: Params, specs: Path) -> None:
 
 
 def _concluded(stage: Stage, params: Params, profile: Profile) -> bool:
-    """Write a tuning stage's choice; False where the shared rate's cells are not there yet."""
+    """Write a tuning stage's choice; False where it is not through."""
     if stage.kind == "cell":
         return True
     return write_choice(profile, params, stage.dataset, stage.neuron)
@@ -258,20 +298,26 @@ def run_stage(stage: Stage, params: Params, profile: Profile, progress: Progress
     params.neuron_named(stage.neuron)
     if stage.dataset not in params.datasets:
         raise unknown("data set of this profile", stage.dataset, params.datasets)
-    faults = []
-    for job in unfinished([j for j in jobs_of(params) if j.stage == stage], params, profile):
-        try:
-            run_cell(job.cell, *_at(job, params, profile), progress)
-        except InputError as error:
-            faults.append(f"{job}: {error}")
+    faults = list[str]()
+    jobs = unfinished([j for j in jobs_of(params) if j.stage == stage], params, profile)
+    while True:
+        for job in jobs:
+            try:
+                run_cell(job.cell, *_at(job, params, profile), progress)
+            except InputError as error:
+                faults.append(f"{job}: {error}")
+        tuned = stage.kind == "tuning" and not faults
+        jobs = next_jobs(stage, params, profile) if tuned else []
+        if not jobs:
+            break
     if faults:
         raise InputError("; ".join(faults))
     _concluded(stage, params, profile)
 
 
 def _at(job: Job, params: Params, profile: Profile) -> tuple[Params, Profile]:
-    """Parameters and folder of a job's learning rate; frames are shared by all rates."""
-    return params.at_rate(job.rate), profile_at(profile, params, job.rate)
+    """Parameters and folder of a job; frames are shared by all rates."""
+    return params.at_rate(job.rate), profile_at(profile, params, job.rate, job.seed)
 
 
 def _run_one(job: Job, params: Params, profile: Profile) -> Outcome:

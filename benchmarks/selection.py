@@ -29,7 +29,8 @@ _PAIRED = {
     "weights": "initial weights",
     "order": "order of samples",
 }
-_AVERAGED = {"protocol": "training protocol", "data": "data", "neuron": "neuron"}
+_AVERAGED = {"protocol": "training protocol", "neuron": "neuron"}
+_ONE_SPLIT = {**_AVERAGED, "data": "data"}
 
 
 def neuron_of(name: str) -> str:
@@ -132,7 +133,8 @@ def load(runs: Path, selection: Selection) -> Cells:
     for dataset, neuron in selection.groups:
         group = cells.of(dataset, neuron)
         for record in group[1:]:
-            _refuse_unlike(group[0], record, _AVERAGED, "averaged")
+            apart = record.settings.get("split_by_seed")
+            _refuse_unlike(group[0], record, _AVERAGED if apart else _ONE_SPLIT, "averaged")
     _refuse_other_rates(list(records.values()))
     return cells
 

@@ -80,7 +80,7 @@ def train_cell(
     check_neuron(spec, params.matched, cell.neuron, params.training.steps)
     build = neurons.builder(spec, params.matched)
     device = host.settle()
-    data = ensure_for(cell.dataset, params.training, events)
+    data = ensure_for(cell.dataset, params.training, events, seed=cell.seed)
     seeds = protocol.seeds_of(cell.dataset, cell.seed)
     state, hashes = start(cell, params, data, seeds, build, device)
     # hashes do not hold the learning rate, the settings do

@@ -1,9 +1,13 @@
-"""Each neuron at its own best learning rate of one grid: equal tuning budgets for all.
+"""Each neuron at its own best learning rate: equal grids to begin with, extended where they end.
 
-The grid is the shared learning rate and those under ``tuning`` in params.yaml. A rate's cells
-lie in a profile folder of their own, ``results/tuning/<rate>/``; the shared rate's are the
-profile's own. Chosen is the rate with the best validation accuracy, mean over seeds; a cell that
-diverged counts as accuracy 0. The test split plays no part in the choice. No torch here.
+A (data set, neuron) trains at every rate of the grid with the seeds of ``tuning``, none of which
+the verdict rests on. Chosen is the rate with the best validation accuracy, mean over those seeds; a
+cell that diverged counts as accuracy 0, and the test split plays no part. Where the best is the
+grid's least or greatest rate, the grid goes on by a factor of 2 until it is not, ``EXTENSIONS``
+times at most. Then the seeds of the verdict train at the chosen rate.
+
+The verdict's cells at the shared rate are the profile's own. All others lie in a profile folder of
+their rate, ``results/tuning/<rate>/``. No torch here.
 """
 
 from __future__ import annotations
@@ -16,88 +20,138 @@ from benchmarks.profile import Profile
 from benchmarks.records import Record, as_json, record_path, write_atomic
 from benchmarks.selection import Cells, Selection, load
 
+EXTENSIONS = 4  # of a grid, at either end
+_FACTOR = 2.0
+
+Scores = dict[float, list[float]]  # learning rate -> validation accuracy of each tuning seed
+
 
 @dataclass(frozen=True)
 class Tuned:
-    """Records at the chosen rates, and what they were chosen from."""
+    """Records of the verdict's seeds at the chosen rates, and what these were chosen from."""
 
-    cells: Cells  # a neuron without the whole grid is not in it
+    cells: Cells  # a neuron without all of its cells on every data set is not in it
     rates: dict[tuple[str, str], float]  # (data set, neuron) -> the chosen rate
-    by_rate: dict[tuple[str, str], dict[float, list[float]]]  # validation accuracy of each seed
-    grid: tuple[float, ...]
+    by_rate: dict[tuple[str, str], Scores]
+
+    def at_end(self, dataset: str, neuron: str) -> bool:
+        """Whether a better rate may lie beyond the grid."""
+        return is_at_end(self.by_rate[dataset, neuron])
 
 
-def profile_at(profile: Profile, params: Params, rate: float) -> Profile:
-    """Where the cells of a rate lie."""
-    return profile if rate == params.training.learning_rate else at_rate(profile, rate)
+def profile_at(profile: Profile, params: Params, rate: float, seed: int) -> Profile:
+    """Where the cells of a rate and seed lie."""
+    own = rate == params.training.learning_rate and seed in params.seeds
+    return profile if own else at_rate(profile, rate)
 
 
 def at_rate(profile: Profile, rate: float) -> Profile:
-    """The folder of a rate other than the shared one."""
+    """The folder of a rate."""
     return Profile(profile.tuning / f"{rate:g}")
 
 
+def scores_of(profile: Profile, params: Params, dataset: str, neuron: str) -> Scores:
+    """Of every rate that has all of its tuning seeds' records, in ascending order."""
+    chosen = Selection((dataset,), (neuron,), params.tuning.seeds)
+    scores: Scores = {}
+    for folder in sorted(profile.tuning.glob("*"), key=lambda folder: _rate(folder.name)):
+        records = load(Profile(folder).runs, chosen).of(dataset, neuron)
+        if len(records) == len(chosen.seeds) > 0:
+            scores[_rate(folder.name)] = [_validation(record) for record in records]
+    return scores
+
+
+def wanted_rates(params: Params, scores: Scores) -> list[float]:
+    """Rates that are still to be tried: those of the grid, then those beyond its end."""
+    if missing := [rate for rate in params.rates if rate not in scores]:
+        return missing
+    if not is_at_end(scores):
+        return []
+    rate = best(scores)
+    beyond = rate / _FACTOR if rate == min(scores) else rate * _FACTOR
+    least, greatest = params.rates[0], params.rates[-1]
+    reach = _FACTOR**EXTENSIONS
+    return [beyond] if least / reach <= beyond <= greatest * reach else []
+
+
+def best(scores: Scores) -> float:
+    """The least of the rates whose mean accuracy is highest."""
+    return max(scores, key=lambda rate: sum(scores[rate]))
+
+
+def is_at_end(scores: Scores) -> bool:
+    return best(scores) in (min(scores), max(scores))
+
+
 def tuned_cells(profile: Profile, params: Params) -> Tuned | None:
-    """None where params.yaml names no neuron to tune, or no neuron has its whole grid.
+    """None where params.yaml names no neuron to tune, or no neuron is through.
 
     Raises InputError for records that are not valid.
     """
-    chosen = Selection(tuple(params.datasets), params.tuning.neurons, params.tuning.seeds)
-    by_rate = {rate: load(profile_at(profile, params, rate).runs, chosen) for rate in params.rates}
     rates: dict[tuple[str, str], float] = {}
-    scores: dict[tuple[str, str], dict[float, list[float]]] = {}
+    by_rate: dict[tuple[str, str], Scores] = {}
     records: dict[tuple[str, str, int], Record] = {}
-    for group in chosen.groups:
-        found = {rate: cells.of(*group) for rate, cells in by_rate.items()}
-        if not _is_whole(found, chosen):
+    neurons = params.tuning.neurons if params.tuning.seeds else ()
+    for dataset, neuron in Selection(tuple(params.datasets), neurons, ()).groups:
+        scores = scores_of(profile, params, dataset, neuron)
+        if wanted_rates(params, scores):
             continue
-        scores[group] = _scores(found)
-        rates[group] = _best(scores[group])
-        records |= {(*group, record.seed): record for record in found[rates[group]]}
-    if not rates:
+        by_rate[dataset, neuron] = scores
+        rates[dataset, neuron] = best(scores)
+        found = at_own_rate(profile, params, dataset, neuron, best(scores))
+        records |= {(dataset, neuron, record.seed): record for record in found}
+    through = {key for key in rates if all((*key, seed) in records for seed in params.seeds)}
+    whole = tuple(n for n in neurons if all((d, n) in through for d in params.datasets))
+    if not whole:
         return None
-    whole = tuple(n for n in chosen.neurons if all((d, n) in rates for d in chosen.datasets))
-    kept = Selection(chosen.datasets, whole, chosen.seeds)
+    kept = Selection(tuple(params.datasets), whole, tuple(params.seeds))
     inside = {key: record for key, record in records.items() if key[1] in whole}
-    return Tuned(Cells(profile.runs, kept, inside), rates, scores, params.rates)
+    return Tuned(Cells(profile.runs, kept, inside), rates, by_rate)
+
+
+def at_own_rate(
+    profile: Profile, params: Params, dataset: str, neuron: str, rate: float
+) -> list[Record]:
+    """The verdict's records at ``rate`` that exist."""
+    chosen = Selection((dataset,), (neuron,), tuple(params.seeds))
+    folder = profile_at(profile, params, rate, chosen.seeds[0])
+    return load(folder.runs, chosen).of(dataset, neuron)
 
 
 def write_choice(profile: Profile, params: Params, dataset: str, neuron: str) -> bool:
     """Write what the choice for a (data set, neuron) rests on; False while cells are missing."""
-    chosen = Selection((dataset,), (neuron,), params.tuning.seeds)
-    runs = {rate: profile_at(profile, params, rate).runs for rate in params.rates}
-    found = {rate: load(folder, chosen).of(dataset, neuron) for rate, folder in runs.items()}
-    if not _is_whole(found, chosen):
+    scores = scores_of(profile, params, dataset, neuron)
+    if wanted_rates(params, scores):
         return False
-    scores = _scores(found)
+    rate = best(scores)
+    if len(at_own_rate(profile, params, dataset, neuron, rate)) < len(params.seeds):
+        return False
+    tried = [(r, s) for r in scores for s in params.tuning.seeds]
+    tried += [(rate, seed) for seed in params.seeds]
     content = {
         "dataset": dataset,
         "neuron": neuron,
-        "seeds": list(chosen.seeds),
-        "chosen": _best(scores),
-        "validation_accuracy": {f"{rate:g}": values for rate, values in scores.items()},
+        "seeds": list(params.tuning.seeds),
+        "chosen": rate,
+        "at_end_of_grid": is_at_end(scores),
+        "validation_accuracy": {f"{r:g}": values for r, values in scores.items()},
         "records": {
-            f"{rate:g}": [
-                hashlib.sha256(record_path(folder, dataset, neuron, seed).read_bytes()).hexdigest()
-                for seed in chosen.seeds
-            ]
-            for rate, folder in runs.items()
+            f"{r:g}/{seed}": _digest(profile, params, dataset, neuron, r, seed) for r, seed in tried
         },
     }
     write_atomic(profile.tuned / dataset / f"{neuron}.json", as_json(content))
     return True
 
 
-def _is_whole(found: dict[float, list[Record]], chosen: Selection) -> bool:
-    return bool(chosen.seeds) and all(len(r) == len(chosen.seeds) for r in found.values())
+def _digest(
+    profile: Profile, params: Params, dataset: str, neuron: str, rate: float, seed: int
+) -> str:
+    folder = profile_at(profile, params, rate, seed)
+    return hashlib.sha256(record_path(folder.runs, dataset, neuron, seed).read_bytes()).hexdigest()
 
 
-def _scores(found: dict[float, list[Record]]) -> dict[float, list[float]]:
-    return {rate: [_validation(record) for record in records] for rate, records in found.items()}
-
-
-def _best(scores: dict[float, list[float]]) -> float:
-    return max(scores, key=lambda rate: sum(scores[rate]))
+def _rate(folder: str) -> float:
+    return float(folder)
 
 
 def _validation(record: Record) -> float:

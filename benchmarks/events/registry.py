@@ -75,11 +75,42 @@ def ensure(
 
 
 def ensure_for(
-    name: str, training: Training, cache: Path, report: real.Report = real.silent
+    name: str,
+    training: Training,
+    cache: Path,
+    report: real.Report = real.silent,
+    *,
+    seed: int | None = None,
 ) -> EventSet:
-    """:func:`ensure` with the frames that ``training`` asks for."""
+    """:func:`ensure` with the frames that ``training`` asks for.
+
+    ``seed``: of a cell, which has a split of its own if ``training`` says so; None: the set's own
+    split. Raises InputError for such a split of a recorded set.
+    """
     size, binning = training.size, training.binning
-    return ensure(name, training.steps, cache, report, size=size, binning=binning)
+    if training.split_by_seed and name not in SETS:
+        raise InputError(
+            f"data set {name!r}: split_by_seed deals out sets that are made here; a recorded one "
+            "has its splits in its name (see `data`)"
+        )
+    made = ensure(name, training.steps, cache, report, size=size, binning=binning)
+    return dealt(made, seed) if training.split_by_seed and seed is not None else made
+
+
+def dealt(made: EventSet, seed: int) -> EventSet:
+    """The same recordings, their sources dealt out to the three splits anew, as ``seed`` says."""
+    parts = made.splits().values()
+    sources = np.concatenate([part.sources for part in parts])
+    order = np.argsort(sources, kind="stable")  # whatever the split they come from
+    frames = np.concatenate([part.frames[:] for part in parts])[order]
+    labels, sources = np.concatenate([part.labels for part in parts])[order], sources[order]
+    chosen = split_sources(
+        labels, sources, _FRACTIONS, np.random.default_rng([_SEED, *made.name.encode(), seed])
+    )
+    train, validation, test = (
+        Split(frames[index], labels[index], sources[index]) for index in chosen.values()
+    )
+    return EventSet(made.name, made.classes, train, validation, test, split=f"seed{seed}")
 
 
 def _kept_or_made(name: str, steps: int, cache: Path) -> EventSet:

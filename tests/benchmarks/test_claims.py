@@ -17,7 +17,7 @@ from benchmarks.statistics import least_effect, tails
 from tests.benchmarks.made_records import DATASETS, LAYERS, failed, made
 
 LIFS = ("snntorch_lif", "spikingjelly_lif", "spikingjelly_plif")
-COMMAND = "python -m benchmarks --profile zoo run"
+COMMAND = "python -m benchmarks --profile core run"
 
 
 def _cells(

@@ -41,7 +41,7 @@ class Project:
             seeds=[0, 1],
             neuron={"lif": LIF, "aia": AIA},
             training={"epochs": 1, "channels": [4], "hidden": 8, "batch": 256},
-            tuning={"learning_rates": [0.01], "seeds": [0], "neurons": ["aia"]},
+            tuning={"learning_rates": [0.0025, 0.01], "seeds": [100], "neurons": ["aia"]},
         )
         self.dvc("init", "--no-scm", "--quiet")
 

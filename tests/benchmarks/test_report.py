@@ -297,8 +297,8 @@ def test_an_untuned_profile_has_one_verdict_a_claim_and_no_tuned_table(tmp_path:
 def test_a_neuron_that_was_not_tuned_is_named(tmp_path: Path) -> None:
     profile = Profile(tmp_path)
     write_grid(profile, CHOSEN, {})
-    (at_rate(profile, 0.1).runs / "dvs_digits/gain_frozen/0.json").unlink()
-    tuned = tuned_cells(profile, grid_params(CHOSEN, (0.001, 0.01, 0.1)))
+    (at_rate(profile, 0.1).runs / "dvs_digits/gain_frozen/100.json").unlink()
+    tuned = tuned_cells(profile, grid_params(CHOSEN))
     words = _words(_page(profile, CHOSEN, tuned))
     assert "Without a cell at every rate of the grid, and so not here: gain_frozen." in words
 

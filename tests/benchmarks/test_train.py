@@ -162,23 +162,23 @@ def test_a_set_is_loaded_once_for_all_cells_that_are_checked(
     params = params.model_copy(update={"neuron": {f"aia{n}": params.neuron["aia"] for n in "abc"}})
     for alias in params.neuron:
         for rate in (0.005, 0.01):
-            at = profile_at(profile, params, rate)
+            at = profile_at(profile, params, rate, 0)
             path = record_path(at.runs, "dvs_digits", alias, 0)
             settings = {**record.settings, "learning_rate": rate}
             copied = record.model_copy(update={"neuron": alias, "settings": settings})
             write_atomic(path, as_json(sealed(copied)))
     asked = []
 
-    def counted(*arguments: Any) -> EventSet:
+    def counted(*arguments: Any, **named: Any) -> EventSet:
         asked.append(arguments)
-        return ensure_for(*arguments)
+        return ensure_for(*arguments, **named)
 
     monkeypatch.setattr(cells, "ensure_for", counted)
     cells._facts.cache_clear()
     cells._matched.cache_clear()
     for alias in params.neuron:
         for rate in (0.005, 0.01):
-            at = profile_at(profile, params, rate)
+            at = profile_at(profile, params, rate, 0)
             assert finished(Cell("dvs_digits", alias, 0), params.at_rate(rate), at) is not None
     assert len(asked) == 1
 
