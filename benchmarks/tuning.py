@@ -69,6 +69,7 @@ def wanted_rates(params: Params, scores: Scores) -> list[float]:
         return []
     rate = best(scores)
     beyond = rate / _FACTOR if rate == min(scores) else rate * _FACTOR
+    beyond = float(f"{beyond:g}")  # as its folder is named
     least, greatest = params.rates[0], params.rates[-1]
     reach = _FACTOR**EXTENSIONS
     return [beyond] if least / reach <= beyond <= greatest * reach else []

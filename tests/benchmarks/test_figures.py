@@ -159,9 +159,10 @@ def test_accuracy_by_rate_is_drawn_with_a_ring_at_the_chosen_one(tmp_path: Path)
     lif_line, lif_ring, aia_line, aia_ring = _lines(
         drawing.tuned(tuned, drawing.colours(ONE.neurons))
     )
-    assert lif_line == [(0.001, 90.5), (0.005, 50), (0.01, 50), (0.1, 50)]
-    assert aia_line == [(0.001, 50), (0.005, 50), (0.01, 90.5), (0.1, 50)]
-    assert (lif_ring, aia_ring) == ([(0.001, 90.5)], [(0.01, 90.5)])
+    rates = (0.0005, 0.001, 0.005, 0.01, 0.1, 0.2)
+    assert lif_line == [(rate, 90 if rate == 0.001 else 50) for rate in rates]
+    assert aia_line == [(rate, 90 if rate == 0.01 else 50) for rate in rates]
+    assert (lif_ring, aia_ring) == ([(0.001, 90)], [(0.01, 90)])
 
 
 def test_a_far_quantile_does_not_flatten_the_bars() -> None:

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from pydantic import ValidationError
 from torch import nn
 
 from benchmarks import contract, neurons
 from benchmarks.errors import InputError
+from benchmarks.evidence.analysis import declared
 from benchmarks.params import Matched, NeuronParams, Params, read
+from benchmarks.selection import CONTROLS
 from benchmarks.yamlfile import parse_yaml
 from tests.benchmarks.small import ROOT, run_command, small_profile
 
@@ -118,11 +121,13 @@ def test_a_number_needs_no_dot(tmp_path: Path) -> None:
 
 
 QUICK = {"snntorch_lif", "spikingjelly_plif", "spikingjelly_lif", "aia", "gain_frozen"}
+CORE = {*declared().against, declared().subject, *CONTROLS, "aia_signed", "aia_coincidence"}
 ZOO = {"snntorch_lif_defaults", "spikingjelly_lif_defaults", "spikingjelly_plif_defaults"}
 
 
 @pytest.mark.parametrize(
-    ("profile", "holds"), [(".", QUICK), ("zoo", ZOO), ("paper", QUICK), ("ncars", QUICK)]
+    ("profile", "holds"),
+    [(".", QUICK), ("zoo", ZOO), ("core", CORE), ("paper", QUICK), ("ncars", QUICK)],
 )
 def test_the_profiles_of_the_repository_are_valid(profile: str, holds: set[str]) -> None:
     params = read(ROOT / profile / "params.yaml")
@@ -135,7 +140,7 @@ def test_the_profiles_of_the_repository_are_valid(profile: str, holds: set[str])
 def test_every_profile_has_the_same_pipeline() -> None:
     splits = [path.parent.name for path in ROOT.glob("ncars/*/dvc.yaml")]
     assert splits
-    for profile in ("zoo", "paper", "ncars", *(f"ncars/{split}" for split in splits)):
+    for profile in ("core", "zoo", "paper", "ncars", *(f"ncars/{split}" for split in splits)):
         assert (ROOT / profile / "dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
 
 
@@ -144,6 +149,12 @@ def test_parameters_of_a_few_neurons_are_valid_where_others_are_tuned() -> None:
     again = Params.model_validate_json(few.model_dump_json(by_alias=True))
     assert list(again.neuron) == ["aia", "klif"]
     assert again.training == few.training
+
+
+def test_rates_are_not_chosen_on_seeds_that_the_verdict_rests_on() -> None:
+    asked = {"datasets": ["a"], "seeds": [0, 1], "neuron": {"x": {"class": "made:X"}}}
+    with pytest.raises(ValidationError, match="chooses rates on seed 1"):
+        Params.model_validate({**asked, "tuning": {"seeds": [1, 2], "neurons": ["x"]}})
 
 
 def test_a_librarys_defaults_are_another_neuron_than_its_matched_options() -> None:

@@ -1,4 +1,4 @@
-"""Every neuron of both profiles keeps the contract and can be trained."""
+"""Every neuron of the embedded profiles keeps the contract and can be trained."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.neurons import builder
 from benchmarks.params import Params, read
 
 ROOT = Path(__file__).parents[2]
-PROFILES = {name: read(ROOT / name / "params.yaml") for name in (".", "zoo")}
+PROFILES = {name: read(ROOT / name / "params.yaml") for name in (".", "zoo", "core")}
 NEURONS = [(name, alias) for name, params in PROFILES.items() for alias in params.neuron]
 
 
@@ -37,11 +37,10 @@ def test_it_keeps_the_contract_and_the_loss_reaches_all_its_weights(name: str, a
             assert values.grad.abs().sum() > 0, key
 
 
-def test_what_both_profiles_name_is_the_same_neuron_trained_the_same_way_but_for_epochs() -> None:
-    quick, zoo = PROFILES["."], PROFILES["zoo"]
-    assert quick.training.epochs < zoo.training.epochs
-    assert quick.training.model_copy(update={"epochs": zoo.training.epochs}) == zoo.training
-    assert quick.matched == zoo.matched
-    assert set(quick.neuron) <= set(zoo.neuron)
-    for alias, neuron in quick.neuron.items():
-        assert zoo.neuron[alias] == neuron
+def test_what_profiles_name_alike_is_the_same_neuron_under_the_same_options() -> None:
+    core = PROFILES["core"]
+    assert core.training == PROFILES["zoo"].training
+    for params in PROFILES.values():
+        assert params.matched == core.matched
+        for alias in set(params.neuron) & set(core.neuron):
+            assert params.neuron[alias] == core.neuron[alias]

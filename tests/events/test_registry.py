@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.events import SETS, EventSet, Split, ensure, manifest
+from benchmarks.events import SETS, EventSet, Split, ensure, ensure_for, manifest
+from benchmarks.params import Training
 
 _PRINT_DIGESTS = """
 import sys
@@ -119,3 +120,31 @@ def test_another_process_builds_the_same_bits(
         cwd=Path(__file__).parents[2],
     )
     assert said.stdout.split() == [event_sets[name].digest for name in SETS]
+
+
+def test_each_seed_deals_the_same_recordings_out_anew(event_cache: Path) -> None:
+    training = Training(split_by_seed=True)
+    own = ensure_for("dvs_motion", training, event_cache)
+    first, again, second = (
+        ensure_for("dvs_motion", training, event_cache, seed=seed) for seed in (0, 0, 1)
+    )
+    assert first.digest == again.digest
+    assert len({own.digest, first.digest, second.digest}) == 3
+    assert _recordings(first) == _recordings(second) == _recordings(own)
+    tested = [set(made.test.sources.tolist()) for made in (first, second)]
+    assert 0.1 < len(tested[0] & tested[1]) / len(tested[0]) < 0.3  # a fifth is tested on
+    fixed = ensure_for("dvs_motion", Training(), event_cache, seed=0)
+    assert fixed.digest == own.digest
+
+
+def test_a_recorded_set_has_no_split_of_a_seed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="split_by_seed deals out sets that are made here"):
+        ensure_for("ncars", Training(split_by_seed=True), tmp_path, seed=0)
+
+
+def _recordings(made: EventSet) -> set[tuple[int, int, bytes]]:
+    return {
+        (int(source), int(label), frames.tobytes())
+        for part in made.splits().values()
+        for frames, label, source in zip(part.frames, part.labels, part.sources, strict=True)
+    }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from benchmarks.errors import InputError
@@ -14,7 +13,6 @@ from benchmarks.evidence.families import FAMILIES, Sample, judge
 from benchmarks.rows import CAPTIONS
 from benchmarks.selection import LIBRARY_BASELINES, SUBJECT, neuron_of
 from benchmarks.statistics import least_effect, seeds_for
-from tests.benchmarks.test_statistics_simulated import LEADS
 
 
 def _changed(**changes: object) -> Analysis:
@@ -23,32 +21,28 @@ def _changed(**changes: object) -> Analysis:
 
 def test_what_is_declared_is_what_the_suite_compares() -> None:
     analysis = declared()
-    assert (analysis.subject, analysis.against) == (SUBJECT, LIBRARY_BASELINES)
+    assert analysis.subject == SUBJECT
+    assert set(analysis.against) < set(LIBRARY_BASELINES)
     assert (analysis.outcome, analysis.rate) == ("accuracy", "own")
-    assert len({neuron_of(name) for name in analysis.against}) == 2  # LIF in two libraries, PLIF
-
-
-def test_the_scatter_is_that_of_the_recorded_leads() -> None:
-    for dataset, scatter in declared().scatter.items():
-        variances = [
-            float(np.var(LEADS["zoo", dataset, other], ddof=1)) for other in declared().against
-        ]
-        assert 100 * scatter == pytest.approx(math.sqrt(np.mean(variances)), abs=0.01)
+    assert len({neuron_of(name) for name in analysis.against}) == 2  # LIF and PLIF, each once
 
 
 def test_the_seeds_are_those_that_scatter_and_margin_ask_for() -> None:
     """The numbers in the comment of analysis.yaml."""
     analysis, text = declared(), " ".join(ANALYSIS.read_text(encoding="utf-8").split())
-    wanted = [seeds_for(analysis.margin["accuracy"] / sd) for sd in analysis.scatter.values()]
-    assert "would take {}, {} and {} seeds".format(*wanted) in text
+    text, scatter = text.replace("# ", ""), [100 * sd for sd in analysis.scatter.values()]
     last, level = analysis.looks[-1], 1 - analysis.alpha(analysis.looks[-1])
-    converged = [seeds_for(1 / sd, level) for sd in (1.2, 2.8)]
-    assert "{} and {} would do".format(*converged) in text
-    assert analysis.looks[-1] == 10 * math.ceil(converged[0] / 10)
-    least = [least_effect(last, level) * sd for sd in (1.2, 2.8)]
-    assert f"{least[0]:.1f} points at a scatter of 1.2 and {least[1]:.1f}" in text.replace("# ", "")
-    first = [least_effect(10, 1 - analysis.alpha(10)) * sd for sd in (1.2, 2.8)]
-    assert f"at their own level {first[0]:.1f} and {first[1]:.1f}" in text.replace("# ", "")
+    wanted = [seeds_for(1 / sd, level) for sd in scatter]
+    assert "would take {} and {} seeds".format(*wanted) in text
+    assert last == 10 * math.ceil(wanted[0] / 10)
+    assert (
+        "they find {:.1f} and {:.1f} points".format(
+            *(least_effect(last, level) * sd for sd in scatter)
+        )
+        in text
+    )
+    first = least_effect(10, 1 - analysis.alpha(10))
+    assert "at their own level {:.1f} and {:.1f}".format(*(first * sd for sd in scatter)) in text
 
 
 @pytest.mark.parametrize("spending", ["pocock", "obrien-fleming"])
