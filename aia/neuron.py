@@ -87,6 +87,15 @@ class AIA(LIF):
         by = backends.on_weights(self.coefficient)
         return super().forward(association.through(synapse, spikes, self.coefficient, by))
 
+    def accumulated(self, y: Tensor, synapse: nn.Module, spikes: Tensor) -> Tensor:
+        """The drive summed over time, sum_t I(t), for a rule that trains on such sums.
+
+        ``y`` ``[B, C, ...]``: the output of ``synapse`` for the summed spikes, through which the
+        gradient goes; ``spikes`` ``[T, B, ...]``: each time step's. Returns the shape of y. Raises
+        NotImplementedError where a sum's gradient says nothing of its terms.
+        """
+        return association.on_drive(y.unsqueeze(0), self.coefficient).squeeze(0)
+
     def fold_into(self, synapse: nn.Conv2d | nn.Linear | nn.BatchNorm2d) -> LIF:
         """Scale the synapse by 1 + relu(a) in place; returns the plain LIF that replaces this.
 

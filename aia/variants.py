@@ -108,6 +108,10 @@ class AIATrainingOnly(AIA):
             return super().forward_from(synapse, spikes)
         return self.forward(synapse(spikes.flatten(0, 1)).unflatten(0, spikes.shape[:2]))
 
+    def accumulated(self, y: Tensor, synapse: nn.Module, spikes: Tensor) -> Tensor:
+        """As of AIA in training mode; y in evaluation mode."""
+        return super().accumulated(y, synapse, spikes) if self.training else y
+
     def fold_into(self, synapse: nn.Module) -> LIF:
         """The plain LIF that this is at inference; the synapse stays as it is."""
         return self.plain().to(self.coefficient.device)
@@ -141,6 +145,20 @@ class _Associating(LIF):
         """Within, what is computed is behind the stop-gradient."""
         return torch.no_grad() if self.stops_gradient else nullcontext()
 
+    def accumulated(self, y: Tensor, synapse: nn.Module, spikes: Tensor) -> Tensor:
+        """As of AIA: y + g(a) sum_t z(t), z what the gain multiplies behind the stop-gradient."""
+        if not self.stops_gradient:
+            raise NotImplementedError(
+                "without stop-gradient each time step has a gradient of its own"
+            )
+        with torch.no_grad():
+            z = self.summed(y.detach(), synapse, spikes)
+        return y + self.gain(y.dim() - 2) * z
+
+    def summed(self, y: Tensor, synapse: nn.Module, spikes: Tensor) -> Tensor:
+        """sum_t z(t) ``[B, C, ...]``, of the arguments of :meth:`accumulated`."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its gain multiplies")
+
 
 class AIASigned(_Associating):
     """I = y + a sg(y): "potentiate or depress the firing of spikes" (inferred).
@@ -154,8 +172,15 @@ class AIASigned(_Associating):
 
     def forward(self, drive: Tensor) -> Tensor:
         """``[T, B, C, ...]`` to spikes of the same shape."""
-        gain = self.coefficient.view(-1, *[1] * (drive.dim() - 3))
-        return super().forward(drive + gain * drive.detach())
+        return super().forward(drive + self.gain(drive.dim() - 3) * drive.detach())
+
+    def gain(self, dims: int) -> Tensor:
+        """a ``[C]`` before ``dims`` dimensions of 1."""
+        return self.coefficient.view(-1, *[1] * dims)
+
+    def summed(self, y: Tensor, synapse: nn.Module, spikes: Tensor) -> Tensor:
+        """Of y itself."""
+        return y
 
     def forward_from(self, synapse: nn.Module, spikes: Tensor) -> Tensor:
         """``self(synapse(spikes))`` with the association moved into the weights; as AIA's."""
@@ -187,6 +212,11 @@ class AIACached(_Associating):
             c = memory(drive, self.momentum)
         return super().forward(drive + self.gain(drive.dim() - 3) * c)
 
+    def summed(self, y: Tensor, synapse: nn.Module, spikes: Tensor) -> Tensor:
+        """Of the memory c: what came late has been remembered less by the last time step."""
+        drive = synapse(spikes.flatten(0, 1)).unflatten(0, spikes.shape[:2])
+        return memory(drive, self.momentum).sum(0)
+
 
 class AIACoincidence(_Associating):
     """I = y + relu(a) sg(q): pairs of dendrites that are active at the same time.
@@ -208,6 +238,12 @@ class AIACoincidence(_Associating):
             z = self.associated(y, x, dendrites)
         drive = y + self.gain(y.dim() - 2) * z
         return super().forward(drive.unflatten(0, spikes.shape[:2]))
+
+    def summed(self, y: Tensor, synapse: nn.Module, spikes: Tensor) -> Tensor:
+        """Of :meth:`associated`; errors as of :meth:`forward_from`."""
+        dendrites, x = _dendrites(synapse), spikes.flatten(0, 1)
+        z: Tensor = self.associated(dendrites(x), x, dendrites).unflatten(0, spikes.shape[:2])
+        return z.sum(0)
 
     def associated(self, y: Tensor, spikes: Tensor, synapse: nn.Conv2d | nn.Linear) -> Tensor:
         """What the gain multiplies, of ``y = synapse(spikes)``; shapes as of :func:`pairs`."""

@@ -100,6 +100,10 @@ class _Plain(LIF):
         y = torch.func.functional_call(synapse, scaled, (spikes.flatten(0, 1),))
         return backends.lif(y.unflatten(0, spikes.shape[:2]), self.parameters_of_lif)
 
+    def accumulated(self, y: Tensor, synapse: nn.Module, spikes: Tensor) -> Tensor:
+        """As of AIA: (1 + g) y, linear in y and so in its sum."""
+        return (1 + self.by.gain(self.coefficient)).view(-1, *[1] * (y.dim() - 2)) * y
+
 
 class GainPlain(_Plain, AIA):
     """I = (1 + relu(a)) y, every gradient through both factors: an ordinary trained gain."""
