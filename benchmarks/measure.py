@@ -338,11 +338,19 @@ def association_effect(
 
 
 def _coefficient_gradient(network: Network, frames: Tensor, labels: Tensor) -> float | None:
-    """2-norm of the loss's gradient at the coefficients; None if they are not trained."""
+    """2-norm of cross entropy's gradient at the coefficients, whatever rule and loss trained them;
+    None if they are not trained.
+
+    Neurons are as in training, where learning happens: at inference AIATrainingOnly has none.
+    """
     trained = [a for a in _coefficients(network).values() if a.requires_grad]
     if not trained:
         return None
+    network.eval()
+    for block in network.blocks.values():
+        block.get_submodule("neuron").train()
     loss = F.cross_entropy(network(frames), labels)
+    network.eval()
     gradients = torch.autograd.grad(loss, trained, allow_unused=True)
     return float(torch.nn.utils.get_total_norm([g for g in gradients if g is not None]))
 

@@ -291,6 +291,7 @@ def test_a_tiny_cell_trains(reading: type[nn.Module], tmp_path: Path) -> None:
     assert moved.before != moved.after
     assert result.association_effect is not None
     assert result.association_effect.gradient_without_drive == 0
+    assert result.association_effect.gradient_with_drive  # in training, where learning happens
     of_its_own = 16 if reading is AIAHidden else 4 + 8 + 16
     if reading in FOLDING:
         assert result.fold is not None
