@@ -148,6 +148,8 @@ def _check(plain: _Plain, parts: _Parts, state: State, epochs: int) -> None:
     for found in (parts.network, parts.best):
         if _shapes(found) != _shapes(state.network.state_dict()):
             raise ValueError("tensors of another network")
+    if parts.scales.shape != state.scales.values.shape:
+        raise ValueError("scales of another network")
     trained = [p.shape for group in state.optimizer.param_groups for p in group["params"]]
     for index, slots in parts.optimizer.items():
         if any(v.dim() and v.shape != trained[index] for v in slots.values()):

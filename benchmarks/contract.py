@@ -18,10 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from baselines import snntorch, spikingjelly
+from benchmarks import asf
 from benchmarks.blocks import channels_last, takes_any_layout
 from benchmarks.errors import InputError
 from benchmarks.neurons import OPTIONS, Build, builder, check, is_graded, library_of, resolve
-from benchmarks.params import Matched, NeuronParams
+from benchmarks.params import Matched, NeuronParams, Rule
 from benchmarks.protocol import seed_generators
 
 _CHANNELS = re.compile(r"channel|feature|unit|neuron|size|dim|width|plane|num|hidden|out|^[cn]$")
@@ -29,14 +30,19 @@ _NO_CHANNELS = ("tau", "init_tau", "decay", "leak", "alpha", "beta", "gamma", "t
 _OTHER_KINDS = (float, bool, str, "float", "bool", "str")
 
 
-def check_neuron(params: NeuronParams, matched: Matched, alias: str, steps: int) -> None:
+def check_neuron(
+    params: NeuronParams, matched: Matched, alias: str, steps: int, rule: Rule = "bptt"
+) -> None:
     """Raise InputError, naming the class and what to change, for a neuron that cannot be trained
-    or would be trained as something else than it says."""
+    by ``rule``, or would be trained as something else than it says."""
     name = f"{alias} ({params.class_})"
     cls = resolve(params.class_)
     if library_of(cls) is None:
         _check_first_argument(cls, name)
     check_contract(builder(params, matched), name, steps)
+    if rule == "asf":
+        with _aside():
+            asf.check(builder(params, matched)(3), 3, name)
     if params.match and library_of(cls) is None and steps > 2:
         _check_options(cls, params, matched, name, steps)
 

@@ -13,7 +13,7 @@ from benchmarks.contract import check_neuron
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import NeuronParams, Params
 from benchmarks.profile import Profile
-from benchmarks.protocol import PROTOCOL, protocol_hash, version_of
+from benchmarks.protocol import protocol_hash, version_of
 from benchmarks.recorded import Recorded
 from benchmarks.selection import Cells, Selection, load
 
@@ -38,7 +38,7 @@ def newcomer(
     _refuse_other_protocol(recorded)
     alias, neuron = _neuron_of(spec, args, known, recorded.params)
     params = recorded.params.with_neuron(alias, neuron)
-    check_neuron(neuron, params.matched, alias, params.training.steps)
+    check_neuron(neuron, params.matched, alias, params.training.steps, params.training.rule)
     return Newcomer(alias, params, Profile(home.compared / alias))
 
 
@@ -102,5 +102,6 @@ def _refuse_other_protocol(recorded: Recorded) -> None:
         raise InputError(
             f"recorded/{recorded.name} was trained under protocol "
             f"{version_of(recorded.index.protocol)} ({recorded.index.protocol}), this code trains "
-            f"under {PROTOCOL} ({now}), so nothing can be paired; train it again and record it"
+            f"under {version_of(now)} ({now}), so nothing can be paired; train it again and "
+            "record it"
         )

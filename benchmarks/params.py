@@ -23,6 +23,7 @@ from benchmarks.errors import InputError, unknown
 from benchmarks.yamlfile import read_yaml
 
 ALIAS = "[A-Za-z0-9_-]+"
+Rule = Literal["bptt", "asf"]
 Alias = Annotated[str, StringConstraints(pattern=f"^{ALIAS}$")]
 
 
@@ -71,7 +72,7 @@ class Matched(_Section):
 class Training(_Section):
     """The budget and the network: the same for every neuron."""
 
-    rule: Literal["bptt", "asf"] = "bptt"
+    rule: Rule = "bptt"
     epochs: int = Field(10, ge=1, le=100_000)
     batch: int = Field(64, ge=1, le=1_000_000)
     learning_rate: float = Field(0.005, gt=0)

@@ -26,7 +26,7 @@ def write_specs(params: Params, profile: Profile) -> None:
     """
     neurons = profile.specs / "neurons"
     for alias, neuron in params.neuron.items():
-        check_neuron(neuron, params.matched, alias, params.training.steps)
+        check_neuron(neuron, params.matched, alias, params.training.steps, params.training.rule)
     for alias, neuron in params.neuron.items():
         spec = {"class": neuron.class_, "hash": source_hash(neuron, params.matched)}
         write_atomic(neurons / f"{alias}.json", as_json(spec))

@@ -77,7 +77,7 @@ def train_cell(
     Raises InputError for what is wrong with the parameters or the neuron.
     """
     spec = params.neuron_named(cell.neuron)
-    check_neuron(spec, params.matched, cell.neuron, params.training.steps)
+    check_neuron(spec, params.matched, cell.neuron, params.training.steps, params.training.rule)
     build = neurons.builder(spec, params.matched)
     device = host.settle()
     data = ensure_for(cell.dataset, params.training, events, seed=cell.seed)
@@ -116,7 +116,7 @@ def start(
     """A fresh network and the digests of what it starts from."""
     training = params.training
     classes, size = len(data.classes), side_of(data, training)
-    state = fresh_state(build, training, classes, size, seeds, device)
+    state = fresh_state(build, training, classes, size, seeds, device, params.matched.threshold)
     source = neurons.source_hash(params.neuron_named(cell.neuron), params.matched)
     samples = len(data.train.labels)
     return state, hashes_of(training, data.digest, samples, seeds, state.weights, source)
@@ -142,8 +142,12 @@ def fresh_state(
     size: int,
     seeds: protocol.Seeds,
     device: torch.device,
+    threshold: float = 1.0,
 ) -> State:
-    """A network before its first update, for frames of ``size`` x ``size`` pixels."""
+    """A network before its first update, for frames of ``size`` x ``size`` pixels.
+
+    ``threshold``: what rule asf divides logits by.
+    """
     network = build_network(build, training, classes, size, (seeds.synapses, seeds.neurons))
     weights = protocol.weights_hash(network)
     prepare_synapses(network)
@@ -151,7 +155,7 @@ def fresh_state(
     return State(
         network,
         protocol.make_optimizer(network, training),
-        asf.FlowScales(network),
+        asf.FlowScales(network, threshold),
         torch.amp.GradScaler(device.type, enabled=training.precision == "float16"),
         weights,
         initial=measure.coefficients(network),
@@ -265,8 +269,6 @@ def _epoch(
     if graph is not None:
         losses, hits, norm = graph.sums()
         loss_sum, right, norms = loss_sum + losses, right + hits, norms + norm
-    if training.rule == "asf":
-        state.scales.refresh()
     state.curves["train_loss"].append(loss_sum / len(split.labels))
     state.curves["train_accuracy"].append(right / len(split.labels))
     state.curves["gradient_norm"].append(norms / len(chunks))

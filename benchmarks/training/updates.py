@@ -32,7 +32,7 @@ def update(
         frames, labels = batch.part(places)
         with _synchronised(model, last=number == len(parts) - 1):
             if training.rule == "asf":
-                logits = asf.flow_logits(state.network, frames, state.scales)
+                logits = asf.flow_logits(state.network, frames, state.scales, state.epoch)
             else:
                 logits = model(frames)
             loss = loss_of(logits, labels, training) * (len(labels) / whole)

@@ -8,7 +8,14 @@ import pytest
 
 from benchmarks.neurons import resolve, source_hash
 from benchmarks.params import Matched, NeuronParams, Training
-from benchmarks.protocol import epoch_order, order_hash, protocol_hash, seeds_of
+from benchmarks.protocol import (
+    PROTOCOL,
+    epoch_order,
+    order_hash,
+    protocol_hash,
+    seeds_of,
+    version_of,
+)
 from benchmarks.source import digest_of_files, without_comments, written_for
 
 SOURCE = (
@@ -44,6 +51,16 @@ def test_every_setting_but_the_learning_rate_is_in_the_protocols_hash(
     changed = Training(**change)  # type: ignore[arg-type]
     assert protocol_hash(changed) != protocol_hash(Training())
     assert protocol_hash(Training(learning_rate=0.1)) == protocol_hash(Training())
+
+
+def test_a_rules_version_is_in_its_own_hash_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    bptt, asf = Training(), Training(rule="asf")
+    before = protocol_hash(bptt), protocol_hash(asf)
+    assert version_of(before[0]) == 3  # that of every recorded baseline but the zoo's
+    monkeypatch.setitem(PROTOCOL, "asf", PROTOCOL["asf"] + 1)
+    assert protocol_hash(bptt) == before[0]
+    assert version_of(protocol_hash(asf)) == version_of(before[1]) + 1
+    assert protocol_hash(asf) != before[1]
 
 
 def test_a_neurons_hash_knows_its_arguments_and_matched_options() -> None:

@@ -192,15 +192,17 @@ def test_a_new_line_trains_its_cells_alone(project: Project) -> None:
     assert project.stale_cells() == set()
 
 
-def test_another_learning_rule_or_protocol_retrains_all(project: Project) -> None:
+def test_another_learning_rule_or_its_protocol_retrains_all(project: Project) -> None:
     before = project.params
     project.write(**{**before, "training": {**before["training"], "rule": "asf"}})
     assert project.stale_cells() == CELLS
     project.write(**before)
-    kept, raised = (f"\nPROTOCOL = {protocol.PROTOCOL + more}\n" for more in (0, 1))
-    project.edit("benchmarks/protocol.py", kept, raised)
-    assert project.stale_cells() == CELLS
-    project.edit("benchmarks/protocol.py", raised, kept)
+    for rule, stale in (("bptt", CELLS), ("asf", set())):
+        version = protocol.PROTOCOL[rule]
+        kept, raised = (f'"{rule}": {version + more}' for more in (0, 1))
+        project.edit("benchmarks/protocol.py", kept, raised)
+        assert project.stale_cells() == stale
+        project.edit("benchmarks/protocol.py", raised, kept)
     assert project.stale_cells() == set()
 
 

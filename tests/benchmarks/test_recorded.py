@@ -184,7 +184,7 @@ def test_baselines_of_an_older_protocol_pair_with_nothing_new(
     trained: recorded.Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = params.read(ROOT / "params.yaml")
-    monkeypatch.setattr(protocol, "PROTOCOL", protocol.PROTOCOL + 1)
+    monkeypatch.setitem(protocol.PROTOCOL, "bptt", protocol.PROTOCOL["bptt"] + 1)
     with pytest.raises(InputError, match=r"recorded/small was trained under protocol \d"):
         newcomer.newcomer("aia.neuron:LIF", {}, known, trained, Profile(Path("here")))
     assert protocol.version_of("0123456789abcdef") == 1

@@ -1,6 +1,7 @@
 """Tiny cells, one a neuron and one a way to train, and the digests of their records.
 
 ``python -m tests.golden.cells`` trains them and prints the digests; with ``--write`` it keeps them.
+Names of cells behind it leave the other ones as they are.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ KEPT = Path(__file__).with_name("digests.json")
 STEPS, SIDE, CLASSES = 4, 12, 3
 SAMPLES = {"train": 96, "validation": 24, "test": 24}
 SMALL = {"epochs": 2, "batch": 32, "steps": STEPS, "channels": [6, 10], "hidden": 12}
+FLOW = {**SMALL, "rule": "asf", "initial_gain": 3.0}
 LARGE = {**SMALL, "size": 24, "batch": 48, "augment": "nda_cutout"}
 # beyond the zoo's neurons under the protocol as it is
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -34,7 +36,14 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
         "aia",
         {**SMALL, "optimizer": "sgd", "schedule": "cosine", "loss": "mse", "weight_decay": 0.001},
     ),
-    "aia, accumulated spiking flow": ("aia", {**SMALL, "rule": "asf", "initial_gain": 3.0}),
+    "aia, accumulated spiking flow": ("aia", FLOW),
+    "aia_cached, accumulated spiking flow": ("aia_cached", FLOW),
+    "aia_coincidence, accumulated spiking flow": ("aia_coincidence", FLOW),
+    "gain_plain, accumulated spiking flow": ("gain_plain", FLOW),
+    "aia, accumulated spiking flow, VGG of the author": (
+        "aia",
+        {**FLOW, "network": "vgg_author", "width": 0.05, "size": 24, "epochs": 6, "loss": "mse"},
+    ),
     "aia, VGG with normalisation": ("aia", {**LARGE, "network": "vgg11", "width": 0.08}),
     "spikingjelly_lif, VGG with normalisation": (
         "spikingjelly_lif",
@@ -98,12 +107,21 @@ def _silent(done: int, total: int, say: str) -> None: ...
 
 def main(arguments: list[str]) -> None:
     """Train the cells named, or all, and print or keep their digests."""
-    asked = [word for word in arguments if word != "--write"] or names()
-    digests = {name: digest_of(name) for name in asked}
-    text = json.dumps({"protocol": protocol.PROTOCOL, "cells": digests}, indent=1) + "\n"
+    asked = [word for word in arguments if word != "--write"]
+    digests = {name: digest_of(name) for name in asked or names()}
     if "--write" in arguments:
-        KEPT.write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+        KEPT.write_text(_as_text(_beside(digests) if asked else digests), encoding="utf-8")
+    sys.stdout.write(_as_text(digests))
+
+
+def _beside(digests: dict[str, str]) -> dict[str, str]:
+    """All that are kept, with these in their place."""
+    found = {**json.loads(KEPT.read_text(encoding="utf-8"))["cells"], **digests}
+    return {name: found[name] for name in names() if name in found}
+
+
+def _as_text(digests: dict[str, str]) -> str:
+    return json.dumps({"protocol": protocol.PROTOCOL, "cells": digests}, indent=1) + "\n"
 
 
 if __name__ == "__main__":

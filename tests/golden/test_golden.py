@@ -36,8 +36,8 @@ def test_every_neuron_and_way_to_train_is_kept_under_this_protocol() -> None:
 @pytest.mark.parametrize("name", cells.names())
 def test_a_tiny_cell_leaves_the_kept_bytes(name: str) -> None:
     assert cells.digest_of(name) == kept()["cells"][name], (
-        "training changed: if that was meant, raise PROTOCOL in benchmarks/protocol.py, run "
-        "python -m tests.golden.cells --write, and train the recorded profiles again"
+        "training changed: if that was meant, raise the rule's PROTOCOL in benchmarks/protocol.py, "
+        "run python -m tests.golden.cells --write, and train the rule's recorded profiles again"
     )
 
 
