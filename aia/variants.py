@@ -80,9 +80,9 @@ class AIAHidden(AIA):
 
     On a convolution it is plain LIF: :meth:`prepare` leaves it no coefficient to train, but zeros
     that fold as AIA's do. Built without a call of it, it is AIA everywhere. That code also has L2
-    of 0.0005 on its coefficients, which is not the neuron's to give: with ``weight_decay: 0.0005``
-    in the section ``training`` they have it, and the synapses too, as there. Shapes and errors as
-    of :class:`aia.AIA`.
+    of 0.0005 on its coefficients and synapses, which is not the neuron's to give: under a loss that
+    is a batch's sum, there of 40 samples. In the section ``training``, where the loss is the mean,
+    that is ``weight_decay: 0.0000125``. Shapes and errors as of :class:`aia.AIA`.
     """
 
     def prepare(self, synapse: nn.Module) -> None:
