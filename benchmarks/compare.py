@@ -26,9 +26,9 @@ from benchmarks.evidence.aggregates import (
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.convergence import said as unconverged_said
 from benchmarks.evidence.families import Judged, Sample, Side, judge
+from benchmarks.evidence.gaps import GRADED, why_no_pair
 from benchmarks.evidence.metrics import MEASURES, Measure, about, counting, sample
 from benchmarks.records import Record, Result, read_host, record_path
-from benchmarks.rows import GRADED, why_no_pair
 from benchmarks.selection import Cells, Pair, Selection, neuron_of
 from benchmarks.statistics import Estimate, Method, effect_size, exponential, smallest_sign_flip_p
 from benchmarks.timings import Timing

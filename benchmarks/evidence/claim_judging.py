@@ -21,7 +21,7 @@ from benchmarks.claim_specs import BothWays, Status
 from benchmarks.claim_tests import SHARES, ClaimTest, sentence, shares_of_all
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.families import ALPHA, Judged, Sample, judge
-from benchmarks.selection import COPIES, SUBJECT, Cells
+from benchmarks.selection import COPIES, Cells
 from benchmarks.statistics import estimate, least_effect
 from benchmarks.wording import plural
 
@@ -57,8 +57,11 @@ class _Outcome:
     says: str
 
 
-def judge_claim(tests: list[ClaimTest], seeds: int) -> Found:
-    """The rule in this module's docstring over the tests of one claim, ``seeds`` selected."""
+def judge_claim(tests: list[ClaimTest], seeds: int, subject: str) -> Found:
+    """The rule in this module's docstring over the tests of one claim about ``subject``.
+
+    ``seeds``: how many are selected.
+    """
     alpha = declared().alpha(seeds)
     samples = [Sample(t.gains, t.margin or math.nan, t.grain, t.copies) for t in tests]
     above = judge("claim holds", samples, alpha)
@@ -72,7 +75,7 @@ def judge_claim(tests: list[ClaimTest], seeds: int) -> Found:
         sentences.append(f"Not there: {'; '.join(gaps)}.")
     if status == "undecided":
         sentences += _plan(judged, seeds)
-    evidence = tuple(Evidence(j.test.dataset, SUBJECT, j.test.other, j.says) for j in judged)
+    evidence = tuple(Evidence(j.test.dataset, subject, j.test.other, j.says) for j in judged)
     return Found(status, " ".join(sentences), evidence)
 
 

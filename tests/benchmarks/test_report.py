@@ -15,7 +15,7 @@ from benchmarks.errors import InputError
 from benchmarks.figures import write_figures
 from benchmarks.profile import Profile
 from benchmarks.report import write_report
-from benchmarks.selection import Selection, load
+from benchmarks.selection import SUBJECT, Selection, load
 from benchmarks.tables import write_tables
 from benchmarks.tuning import Tuned, at_rate, tuned_cells
 from tests.benchmarks.made_records import (
@@ -228,7 +228,7 @@ def _tuned_page(folder: Path) -> tuple[Profile, _Page]:
 def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
     profile, page = _tuned_page(tmp_path)
     assert page.open == []
-    assert len(page.fetched) == 7  # five figures of the data set, one of the rates, one device
+    assert len(page.fetched) == 9  # five figures of the data set, three over all, one device
     assert all(link.startswith("data:image/png;base64,") for link in page.fetched)
     text = profile.page.read_text()
     assert "url(" not in text
@@ -269,8 +269,8 @@ def test_every_claim_stands_there_with_both_verdicts_and_its_evidence(tmp_path: 
     profile = Profile(tmp_path)
     tuned = write_grid(profile, CHOSEN, {"aia": 0.01})
     specs = read_claims()
-    shared = verdicts(specs, load(profile.runs, CHOSEN))
-    own = verdicts(specs, tuned.cells)
+    shared = verdicts(specs, load(profile.runs, CHOSEN), SUBJECT)
+    own = verdicts(specs, tuned.cells, SUBJECT)
     assert [v.says for v in shared] != [v.says for v in own]
     text = _page(profile, CHOSEN, tuned)
     for at_shared, at_own in zip(shared, own, strict=True):

@@ -1,0 +1,133 @@
+"""How the lead over LIF hangs on the learning rate and on how long was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from benchmarks.drawing import WIDE, Look, Looks
+from benchmarks.evidence.analysis import declared
+from benchmarks.evidence.leads import lead_by_epoch, lead_by_rate
+from benchmarks.selection import BASELINE, CONTROLS, SUBJECT, Cells
+from benchmarks.statistics import Estimate
+from benchmarks.tuning import Tuned
+
+LEADING = (SUBJECT, *CONTROLS)
+_HEIGHT = 2.6  # inches of a row of panels
+_APART = 0.05  # of a learning rate, from one neuron's mark to the next
+_UNIT = f"minus {BASELINE},\npoints of validation accuracy"
+
+
+def by_rate(tuned: Tuned, looks: Looks) -> Figure | None:
+    """The lead at each learning rate, both neurons at that rate; a panel a data set."""
+    datasets = list(dict.fromkeys(dataset for dataset, _ in tuned.by_rate))
+    found = {
+        (dataset, neuron): lead
+        for dataset in datasets
+        for neuron in LEADING
+        if neuron in looks and (lead := lead_by_rate(tuned, dataset, neuron))
+    }
+    if not found:
+        return None
+    neurons = [n for n in LEADING if n in {neuron for _, neuron in found}]
+    figure, (panels,) = _panels(1, len(datasets))
+    for axes, dataset in zip(panels, datasets, strict=True):
+        _ground(axes)
+        axes.axvline(tuned.rates[dataset, BASELINE], color="#999999", lw=1, ls=":")
+        for place, neuron in enumerate(neurons):
+            if (dataset, neuron) not in found:
+                continue
+            lead = found[dataset, neuron]
+            apart = (1 + _APART) ** (place - (len(neurons) - 1) / 2)
+            _bars(axes, [rate * apart for rate in lead], list(lead.values()), looks[neuron])
+        rates = sorted({rate for (d, _), of in found.items() if d == dataset for rate in of})
+        axes.set(title=dataset, xlabel="learning rate", xscale="log")
+        axes.set_xticks(rates, [f"{rate:g}" for rate in rates], fontsize=7.5)
+        axes.xaxis.set_minor_locator(NullLocator())
+    panels[0].set_ylabel(_UNIT)
+    _legend(figure, neurons, looks)
+    return figure
+
+
+def by_epoch(shared: Cells, tuned: Tuned | None, looks: Looks) -> Figure | None:
+    """The lead after each epoch, a panel a data set; a row each for the shared rate and own best
+    ones."""
+    rows = {"shared rate": shared} | ({"own best rates": tuned.cells} if tuned else {})
+    found = {
+        (row, dataset, neuron): lead
+        for row, cells in rows.items()
+        for dataset in shared.selection.datasets
+        for neuron in LEADING
+        if neuron in looks and (lead := lead_by_epoch(cells, dataset, neuron))
+    }
+    shown = [row for row in rows if row in {key[0] for key in found}]
+    if not shown:
+        return None
+    datasets = shared.selection.datasets
+    figure, grid = _panels(len(shown), len(datasets))
+    for row, panels in zip(shown, grid, strict=True):
+        for axes, dataset in zip(panels, datasets, strict=True):
+            _ground(axes)
+            for neuron in (n for n in LEADING if (row, dataset, n) in found):
+                _band(axes, found[row, dataset, neuron], looks[neuron])
+            axes.set_title(f"{dataset}, {row}")
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        panels[0].set_ylabel(_UNIT)
+    for axes in grid[-1]:
+        axes.set_xlabel("epoch")
+    _legend(figure, [n for n in LEADING if n in {key[2] for key in found}], looks)
+    return figure
+
+
+def _panels(rows: int, count: int) -> tuple[Figure, list[list[Axes]]]:
+    figure = Figure(figsize=(WIDE, 0.35 + _HEIGHT * rows), layout="constrained")
+    return figure, figure.subplots(rows, count, squeeze=False).tolist()
+
+
+def _ground(axes: Axes) -> None:
+    """No lead, and what is smaller than the smallest of interest."""
+    margin = 100 * declared().margin["accuracy"]
+    axes.axhspan(-margin, margin, color="#e9e9e9", lw=0)
+    axes.axhline(0, color="#000000", lw=0.9)
+
+
+def _bars(axes: Axes, x: list[float], found: list[Estimate], look: Look) -> None:
+    """Means with their intervals, joined by a line."""
+    mean, low, high = _points(found)
+    axes.errorbar(
+        x,
+        mean,
+        [np.nan_to_num(mean - low), np.nan_to_num(high - mean)],
+        color=look.colour,
+        marker=look.marker,
+        ms=4.5,
+        lw=look.width,
+        elinewidth=1,
+        capsize=2,
+    )
+
+
+def _band(axes: Axes, found: list[Estimate], look: Look) -> None:
+    """The mean after each epoch in the band of its interval."""
+    mean, low, high = _points(found)
+    epochs = np.arange(1, len(found) + 1)
+    axes.fill_between(epochs, low, high, color=look.colour, alpha=0.15, lw=0)
+    axes.plot(epochs, mean, color=look.colour, lw=look.width)
+
+
+def _points(found: Iterable[Estimate]) -> np.ndarray:
+    """Mean, low and high end in percentage points, ``[3, n]``."""
+    return 100 * np.array([(e.mean, e.low, e.high) for e in found]).T
+
+
+def _legend(figure: Figure, neurons: list[str], looks: Looks) -> None:
+    handles = [
+        Line2D([], [], color=looks[n].colour, marker=looks[n].marker, lw=looks[n].width, ms=4.5)
+        for n in neurons
+    ]
+    figure.legend(handles, neurons, loc="outside lower center", ncols=len(neurons))
