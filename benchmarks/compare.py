@@ -126,6 +126,7 @@ class Report:
     trained_on: tuple[str, ...]  # whose sums the new neuron's cells have
     recorded_on: tuple[str, ...]  # and the recorded ones
     analysis: str  # the declared one, and where this comparison stands in it
+    seeds: int  # so many were trained, whether they count or not
     plan: str  # what is declared for what is open
     unconverged: str  # cells that were not trained until nothing more was gained
 
@@ -179,6 +180,7 @@ def compare(
         trained_on=tuple(trained_on),
         recorded_on=tuple(recorded_on),
         analysis=analysis.says(seeds),
+        seeds=seeds,
         plan=analysis.plan(seeds),
         unconverged=unconverged_said(cells, (neuron, *against)),
     )

@@ -78,13 +78,15 @@ CAPTIONS = {
         "Validation accuracy minus that of LIF at the same rate: means with 95 % intervals over "
         "the seeds that rates were chosen on. The grey band is one point each way, the smallest "
         "difference of interest; the dotted line is LIF's own best rate. A lead that is there only "
-        "left of it is one over a LIF that was trained too slowly.",
+        "left of it is one over a LIF that was trained too slowly. Long intervals go on beyond the "
+        "panel.",
     ),
     "lead_by_epoch": (
         "Lead over LIF by epoch",
-        "Validation accuracy after each epoch minus that of LIF after as many: means with the "
-        "band of their 95 % intervals over the seeds of the verdicts. The grey band is one point "
-        "each way. A lead that shrinks as training goes on is one in speed.",
+        "Validation accuracy after each epoch minus that of LIF after as many: means over the "
+        "seeds of the verdicts, with 95 % intervals as a band for the neuron under test and on the "
+        "right, after the last epoch, for all. The grey band is one point each way. A lead that "
+        "shrinks as training goes on is one in speed.",
     ),
     "association": (
         "Association coefficients before and after training",

@@ -22,7 +22,7 @@ from benchmarks.claim_tests import SHARES, ClaimTest, sentence, shares_of_all
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.families import ALPHA, Judged, Sample, judge
 from benchmarks.selection import COPIES, Cells
-from benchmarks.statistics import estimate, least_effect
+from benchmarks.statistics import estimate
 from benchmarks.wording import plural
 
 SAID_IN_FULL = 3  # comparisons; more are counted, and the weakest is said
@@ -109,11 +109,10 @@ def _plan(judged: Sequence[_Outcome], seeds: int) -> list[str]:
         return []
     analysis = declared()
     sentences = [analysis.plan(seeds)]
-    if later := [look for look in analysis.looks if look > seeds]:
-        effect = least_effect(later[0], 1 - analysis.alpha(later[0]), analysis.power)
-        test = max(here, key=lambda t: estimate(t.gains).sd)
-        found = test.amount(effect * estimate(test.gains).sd)
-        sentences.append(f"At this scatter it would find {found} 8 times in 10.")
+    test = max(here, key=lambda t: estimate(t.gains).sd)
+    if found := analysis.next_finds(seeds, estimate(test.gains).sd):
+        times = f"{10 * analysis.power:g} times in 10"
+        sentences.append(f"At this scatter it would find {test.amount(found[1])} {times}.")
     return sentences
 
 

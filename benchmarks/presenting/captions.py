@@ -56,9 +56,9 @@ CAPTIONS = {
     "guessing to networks that do not spike, each neuron at its own best learning rate where it "
     "was tuned, else at the shared one. The floor is the share of the test split's most frequent "
     "class. linear is a network without non-linearity, so a linear map of the summed events; the "
-    "best spiking neuron is the one with the best validation accuracy; references have graded "
-    "outputs. A set on which no reference is ahead of LIF has no room above it to show a better "
-    f"neuron. {_CONVERGED}",
+    "best spiking neuron is the one with the best validation accuracy, so its lead is that of the "
+    "luckiest of many; references have graded outputs. Where nothing is ahead of LIF, the set "
+    f"shows no room for a better neuron. {_CONVERGED}",
     "accuracy": "Mean ± standard deviation [95 % interval] (number of seeds), at the epoch that "
     "was best on the validation split; an interval of few seeds may pass 100 %. A train accuracy "
     "far above the test accuracy is overfitting. "
@@ -114,7 +114,8 @@ CAPTIONS = {
     "networks": "All that is recorded of the data set, smallest network first. Mean ± standard "
     "deviation [95 % interval] over seeds, or over folds, which have other test recordings each. "
     "The lead is paired, its interval over seeds (folds); the one beside it draws runs of "
-    "consecutive test recordings anew as well. Cells that ran on different devices are not paired.",
+    "consecutive test recordings anew as well. Ratios of spikes are paired [95 % interval]. Cells that ran on different devices are not "
+    "paired.",
     "cells": "Epochs count from 1; the best one was chosen on the validation split.",
     "tuned_cells": "The cells behind the tuned table, each at its neuron's own best learning rate.",
 }

@@ -20,6 +20,8 @@ from benchmarks.tuning import Tuned
 LEADING = (SUBJECT, *CONTROLS)
 _HEIGHT = 2.6  # inches of a row of panels
 _APART = 0.05  # of a learning rate, from one neuron's mark to the next
+_BESIDE = 0.03  # of all epochs, likewise
+_ROOM = 5.0  # points that a panel goes on beyond the means, at least
 _UNIT = f"minus {BASELINE},\npoints of validation accuracy"
 
 
@@ -45,7 +47,9 @@ def by_rate(tuned: Tuned, looks: Looks) -> Figure | None:
             lead = found[dataset, neuron]
             apart = (1 + _APART) ** (place - (len(neurons) - 1) / 2)
             _bars(axes, [rate * apart for rate in lead], list(lead.values()), looks[neuron])
-        rates = sorted({rate for (d, _), of in found.items() if d == dataset for rate in of})
+        here = [lead for (d, _), lead in found.items() if d == dataset]
+        rates = sorted({rate for lead in here for rate in lead})
+        _keep_means_readable(axes, [e for lead in here for e in lead.values()])
         axes.set(title=dataset, xlabel="learning rate", xscale="log")
         axes.set_xticks(rates, [f"{rate:g}" for rate in rates], fontsize=7.5)
         axes.xaxis.set_minor_locator(NullLocator())
@@ -73,8 +77,16 @@ def by_epoch(shared: Cells, tuned: Tuned | None, looks: Looks) -> Figure | None:
     for row, panels in zip(shown, grid, strict=True):
         for axes, dataset in zip(panels, datasets, strict=True):
             _ground(axes)
-            for neuron in (n for n in LEADING if (row, dataset, n) in found):
-                _band(axes, found[row, dataset, neuron], looks[neuron])
+            here = [n for n in LEADING if (row, dataset, n) in found]
+            for place, neuron in enumerate(here):
+                lead, look = found[row, dataset, neuron], looks[neuron]
+                axes.plot(
+                    range(1, len(lead) + 1), _points(lead)[0], color=look.colour, lw=look.width
+                )
+                # of several bands none could be read, so the others' are shown where they end
+                if neuron == SUBJECT:
+                    _band(axes, lead, look)
+                _bars(axes, [len(lead) * (1 + _BESIDE * (place + 1))], lead[-1:], look)
             axes.set_title(f"{dataset}, {row}")
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         panels[0].set_ylabel(_UNIT)
@@ -96,6 +108,14 @@ def _ground(axes: Axes) -> None:
     axes.axhline(0, color="#000000", lw=0.9)
 
 
+def _keep_means_readable(axes: Axes, found: list[Estimate]) -> None:
+    """Intervals of three seeds are many times as long as the means are apart: cut them off."""
+    means = [0.0, *(100 * e.mean for e in found)]
+    room = max(_ROOM, max(means) - min(means))
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, min(means) - room), min(high, max(means) + room))
+
+
 def _bars(axes: Axes, x: list[float], found: list[Estimate], look: Look) -> None:
     """Means with their intervals, joined by a line."""
     mean, low, high = _points(found)
@@ -113,11 +133,10 @@ def _bars(axes: Axes, x: list[float], found: list[Estimate], look: Look) -> None
 
 
 def _band(axes: Axes, found: list[Estimate], look: Look) -> None:
-    """The mean after each epoch in the band of its interval."""
-    mean, low, high = _points(found)
+    """The interval after each epoch."""
+    _, low, high = _points(found)
     epochs = np.arange(1, len(found) + 1)
-    axes.fill_between(epochs, low, high, color=look.colour, alpha=0.15, lw=0)
-    axes.plot(epochs, mean, color=look.colour, lw=look.width)
+    axes.fill_between(epochs, low, high, color=look.colour, alpha=0.18, lw=0)
 
 
 def _points(found: Iterable[Estimate]) -> np.ndarray:

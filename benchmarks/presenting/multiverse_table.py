@@ -46,8 +46,8 @@ def _verdict(put: Put, tuned: bool) -> str:
         return BY_DEFINITION
     notes = list(put.verdict.flags)
     if put.tested and put.shared_controls:
-        every = {*put.shared_controls} == {*put.against}
-        notes.append(f"shared {'controls' if every else ', '.join(put.shared_controls)}")
+        few = len(put.shared_controls) < len(put.against)
+        notes.append(f"{len(put.shared_controls)} shared controls" if few else "shared controls")
     if put.tested and tuned and not put.own_rates:
         notes.append("shared rate")
     return f"{put.verdict.status} ({', '.join(notes)})" if notes else put.verdict.status
@@ -62,7 +62,9 @@ def _holds(claim: ClaimInReadings) -> str:
     elif 0 < len(holding) <= _FEW < len(claim.tested):
         text += f": {', '.join(put.reading for put in holding)}"
     weak = sum(bool(put.verdict and put.verdict.flags) for put in holding)
-    return f"{text} ({weak} no evidence)" if weak else text
+    if not weak:
+        return text
+    return f"{text} (no evidence)" if weak == len(holding) else f"{text} ({weak} no evidence)"
 
 
 def _counts(tested: list[ClaimInReadings]) -> Shown:

@@ -30,6 +30,7 @@ from tests.benchmarks.test_tables import grid_params, write_grid
 
 NEURONS = ("snntorch_lif", "aia", "gain_frozen")
 CHOSEN = Selection(("dvs_digits",), NEURONS, (0, 1, 2))
+LIF_ALONE = Selection(("dvs_digits",), ("snntorch_lif",), (0, 1, 2))
 
 
 def _write_three(runs: Path, aia: float, frozen: float, spikes: float = 900.0) -> None:
@@ -117,6 +118,22 @@ def test_what_holds_by_definition_stands_apart_from_the_evidence(tmp_path: Path)
     assert tally is not None
     counts = [int(part.split()[0]) for part in tally[1].split("; ")]
     assert sum(counts) == len(names) - len(after)
+
+
+def test_the_multiverse_stands_between_the_evidence_and_the_checks(tmp_path: Path) -> None:
+    neurons = (*NEURONS, "aia_signed")
+    chosen = Selection(("dvs_digits",), neurons, (0, 1, 2))
+    text = _page(write_profile(tmp_path, chosen), chosen)
+    places = [text.index(f'id="{name}"') for name in ("claims", "multiverse", "checks", "ladder")]
+    assert places == sorted(places)
+    rows = _Page(text).rows["table-multiverse"]
+    assert len(rows) > 2
+    words = _words(text)
+    assert "holds in" in words
+    assert "y + a sg(y)" in words
+    assert "Not selected here: aia_hidden" in words
+    alone = _words(_page(write_profile(tmp_path / "lif", LIF_ALONE), LIF_ALONE))
+    assert "Claims in every reading" not in alone
 
 
 def test_failed_and_missing_cells_are_said_at_the_top(tmp_path: Path) -> None:
