@@ -52,13 +52,15 @@ def _accuracy(cells: Cells, dataset: str, neuron: str) -> Row:
         | {"seeds": test.n, "failed": len(failed), "not_run": len(missing)}
         | {"not_converged": len(rising)}
     )
-    without = absence(cells, dataset, neuron)
+    without, notes = absence(cells, dataset, neuron), Shown()
+    if any(map(note_of, cells.selection.neurons)):
+        notes = {"not matched": note_of(neuron) or NOTHING}
     return raw, {
         "data set": dataset,
         "neuron": neuron,
         "test accuracy, %": Number(wording.percent(test), test.mean) if test.n else without,
         "train accuracy, %": Number(wording.brief(train, 100), train.mean) if train.n else NOTHING,
-        "not matched": note_of(neuron) or NOTHING,
+        **notes,
         "not converged": Number(wording.counted(rising), len(rising)),
         "failed": Number(wording.counted(failed), len(failed)),
         "not run": Number(wording.counted(missing), len(missing)),
