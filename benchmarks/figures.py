@@ -78,8 +78,8 @@ CAPTIONS = {
         "Validation accuracy minus that of LIF at the same rate: means with 95 % intervals over "
         "the seeds that rates were chosen on. The grey band is one point each way, the smallest "
         "difference of interest; the dotted line is LIF's own best rate. A lead that is there only "
-        "left of it is one over a LIF that was trained too slowly. Long intervals go on beyond the "
-        "panel.",
+        "left of it is one over a LIF that was trained too slowly. Of two seeds bars reach from "
+        "one to the other; long intervals go on beyond the panel.",
     ),
     "lead_by_epoch": (
         "Lead over LIF by epoch",

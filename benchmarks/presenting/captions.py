@@ -114,8 +114,8 @@ CAPTIONS = {
     "networks": "All that is recorded of the data set, smallest network first. Mean ± standard "
     "deviation [95 % interval] over seeds, or over folds, which have other test recordings each. "
     "The lead is paired, its interval over seeds (folds); the one beside it draws runs of "
-    "consecutive test recordings anew as well. Ratios of spikes are paired [95 % interval]. Cells that ran on different devices are not "
-    "paired.",
+    "consecutive test recordings anew as well. Ratios of spikes are paired [95 % interval]. Cells "
+    "that ran on different devices are not paired.",
     "cells": "Epochs count from 1; the best one was chosen on the validation split.",
     "tuned_cells": "The cells behind the tuned table, each at its neuron's own best learning rate.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
+from numpy.typing import NDArray
 
 from benchmarks.drawing import WIDE, Look, Looks
 from benchmarks.evidence.analysis import declared
@@ -40,7 +42,8 @@ def by_rate(tuned: Tuned, looks: Looks) -> Figure | None:
     figure, (panels,) = _panels(1, len(datasets))
     for axes, dataset in zip(panels, datasets, strict=True):
         _ground(axes)
-        axes.axvline(tuned.rates[dataset, BASELINE], color="#999999", lw=1, ls=":")
+        if (dataset, BASELINE) in tuned.rates:
+            axes.axvline(tuned.rates[dataset, BASELINE], color="#999999", lw=1, ls=":")
         for place, neuron in enumerate(neurons):
             if (dataset, neuron) not in found:
                 continue
@@ -139,9 +142,17 @@ def _band(axes: Axes, found: list[Estimate], look: Look) -> None:
     axes.fill_between(epochs, low, high, color=look.colour, alpha=0.18, lw=0)
 
 
-def _points(found: Iterable[Estimate]) -> np.ndarray:
+def _points(found: Iterable[Estimate]) -> NDArray[np.float64]:
     """Mean, low and high end in percentage points, ``[3, n]``."""
-    return 100 * np.array([(e.mean, e.low, e.high) for e in found]).T
+    return 100 * np.array([(e.mean, *_ends(e)) for e in found]).T
+
+
+def _ends(found: Estimate) -> tuple[float, float]:
+    """Of the interval; of two values, whose interval is 13 times as long, the values themselves."""
+    if found.n != 2:
+        return found.low, found.high
+    half = found.sd / math.sqrt(2)
+    return found.mean - half, found.mean + half
 
 
 def _legend(figure: Figure, neurons: list[str], looks: Looks) -> None:

@@ -101,7 +101,7 @@ def test_the_best_spiking_neuron_is_chosen_on_validation() -> None:
 def test_tuned_neurons_stand_at_their_own_rate_and_others_say_that_they_do_not() -> None:
     own = cells(*of(LIF, 0.80, 0.82, 0.84))
     group = ("dvs_digits", LIF)
-    tuned = Tuned(cells=own, rates={group: 0.02}, by_rate={group: {0.02: [0.8]}}, grid=(0.02,))
+    tuned = Tuned(cells=own, rates={group: 0.02}, by_rate={group: {0.02: [0.8]}})
     found = ladder(cells(*every()), tuned)
     assert rung(found, "LIF").test.mean == pytest.approx(0.82)
     assert rung(found, "reference").over_lif.mean == pytest.approx(0.09)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -27,7 +28,7 @@ BY_RATE = {
 def tuned() -> Tuned:
     by_rate = {("dvs_digits", neuron): rates for neuron, rates in BY_RATE.items()}
     rates = {group: max(of, key=lambda r: sum(of[r])) for group, of in by_rate.items()}
-    return Tuned(cells=cells(), rates=rates, by_rate=by_rate, grid=(0.005, 0.01))
+    return Tuned(cells=cells(), rates=rates, by_rate=by_rate)
 
 
 def curve(neuron: str, seed: int, *validation: float, **changes: str) -> Record:
@@ -93,6 +94,17 @@ def test_the_figures_hold_those_means() -> None:
     both = by_epoch(cells(), tuned(), looks)
     assert both is not None
     assert len(both.axes) == 2
+
+
+def test_two_seeds_are_drawn_as_themselves_and_three_with_their_interval() -> None:
+    two = {key: {r: values[:2] for r, values in of.items()} for key, of in tuned().by_rate.items()}
+    for by, expected in ((two, 5.0), (tuned().by_rate, 24.84)):  # 4.303 * 10 / sqrt(3)
+        figure = by_rate(replace(tuned(), by_rate=by), colours(NEURONS))
+        assert figure is not None
+        (bars,) = figure.axes[0].containers
+        (segments,) = bars[2]
+        low, high = segments.get_segments()[0][:, 1]
+        assert (high - low) / 2 == pytest.approx(expected, abs=0.01)
 
 
 def test_without_a_lead_there_is_no_figure() -> None:

@@ -148,9 +148,7 @@ def test_verdicts_are_at_own_rates_only_where_all_that_is_compared_was_tuned() -
     shared = cells({LIF: [0.0] * 10, "aia": CLEAR, "aia_signed": CLEAR})
     at_own = cells({LIF: [0.0] * 10, "aia": [-v for v in CLEAR]})
     groups = {("dvs_digits", n): 0.02 for n in (LIF, "aia")}
-    tuned = Tuned(
-        cells=at_own, rates=groups, by_rate={g: {0.02: [0.7]} for g in groups}, grid=(0.02,)
-    )
+    tuned = Tuned(cells=at_own, rates=groups, by_rate={g: {0.02: [0.7]} for g in groups})
     found = multiverse([spec()], shared, tuned)
     assert (status(found, "aia"), put(found, "aia").own_rates) == ("not reproduced", True)
     assert (status(found, "aia_signed"), put(found, "aia_signed").own_rates) == (
