@@ -63,8 +63,10 @@ def by_rate(tuned: Tuned, looks: Looks) -> Figure | None:
 
 def by_epoch(shared: Cells, tuned: Tuned | None, looks: Looks) -> Figure | None:
     """The lead after each epoch, a panel a data set; a row each for the shared rate and own best
-    ones."""
+    ones, one for both where they are the same cells."""
     rows = {"shared rate": shared} | ({"own best rates": tuned.cells} if tuned else {})
+    if tuned and tuned.cells.records.items() <= shared.records.items():
+        rows = {"shared rate, the best of all": shared}
     found = {
         (row, dataset, neuron): lead
         for row, cells in rows.items()

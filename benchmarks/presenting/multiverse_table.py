@@ -17,15 +17,17 @@ _FEW = 3  # readings that are named where a claim holds
 
 
 def multiverse_table(found: list[ClaimInReadings], tuned: bool) -> Table:
-    """A row a claim, a column a reading; the last row and column count. ``tuned``: whether any
-    neuron was tuned, so that a verdict at the shared rate is to be told apart.
+    """A row a claim, a column a reading; the last column and row count. ``tuned``: whether any
+    neuron was tuned, so that a row more says at which rates the verdicts are.
 
     The raw numbers are a row a claim and reading, with what each verdict says.
     """
     tested = [claim for claim in found if claim.tested]
-    made: list[Row] = [({}, _row(claim, tuned)) for claim in tested]
+    made: list[Row] = [({}, _row(claim)) for claim in tested]
     if tested:
         made.append(({}, _counts(tested)))
+    if tested and tuned:
+        made.append(({}, _rates(tested)))
     table = make_table("multiverse", "Claims in every reading", made, "no reading is selected")
     left_out = [claim.claim for claim in found if not claim.tested]
     caption = f"{table.caption} {_absent(found)}".strip()
@@ -35,21 +37,19 @@ def multiverse_table(found: list[ClaimInReadings], tuned: bool) -> Table:
     return replace(table, caption=caption, raw=raw)
 
 
-def _row(claim: ClaimInReadings, tuned: bool) -> Shown:
+def _row(claim: ClaimInReadings) -> Shown:
     row: Shown = {"claim": claim.claim}
-    row |= {put.reading: _verdict(put, tuned) for put in claim.puts}
+    row |= {put.reading: _verdict(put) for put in claim.puts}
     return row | {"holds in": Number(_holds(claim), len(claim.holding))}
 
 
-def _verdict(put: Put, tuned: bool) -> str:
+def _verdict(put: Put) -> str:
     if put.verdict is None:
         return BY_DEFINITION
     notes = list(put.verdict.flags)
     if put.tested and put.shared_controls:
         few = len(put.shared_controls) < len(put.against)
         notes.append(f"{len(put.shared_controls)} shared controls" if few else "shared controls")
-    if put.tested and tuned and not put.own_rates:
-        notes.append("shared rate")
     return f"{put.verdict.status} ({', '.join(notes)})" if notes else put.verdict.status
 
 
@@ -68,12 +68,29 @@ def _holds(claim: ClaimInReadings) -> str:
 
 
 def _counts(tested: list[ClaimInReadings]) -> Shown:
-    """The last row: of a reading, how many claims hold of those tested in it."""
+    """Of each reading, how many claims hold of those tested in it."""
     row: Shown = {"claim": "claims that hold"}
     for name in (put.reading for put in tested[0].puts):
         here = [put for claim in tested for put in claim.puts if put.reading == name]
         held, of = sum(put.holds for put in here), sum(put.tested for put in here)
         row[name] = Number(f"{held} of {of}", held)
+    return row | {"holds in": NOTHING}
+
+
+def _rates(tested: list[ClaimInReadings]) -> Shown:
+    """At which learning rates the verdicts of each reading are."""
+    row: Shown = {"claim": "learning rates"}
+    for name in (put.reading for put in tested[0].puts):
+        here = {
+            claim.claim: put.own_rates
+            for claim in tested
+            for put in claim.puts
+            if put.reading == name and put.tested
+        }
+        own = [claim for claim, is_own in here.items() if is_own]
+        row[name] = "own best" if len(own) == len(here) else "shared"
+        if 0 < len(own) < len(here):
+            row[name] = f"shared; own best in {', '.join(own)}"
     return row | {"holds in": NOTHING}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.evidence.multiverse import multiverse
 from benchmarks.presenting.multiverse_table import multiverse_table, readings_table
 from benchmarks.selection import CONTROLS
+from benchmarks.tuning import Tuned
 from tests.evidence.test_multiverse import CLEAR, LIF, NONE, WIDE, against, cells, spec
 
 LEVEL = [0.0] * 10
@@ -54,10 +55,28 @@ def test_claims_that_no_reading_could_be_tested_on_are_named_and_left_out() -> N
 def test_too_few_seeds_and_shared_controls_are_said_in_the_cell() -> None:
     values = {name: of[:4] for name, of in VALUES.items()} | dict.fromkeys(CONTROLS, LEVEL[:4])
     found = multiverse([against(*CONTROLS)], cells(values), None)
-    row = multiverse_table(found, tuned=True).shown.iloc[0]
-    assert row["aia_signed"] == "reproduced (4 of 10 seeds, shared controls, shared rate)"
+    row = multiverse_table(found, tuned=False).shown.iloc[0]
+    assert row["aia_signed"] == "reproduced (4 of 10 seeds, shared controls)"
     assert row["holds in"] == "1 of 3: aia_signed and no other (no evidence)"
     assert "2 shared controls" in row["aia_training_only"]  # the scale is its own
+
+
+def test_a_row_says_at_which_rates_each_readings_verdicts_are() -> None:
+    groups = {("dvs_digits", n): 0.02 for n in (LIF, "aia")}
+    own = cells({LIF: LEVEL, "aia": CLEAR})
+    tuned = Tuned(own, groups, {group: {0.02: [0.7]} for group in groups})
+    both = [spec(), spec(id="more", predicate=against("gain_frozen").predicate.model_dump())]
+    found = multiverse(both, cells(VALUES | {"gain_frozen": LEVEL}), tuned)
+    rates = multiverse_table(found, tuned=True).shown.iloc[-1]
+    assert rates.to_list() == [
+        "learning rates",
+        "shared; own best in made",
+        "shared",
+        "shared",
+        "–",
+    ]
+    found = multiverse(both[:1], cells(VALUES), tuned)
+    assert multiverse_table(found, tuned=True).shown.iloc[-1]["aia"] == "own best"
 
 
 def test_without_a_reading_there_is_nothing_to_put_claims_to() -> None:
