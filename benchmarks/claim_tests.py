@@ -13,7 +13,7 @@ from benchmarks.evidence.analysis import Metric
 from benchmarks.evidence.families import Side
 from benchmarks.evidence.metrics import MEASURES, about, same_words, sample
 from benchmarks.records import Association, Result
-from benchmarks.selection import SUBJECT, Cells
+from benchmarks.selection import Cells
 from benchmarks.statistics import Estimate, estimate, exponential
 
 
@@ -94,22 +94,24 @@ WORDS: dict[Metric, _Words] = {
 }
 
 
-def difference_tests(claim: Differs, cells: Cells) -> list[ClaimTest]:
+def difference_tests(claim: Differs, cells: Cells, subject: str) -> list[ClaimTest]:
     return [
-        _difference(metric, least, dataset, other, cells)
+        _difference(metric, least, dataset, subject, other, cells)
         for dataset in claim.datasets
         for metric, least in claim.margin.items()
         for other in claim.against
     ]
 
 
-def _difference(metric: Metric, least: float, dataset: str, other: str, cells: Cells) -> ClaimTest:
+def _difference(
+    metric: Metric, least: float, dataset: str, subject: str, other: str, cells: Cells
+) -> ClaimTest:
     """The subject's lead over another neuron, seed by seed; of spikes, minus the log ratio."""
-    words, pairs = WORDS[metric], cells.pairs(dataset, SUBJECT, other)
+    words, pairs = WORDS[metric], cells.pairs(dataset, subject, other)
     found = sample(metric, pairs, least)
-    gaps = gaps_of(cells, dataset, SUBJECT, other)
+    gaps = gaps_of(cells, dataset, subject, other)
     if pairs and not found.values:
-        gaps += (f"{SUBJECT} or {other} has a cell without a spike on {dataset}: no ratio",)
+        gaps += (f"{subject} or {other} has a cell without a spike on {dataset}: no ratio",)
     sides: dict[Side, str] = {
         "ahead": words.ahead,
         "behind": words.behind,
@@ -132,12 +134,12 @@ def _difference(metric: Metric, least: float, dataset: str, other: str, cells: C
     )
 
 
-def reach_test(claim: Reaches, cells: Cells) -> ClaimTest:
+def reach_test(claim: Reaches, cells: Cells, subject: str) -> ClaimTest:
     """Test accuracy above the one claimed less the margin."""
-    accuracies = [result.accuracy.test for result in cells.results(claim.dataset, SUBJECT)]
+    accuracies = [result.accuracy.test for result in cells.results(claim.dataset, subject)]
     wanted = claim.accuracy - claim.margin
     what = f"test accuracy on {claim.dataset}"
-    return _fraction(claim.dataset, what, accuracies, wanted, cells)
+    return _fraction(claim.dataset, subject, what, accuracies, wanted, cells)
 
 
 SHARES = {
@@ -148,15 +150,15 @@ SHARES = {
 }
 
 
-def share_tests(claim: BothWays, cells: Cells) -> list[ClaimTest]:
+def share_tests(claim: BothWays, cells: Cells, subject: str) -> list[ClaimTest]:
     """The four shares of units or coefficients on each data set."""
     made = []
     for dataset in claim.datasets:
-        found = shares_of_all(cells, dataset, SUBJECT)
+        found = shares_of_all(cells, dataset, subject)
         for name, what in SHARES.items():
             values = [share[name] for share in found]
             about = f"{what} on {dataset}"
-            made.append(_fraction(dataset, about, values, claim.least, cells))
+            made.append(_fraction(dataset, subject, about, values, claim.least, cells))
     return made
 
 
@@ -166,13 +168,22 @@ def shares_of_all(cells: Cells, dataset: str, neuron: str) -> list[dict[str, flo
 
 
 def _shares_of(result: Result) -> dict[str, float] | None:
-    """Means over layers, weighted equally; None without an association."""
-    effect, layers = result.association_effect, result.association
+    """Means over the layers that associate, weighted equally; None without an association.
+
+    A layer that the neuron leaves without association (aia_hidden those before the last) holds
+    zeros in the place of coefficients.
+    """
+    effect = result.association_effect
+    layers = {
+        name: layer
+        for name, layer in (result.association or {}).items()
+        if any(layer.before) or any(layer.after)
+    }
     if effect is None or not layers:
         return None
     return {
-        "potentiated": fmean(effect.potentiated.values()),
-        "depressed": fmean(effect.depressed.values()),
+        "potentiated": fmean(effect.potentiated[name] for name in layers),
+        "depressed": fmean(effect.depressed[name] for name in layers),
         "raised": fmean(_moved(layer, 1) for layer in layers.values()),
         "lowered": fmean(_moved(layer, -1) for layer in layers.values()),
     }
@@ -185,11 +196,11 @@ def _moved(layer: Association, way: int) -> float:
 
 
 def _fraction(
-    dataset: str, what: str, values: list[float], least: float, cells: Cells
+    dataset: str, subject: str, what: str, values: list[float], least: float, cells: Cells
 ) -> ClaimTest:
     """A fraction of which a claim says that it is above ``least``, a value a seed."""
     found, bound = estimate(values), f"{100 * least:.4g} %"
-    gaps = gaps_of(cells, dataset, SUBJECT)
+    gaps = gaps_of(cells, dataset, subject)
     return ClaimTest(
         dataset=dataset,
         other=None,
@@ -207,7 +218,7 @@ def _fraction(
             "no interval": what,
         },
         seeds=len(cells.selection.seeds),
-        gaps=gaps if gaps or values else (f"{SUBJECT} on {dataset} has no coefficients",),
+        gaps=gaps if gaps or values else (f"{subject} on {dataset} has no coefficients",),
     )
 
 

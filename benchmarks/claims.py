@@ -1,16 +1,15 @@
 """What the records say: the neuron under test against every other, and the paper's claims.
 
-The claims stand in claims.yaml. Those that compare are judged in claim_judging.py; two are exact
-(a gradient of 0, a count of parameters) and hold by definition, so every network must agree.
+The claims stand in claims.yaml. Those that compare are judged in evidence/claim_judging.py, those
+that follow from a definition in evidence/claim_exact.py.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
-
-import pandas as pd
 
 from benchmarks.claim_specs import (
     BothWays,
@@ -22,20 +21,15 @@ from benchmarks.claim_specs import (
     Status,
     read_claims,
 )
-from benchmarks.claim_tests import (
-    difference_tests,
-    gaps_of,
-    reach_test,
-    sentence,
-    share_tests,
-)
+from benchmarks.claim_tests import difference_tests, reach_test, share_tests
 from benchmarks.evidence.analysis import declared
+from benchmarks.evidence.claim_exact import no_parameter_more, only_stimulated
 from benchmarks.evidence.claim_judging import Evidence, Found, add_beside, judge_claim
 from benchmarks.evidence.convergence import share_unconverged
 from benchmarks.evidence.families import Side
+from benchmarks.evidence.gaps import why_no_pair
 from benchmarks.evidence.metrics import counting, judged_leads, same_words
-from benchmarks.rows import why_no_pair
-from benchmarks.selection import CONTROLS, LIBRARY_BASELINES, SUBJECT, Cells, neuron_of
+from benchmarks.selection import CONTROLS, LIBRARY_BASELINES, Cells, neuron_of
 from benchmarks.statistics import Estimate
 from benchmarks.wording import plural
 
@@ -50,7 +44,6 @@ __all__ = [
     "read_claims",
     "reading",
     "tally",
-    "verdict_table",
     "verdicts",
 ]
 
@@ -75,16 +68,16 @@ def kind_of(neuron: str) -> Kind:
     return "control" if neuron in CONTROLS else "other"
 
 
-def comparisons(cells: Cells) -> list[Comparison]:
-    """The subject against every other selected neuron; none if it is not selected itself.
+def comparisons(cells: Cells, subject: str) -> list[Comparison]:
+    """``subject`` against every other selected neuron; none if it is not selected itself.
 
     Raises InputError if two records of a pair were not trained under matched conditions.
     """
-    if SUBJECT not in cells.selection.neurons:
+    if subject not in cells.selection.neurons:
         return []
     cells = counting(cells)
-    groups = [(d, other) for d, other in cells.selection.groups if other != SUBJECT]
-    judged = judged_leads("subject", cells, [(d, SUBJECT, other) for d, other in groups])
+    groups = [(d, other) for d, other in cells.selection.groups if other != subject]
+    judged = judged_leads("subject", cells, [(d, subject, other) for d, other in groups])
     return [
         Comparison(
             dataset,
@@ -92,7 +85,7 @@ def comparisons(cells: Cells) -> list[Comparison]:
             kind_of(other),
             j.found,
             j.side,
-            side_words(j.side) if j.found.n else why_no_pair(cells, dataset, SUBJECT, other),
+            side_words(j.side) if j.found.n else why_no_pair(cells, dataset, subject, other),
         )
         for (dataset, other), j in zip(groups, judged, strict=True)
     ]
@@ -165,27 +158,28 @@ class Verdict:
         return f"{self.status} ({', '.join(self.flags)})" if self.flags else self.status
 
 
-def verdicts(specs: list[ClaimSpec], cells: Cells) -> list[Verdict]:
-    """Every claim held against the selected records: those that count at the declared look.
+def verdicts(specs: Iterable[ClaimSpec], cells: Cells, subject: str) -> list[Verdict]:
+    """Every claim, of ``subject``, held against the records that count at the declared look.
 
     Raises InputError if two records of a pair were not trained under matched conditions.
     """
     seeds = len(cells.selection.seeds)
-    return [_verdict(spec, counting(cells), seeds) for spec in specs]
+    return [_verdict(spec, counting(cells), seeds, subject) for spec in specs]
 
 
-def _verdict(spec: ClaimSpec, cells: Cells, seeds: int) -> Verdict:
+def _verdict(spec: ClaimSpec, cells: Cells, seeds: int, subject: str) -> Verdict:
     match spec.predicate:
         case Differs() as differs:
-            found = judge_claim(difference_tests(differs, cells), seeds)
+            found = judge_claim(difference_tests(differs, cells, subject), seeds, subject)
         case Reaches() as reaches:
-            found = judge_claim([reach_test(reaches, cells)], seeds)
+            found = judge_claim([reach_test(reaches, cells, subject)], seeds, subject)
         case BothWays() as both:
-            found = add_beside(judge_claim(share_tests(both, cells), seeds), both, cells)
+            found = judge_claim(share_tests(both, cells, subject), seeds, subject)
+            found = add_beside(found, both, cells)
         case OnlyStimulated() as only:
-            found = _only_stimulated(only, cells)
+            found = only_stimulated(only, cells, subject)
         case NoParameterMore() as none:
-            found = _no_parameter_more(none, cells)
+            found = no_parameter_more(none, cells, subject)
     unconverged, of = _unconverged(spec, found, cells)
     parts = [found.says, spec.follows.get(found.status)]
     if unconverged:
@@ -217,89 +211,3 @@ def _unconverged(spec: ClaimSpec, found: Found, cells: Cells) -> tuple[int, int]
     groups = {(e.dataset, n) for e in found.evidence for n in (e.neuron, e.other)}
     behind = {key: r for key, r in cells.records.items() if key[:2] in groups}
     return share_unconverged(behind.values())
-
-
-def verdict_table(shared: list[Verdict], tuned: list[Verdict] | None) -> pd.DataFrame:
-    """Columns claim, at the shared learning rate, at each neuron's own best rate, rests on, says.
-
-    ``says`` is about the shared rate; what the own rates say is added where the status differs.
-    """
-    own = {v.id: v for v in tuned or []}
-    rows = []
-    for v in shared:
-        other = own.get(v.id)
-        differs = other is not None and other.status not in (v.status, "not tested here")
-        says = f"{v.says} At own rates: {other.says}" if other and differs else v.says
-        rows.append((v.claim, v.short, other.short if other else "not tuned", v.rests_on, says))
-    at = ["at the shared learning rate", "at each neuron's own best rate"]
-    return pd.DataFrame(rows, columns=["claim", *at, "rests on", "says"])
-
-
-def _only_stimulated(claim: OnlyStimulated, cells: Cells) -> Found:
-    evidence, agree, gaps = [], [], list[str]()
-    for dataset in claim.datasets:
-        norms = _gradients(cells, dataset)
-        missing = gaps_of(cells, dataset, SUBJECT)
-        if not norms:
-            gaps += missing or (f"{SUBJECT} on {dataset} has no trained coefficients",)
-            continue
-        gaps += missing
-        agree += [without == 0 and moved > 0 for without, moved in norms]
-        says = (
-            f"{plural(len(norms), 'network')} on {dataset}: 2-norm of the gradient at most "
-            f"{max(without for without, _ in norms):.2g} for event-free frames, "
-            f"{min(moved for _, moved in norms):.2g} to {max(moved for _, moved in norms):.2g} "
-            "for test frames"
-        )
-        evidence.append(Evidence(dataset, SUBJECT, None, says))
-    says = (
-        f"In {sum(agree)} of {plural(len(agree), 'network')} the loss has a gradient of exactly "
-        "0 at the coefficients for event-free frames, and one above 0 for test frames."
-    )
-    return _exact(says, evidence, agree, gaps)
-
-
-def _gradients(cells: Cells, dataset: str) -> list[tuple[float, float]]:
-    """2-norms at the subject's coefficients for event-free and for test frames."""
-    effects = [result.association_effect for result in cells.results(dataset, SUBJECT)]
-    norms = [(e.gradient_without_drive, e.gradient_with_drive) for e in effects if e is not None]
-    return [(a, b) for a, b in norms if a is not None and b is not None]
-
-
-def _no_parameter_more(claim: NoParameterMore, cells: Cells) -> Found:
-    evidence, agree, gaps, extras = [], [], list[str](), list[int]()
-    for dataset in claim.datasets:
-        for other in claim.against:
-            gaps += gaps_of(cells, dataset, SUBJECT, other)
-            pairs = cells.pairs(dataset, SUBJECT, other)
-            more = [p.left.parameters.inference - p.right.parameters.inference for p in pairs]
-            if more:
-                extras += more
-                agree += [extra <= 0 for extra in more]
-                says = f"{dataset}: {_parameters(max(more))} {other} once folded"
-                evidence.append(Evidence(dataset, SUBJECT, other, says))
-    found = [result.fold for d in claim.datasets for result in cells.results(d, SUBJECT)]
-    folds = [fold for fold in found if fold is not None]
-    agree += [fold.predictions_differ == 0 for fold in folds] if extras else []
-    says = (
-        f"{sentence(f'{_parameters(max(extras, default=0))} LIF')} Folding "
-        f"{plural(len(folds), 'network')} changed {sum(f.spikes_differ for f in folds):,} of "
-        f"{sum(f.spikes_before for f in folds):,} spikes and "
-        f"{sum(f.predictions_differ for f in folds):,} predictions."
-    )
-    return _exact(says, evidence, agree, gaps)
-
-
-def _parameters(extra: int) -> str:
-    return f"{plural(extra, 'parameter') if extra > 0 else 'no parameter'} more than"
-
-
-def _exact(says: str, evidence: list[Evidence], agree: list[bool], gaps: list[str]) -> Found:
-    """Reproduced if every network agrees and none is missing; one that does not refutes."""
-    missing = f"Not there: {'; '.join(dict.fromkeys(gaps))}."
-    if not agree:
-        return Found("not tested here", missing, ())
-    status: Status = "undecided" if gaps else "reproduced"
-    if not all(agree):
-        status = "not reproduced"
-    return Found(status, f"{says} {missing}" if gaps else says, tuple(evidence))

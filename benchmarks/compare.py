@@ -26,9 +26,9 @@ from benchmarks.evidence.aggregates import (
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.convergence import said as unconverged_said
 from benchmarks.evidence.families import Judged, Sample, Side, judge
+from benchmarks.evidence.gaps import GRADED, why_no_pair
 from benchmarks.evidence.metrics import MEASURES, Measure, about, counting, sample
 from benchmarks.records import Record, Result, read_host, record_path
-from benchmarks.rows import GRADED, why_no_pair
 from benchmarks.selection import Cells, Pair, Selection, neuron_of
 from benchmarks.statistics import Estimate, Method, effect_size, exponential, smallest_sign_flip_p
 from benchmarks.timings import Timing
@@ -126,6 +126,7 @@ class Report:
     trained_on: tuple[str, ...]  # whose sums the new neuron's cells have
     recorded_on: tuple[str, ...]  # and the recorded ones
     analysis: str  # the declared one, and where this comparison stands in it
+    seeds: int  # so many were trained, whether they count or not
     plan: str  # what is declared for what is open
     unconverged: str  # cells that were not trained until nothing more was gained
 
@@ -179,6 +180,7 @@ def compare(
         trained_on=tuple(trained_on),
         recorded_on=tuple(recorded_on),
         analysis=analysis.says(seeds),
+        seeds=seeds,
         plan=analysis.plan(seeds),
         unconverged=unconverged_said(cells, (neuron, *against)),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from benchmarks import wording
 from benchmarks.compare import COSTS, SIDES, Compared, Cost, Metric, Report, Verdict
 from benchmarks.evidence.aggregates import Aggregate
+from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.metrics import same_words
 from benchmarks.statistics import Estimate
 from benchmarks.wording import plural
@@ -18,7 +19,7 @@ ORDER: tuple[Verdict, ...] = ("better", "worse", "the same", "not distinguishabl
 def in_words(report: Report) -> tuple[str, ...]:
     """A paragraph each: all, the declared analysis, what is missing, each baseline, the test."""
     each = (paragraph(report, baseline) for baseline in report.baselines)
-    said = (overview(report), stage(report), gaps(report), *each, methods(report))
+    said = (overview(report), stage(report), outlook(report), gaps(report), *each, methods(report))
     return tuple(p for p in said if p)
 
 
@@ -31,6 +32,25 @@ def stage(report: Report) -> str:
     """Where the comparison stands in the declared analysis; what to do about what is open."""
     is_open = any(c.verdict == "not distinguishable" for c in report.of("accuracy"))
     return f"{report.analysis} {report.plan}" if is_open else report.analysis
+
+
+def outlook(report: Report) -> str:
+    """What the next declared look would find of what is open; empty where none is left or open."""
+    found = [c for c in report.of("accuracy") if c.verdict == "not distinguishable"]
+    if not found:
+        return ""
+    widest = max(found, key=lambda c: c.found.sd)
+    tested, sd = report.tested("accuracy"), widest.found.sd
+    next_look = declared().next_finds(report.seeds, sd, tested)
+    if next_look is None:
+        return ""
+    look, least = next_look
+    over = f", after Holm over {tested} comparisons" if tested > 1 else ""
+    return (
+        f"Open: on {widest.dataset}, where the differences scatter most, by {100 * sd:.1f} points, "
+        f"{look} seeds find one of {100 * least:.1f} points {10 * declared().power:g} times in "
+        f"10{over}."
+    )
 
 
 def overview(report: Report) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from benchmarks import wording
-from benchmarks.rows import NOT_RUN, Number, Row, Table, make_table
+from benchmarks.evidence.gaps import NOT_RUN
+from benchmarks.presenting.table import Number, Row, Table, make_table
 from benchmarks.selection import Cells
 from benchmarks.statistics import estimate
 from benchmarks.yamlfile import read_yaml

@@ -23,10 +23,12 @@ from benchmarks.errors import InputError
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.convergence import share_unconverged
 from benchmarks.evidence.families import FAMILIES, Side
-from benchmarks.figures import CAPTIONS, RATES, figure_path
+from benchmarks.evidence.gaps import NOT_RUN
+from benchmarks.figures import CAPTIONS, OVER_ALL, figure_path
+from benchmarks.presenting.ladder_table import SHARED
+from benchmarks.presenting.table import NOT_MEASURED, Table
 from benchmarks.profile import Profile
 from benchmarks.records import Host, record_path, write_atomic
-from benchmarks.rows import NOT_MEASURED, NOT_RUN, Table
 from benchmarks.selection import SUBJECT, Cells, Selection, load
 from benchmarks.statistics import method_of, smallest_sign_flip_p
 from benchmarks.tables import Judged, all_tables, judge
@@ -37,7 +39,7 @@ from benchmarks.wording import NOTHING, points, slug
 # the figures of one data set in the order of the page
 _ORDER = ("networks", "accuracy_spikes", "spikes_by_step", "curves", "association")
 # which table of cells the rows of a table lead to; `cells` where it is not named
-_BEHIND = {"tuned": "tuned_cells", "tuned_difference": "tuned_cells"}
+_BEHIND = dict.fromkeys(("tuned", "tuned_difference", "tuned_spikes"), "tuned_cells")
 _BEHIND |= {"cells": "", "tuned_cells": ""}
 
 Cell = tuple[str, str, int]  # (data set, neuron, seed)
@@ -70,6 +72,7 @@ class GridRow:
     seed: str
     cells: list[GridCell]
     record: Link | None
+    behind: str  # the table of cells that it leads to
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Grid:
     caption: str
     columns: list[tuple[str, str]]  # title, and its name in the address of a sorted view
     rows: list[GridRow]
-    behind: str  # the table of cells that its rows lead to; "" for these tables themselves
+    holds_cells: bool  # its rows are the cells themselves
     files: list[Link]
 
 
@@ -125,7 +128,7 @@ def write_report(
     """
     cells = load(profile.runs, selection)
     speeds = read_speeds(profile.throughput)
-    compared = claims.comparisons(cells)
+    compared = claims.comparisons(cells, SUBJECT)
     devices = speeds.devices
     judged = judge(cells, tuned)
     links = _records(profile, cells, tuned, settings)
@@ -147,7 +150,7 @@ def write_report(
             claims=_claims(judged),
             tallies=_tallies(judged),
             summary=_summary(compared),
-            tuned_summary=_summary(claims.comparisons(tuned.cells)) if tuned else [],
+            tuned_summary=_summary(claims.comparisons(tuned.cells, SUBJECT)) if tuned else [],
             axes={d: _axis(d, compared) for d in selection.datasets},
             comparisons={d: _lines(d, compared) for d in selection.datasets},
             readings={d: claims.reading(d, compared) for d in selection.datasets},
@@ -162,7 +165,7 @@ def write_report(
                 kind: _pictures(profile.figures, kind, selection.datasets)
                 for kind in (*_ORDER, "samples")
             },
-            tuned_figure=_pictures(profile.figures, "tuned", (RATES,)),
+            over_all={k: _pictures(profile.figures, k, (a,)) for k, a in OVER_ALL.items()},
             speed_figures={
                 kind: _pictures(profile.figures, kind, devices)
                 for kind in ("throughput", "scaling", "roofline")
@@ -214,16 +217,24 @@ def _grid(profile: Profile, table: Table, records: Mapping[Cell, Link]) -> Grid:
         dataset, neuron, seed = (about.get(k, "") for k in ("data set", "neuron", "seed"))
         shown = [_cell(*of) for of in zip(columns, texts, values, numeric, strict=True)]
         record = records.get((dataset, neuron, int(seed))) if seed else None
-        rows.append(GridRow(dataset, neuron, seed, shown, record))
+        neuron = "" if neuron == NOTHING else neuron
+        rows.append(GridRow(dataset, neuron, seed, shown, record, _behind(table.name, about)))
     return Grid(
         name=table.name,
         title=table.title,
         caption=table.caption,
         columns=[(column, slug(column)) for column in columns],
         rows=[] if table.raw.empty and table.name != "throughput" else rows,
-        behind=_BEHIND.get(table.name, "cells"),
+        holds_cells=not _BEHIND.get(table.name, "cells"),
         files=[_link(profile, profile.tables / f"{table.name}.{x}") for x in ("csv", "md", "tex")],
     )
+
+
+def _behind(table: str, about: Mapping[str, str]) -> str:
+    """Which table of cells a row leads to; the ladder's rows are at either kind of rate."""
+    if table == "ladder" and not about.get("learning rate", SHARED).endswith(SHARED):
+        return "tuned_cells"
+    return _BEHIND.get(table, "cells")
 
 
 def _cell(column: str, text: str, value: float, in_numbers: bool) -> GridCell:

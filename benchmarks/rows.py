@@ -1,176 +1,35 @@
-"""Records -> the rows of every table: raw numbers, and the same as text to read."""
+"""Records -> the rows of the tables about accuracy, association, parameters and single cells."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from benchmarks import wording
-from benchmarks.evidence.analysis import Metric, declared
 from benchmarks.evidence.convergence import converged, unconverged
-from benchmarks.evidence.families import FAMILIES, Judged
-from benchmarks.evidence.metrics import (
-    MEASURES,
-    counting,
-    judged_leads,
-    over_layers,
-    same_words,
-    sample,
+from benchmarks.evidence.families import Judged
+from benchmarks.evidence.gaps import NOT_RUN, absence, why_no_pair
+from benchmarks.evidence.metrics import counting, judged_leads, same_words
+from benchmarks.evidence.unmatched import note_of
+from benchmarks.presenting.table import (
+    NOT_TUNED,
+    Number,
+    Row,
+    Shown,
+    Table,
+    columns,
+    lead_of,
+    make_table,
+    points_of,
 )
 from benchmarks.records import AssociationEffect, Record, Result
-from benchmarks.selection import BASELINE, FROZEN, Cells, Pair
-from benchmarks.statistics import (
-    Estimate,
-    adjusted_for,
-    estimate,
-    exponential,
-    paired_difference,
-    paired_ratio,
-)
-from benchmarks.timings import NETWORK, TITLES, Timing, in_figures, speed_writer
-from benchmarks.timings import Cost as SpeedCost
+from benchmarks.selection import BASELINE, Cells
+from benchmarks.statistics import Estimate, estimate, paired_difference, paired_ratio
 from benchmarks.tuning import Tuned
 from benchmarks.wording import NOTHING
 
-NOT_RUN, NOT_MEASURED = "not run", "not measured"
-GRADED = "graded outputs, not spikes"
-
-_CONVERGED = (
-    "Not converged are cells whose best validation accuracy of all epochs is half a point or more "
-    "above the best of all but the last fifth: they would gain from more training, and what is "
-    "read off them is a demonstration, not evidence."
-)
-_LEVELS = ", ".join(f"{declared().alpha(n):.3g} at {n} seeds" for n in declared().looks)
-_JUDGED = (
-    f"{FAMILIES['table'][1]} The level is that of the declared analysis: {_LEVELS}, "
-    f"{declared().level:g} with fewer. p is the exact sign-flip test's where the seeds let it "
-    "reach the corrected level, else Student's t's. “The same within 1 point” is shown by two "
-    "one-sided tests; “not distinguishable” means that neither that nor a difference is shown."
-)
-
-
-CAPTIONS = {
-    "claims": "Each claim put to the records at the shared learning rate and, where neurons were "
-    f"tuned, at each neuron's own best rate. {FAMILIES['claim holds'][1]} "
-    f"{FAMILIES['claim fails'][1]} Undecided means that the intervals allow both. A verdict is no "
-    "evidence where cells behind it were not trained until nothing more was gained (not "
-    "converged), or where the seeds are fewer than those of the first declared look (3 of 10 "
-    "seeds). What rests on definition follows from the neuron's equations: a check of the code, "
-    "no evidence for the paper.",
-    "accuracy": "Mean ± standard deviation [95 % interval] (number of seeds), at the epoch that "
-    "was best on the validation split; an interval of few seeds may pass 100 %. A train accuracy "
-    "far above the test accuracy is overfitting. "
-    f"{_CONVERGED}",
-    "difference": "Test accuracy minus the baseline's, in percentage points: mean over seeds ± "
-    "standard deviation [95 % interval] (number of pairs). A pair has the same data, initial "
-    f"synapse weights and order of samples. {_JUDGED}",
-    "tuned": "Each neuron at the learning rate that gave it the best mean validation accuracy over "
-    "seeds of their own, which no number here rests on. All begin with one grid; where the best "
-    "lies at an end of it, the grid goes on. (end) marks one that still does: a better rate may "
-    "lie beyond. What tuning gained is the test "
-    f"accuracy minus that of the same seeds at the shared rate. {_CONVERGED}",
-    "tuned_difference": "Test accuracy minus the baseline's, both at their own best learning "
-    "rate, in percentage points: mean over seeds ± standard deviation [95 % interval] (number of "
-    f"pairs). {_JUDGED}",
-    "spikes": "A test sample's means over seeds. The firing rate is spikes per unit and time "
-    "step; ratios are geometric means of the seeds' ratios [95 % interval], to the baseline and to "
-    f"{FROZEN}, which has the same gain and does not learn it: what is left of a difference there "
-    "is the association's. The intervals are those of single comparisons. "
-    "ACs are accumulates caused by spikes, MACs multiply-accumulates caused by event counts at "
-    "the first synapse, SynOps both together. A network with graded outputs has no spikes: its "
-    "columns count outputs that are not zero, and it has no ratios.",
-    "specificity": "How specific to the classes the spikes of a channel or unit are, means over "
-    "layers: mean over seeds [95 % interval] (number of seeds). The class "
-    "selectivity index (Morcos et al., ICLR 2018) is (m − r) / (m + r), m the mean spike count of "
-    "the class that excites most and r that of the others; 0 is blind to the class, 1 fires for "
-    "one alone. Mutual information is that of spike count and class, in bits, corrected for the "
-    "bias of few samples. Silent channels are left out of both. Both depend on how much a neuron "
-    "fires at all, so a difference is also given at like rates: of the pairs' differences in every "
-    "layer y = d + b x + noise, x the difference in log firing rate, d is shown (least squares, "
-    "one d and b for all seeds and layers; the interval is the jackknife's over seeds).",
-    "association": "The trained networks with every association coefficient set to zero, weights "
-    "left as they are. Lost is the test accuracy with minus without; spikes are with over without "
-    "[95 % interval]. Potentiated (depressed) is the share of channels and units that fire more "
-    "(less) with the association. The last two columns are the 2-norm of the gradient at the "
-    "coefficients for frames without events and for test frames.",
-    "parameters": "Trainable values while training and after folding the neuron into the synapses "
-    "before it; the changes are summed over seeds and the whole test split.",
-    "throughput": "Median [5 %, 95 % quantile] over rounds, or (quartiles) where a record kept no "
-    "rounds. Neuron times are nanoseconds per element and "
-    "time step at a size of T x batch x channels x height x width, lower is faster; samples per "
-    "second are those of the profile's network, higher is faster. The bound is what moving each "
-    "tensor once would take at the device's measured copy bandwidth, or for a network what its "
-    "arithmetic would at the measured rate of matrix products, if longer. A network's inference is "
-    "its folded one's, before commit bdbc25f the unfolded one's. Kept for backward is "
-    "what the neuron's forward pass keeps for its backward pass, bytes per element and time step. "
-    "AIA over LIF is the median ratio of their training steps, several networks of each taken in "
-    "turn [95 % interval]. Commit is whose source was timed, with a plus if files had changed "
-    "since.",
-    "backends": "Everything that was timed, size by size. Neuron: ns per element and time step; "
-    "network: samples/s; median [5 %, 95 % quantile] over rounds, or (quartiles) where a record "
-    "kept no rounds. Size: T x batch x channels x height x width. Times "
-    "the bound: how much longer than the device's memory or arithmetic would take. Peak memory "
-    "beyond the inputs is per element and time step, or per sample; energy is that of the whole "
-    "device by its own counter.",
-    "published": "Test accuracies that others published, each beside a neuron of ours. Networks, "
-    "splits, augmentation and budgets differ, so a difference is no comparison of neurons.",
-    "networks": "All that is recorded of the data set, smallest network first. Mean ± standard "
-    "deviation [95 % interval] over seeds, or over folds, which have other test recordings each. "
-    "The lead is paired, its interval over seeds (folds); the one beside it draws runs of "
-    "consecutive test recordings anew as well. Cells that ran on different devices are not paired.",
-    "cells": "Epochs count from 1; the best one was chosen on the validation split.",
-    "tuned_cells": "The cells behind the tuned table, each at its neuron's own best learning rate.",
-}
 _SPLITS = ("train", "validation", "test")
-
-
-class Number(NamedTuple):
-    """A number as a reader sees it, and itself to sort by."""
-
-    text: str
-    value: float
-
-
-Shown = dict[str, str | Number]
-Row = tuple[dict[str, object], Shown]  # raw numbers, what is read
-
-
-@dataclass(frozen=True)
-class Table:
-    """``raw`` goes to CSV, ``shown`` (all text) to Markdown, LaTeX and the page.
-
-    ``values`` has the shape of ``shown`` and holds the number to sort by, nan where there is none.
-    """
-
-    name: str  # stem of its files
-    title: str
-    caption: str
-    raw: pd.DataFrame
-    shown: pd.DataFrame
-    values: pd.DataFrame
-
-
-def make_table(name: str, title: str, made: Iterable[Row], empty: str = "") -> Table:
-    """A table of its rows; ``empty`` is all there is to read where there are none."""
-    both = list(made)
-    shown = [row for _, row in both] or [Shown({"data set": empty or "nothing to compare"})]
-    text = [{k: v.text if isinstance(v, Number) else v for k, v in row.items()} for row in shown]
-    value = [
-        {k: v.value if isinstance(v, Number) else math.nan for k, v in row.items()} for row in shown
-    ]
-    return Table(
-        name,
-        title,
-        CAPTIONS[name],
-        pd.DataFrame([raw for raw, _ in both]),
-        pd.DataFrame(text).fillna(NOTHING),
-        pd.DataFrame(value),
-    )
 
 
 def accuracy(cells: Cells) -> Table:
@@ -188,17 +47,20 @@ def _accuracy(cells: Cells, dataset: str, neuron: str) -> Row:
     missing, rising = cells.missing(dataset, neuron), unconverged(cells, dataset, neuron)
     raw = (
         {"dataset": dataset, "neuron": neuron}
-        | _columns("test", test)
+        | columns("test", test)
         | {"train_mean": train.mean, "validation_mean": validation.mean}
         | {"seeds": test.n, "failed": len(failed), "not_run": len(missing)}
         | {"not_converged": len(rising)}
     )
-    without = _absence(cells, dataset, neuron)
+    without, notes = absence(cells, dataset, neuron), Shown()
+    if any(map(note_of, cells.selection.neurons)):
+        notes = {"not matched": note_of(neuron) or NOTHING}
     return raw, {
         "data set": dataset,
         "neuron": neuron,
         "test accuracy, %": Number(wording.percent(test), test.mean) if test.n else without,
         "train accuracy, %": Number(wording.brief(train, 100), train.mean) if train.n else NOTHING,
+        **notes,
         "not converged": Number(wording.counted(rising), len(rising)),
         "failed": Number(wording.counted(failed), len(failed)),
         "not run": Number(wording.counted(missing), len(missing)),
@@ -222,9 +84,6 @@ def tuned_difference(tuned: Tuned | None, baseline: str = BASELINE) -> Table:
     )
 
 
-NOT_TUNED = "no neuron was tuned"
-
-
 def _differences(cells: Cells, baseline: str) -> list[Row]:
     """A row a neuron and data set, judged as one family: the seeds of the declared look."""
     cells = counting(cells)
@@ -242,7 +101,7 @@ def _difference(cells: Cells, dataset: str, neuron: str, baseline: str, judged: 
     says = says if found.n else why_no_pair(cells, dataset, neuron, baseline)
     raw = (
         {"dataset": dataset, "neuron": neuron, "baseline": baseline}
-        | _columns("difference", found)
+        | columns("difference", found)
         | {"pairs": found.n, "p": judged.p, "p_holm": judged.p_family, "p_same": judged.p_same}
         | {"test": judged.method, "verdict": says, "not_converged": len(rising)}
     )
@@ -271,7 +130,7 @@ def _tuned(tuned: Tuned, shared: Cells, dataset: str, neuron: str, baseline: str
     rate = tuned.rates[dataset, neuron]
     at_end = tuned.at_end(dataset, neuron)
     pairs = tuned.cells.pairs(dataset, neuron, baseline)
-    lead = _lead("accuracy", pairs)
+    lead = lead_of("accuracy", pairs)
     rising = unconverged(tuned.cells, dataset, neuron)
     before = {r.seed: r.result.accuracy.test for r in shared.of(dataset, neuron) if r.result}
     after = {r.seed: r.result.accuracy.test for r in tuned.cells.of(dataset, neuron) if r.result}
@@ -280,10 +139,10 @@ def _tuned(tuned: Tuned, shared: Cells, dataset: str, neuron: str, baseline: str
     unchanged = bool(both) and all(after[s] == before[s] for s in both)
     raw = (
         {"dataset": dataset, "neuron": neuron, "rate": rate, "at_end_of_grid": at_end}
-        | _columns("test", test)
+        | columns("test", test)
         | {"seeds": test.n, "baseline": baseline}
-        | _columns("difference", lead)
-        | _columns("gained", gained)
+        | columns("difference", lead)
+        | columns("gained", gained)
         | {"not_converged": len(rising)}
     )
     return raw, {
@@ -291,132 +150,10 @@ def _tuned(tuned: Tuned, shared: Cells, dataset: str, neuron: str, baseline: str
         "neuron": neuron,
         "test accuracy, %": Number(wording.percent(test), test.mean) if test.n else "failed",
         "learning rate": Number(f"{rate:g} (end)" if at_end else f"{rate:g}", rate),
-        f"minus {baseline}, points": _points(lead) if neuron != baseline else NOTHING,
-        "gained by tuning, points": Number("0", 0.0) if unchanged else _points(gained),
+        f"minus {baseline}, points": points_of(lead) if neuron != baseline else NOTHING,
+        "gained by tuning, points": Number("0", 0.0) if unchanged else points_of(gained),
         "not converged": Number(wording.counted(rising), len(rising)),
     }
-
-
-def spikes(cells: Cells, baseline: str = BASELINE) -> Table:
-    """Spikes and synaptic operations of a test sample."""
-    made = [_spikes(cells, d, n, baseline) for d, n in cells.selection.groups]
-    return make_table("spikes", "Spikes and synaptic operations", made)
-
-
-def _spikes(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
-    results = cells.results(dataset, neuron)
-    graded = any(not result.spiking for result in results)
-    count = estimate([r.spikes.per_sample for r in results])
-    sparsity = estimate([r.spikes.activation_sparsity for r in results]).mean
-    acs, macs, dense = (
-        estimate([getattr(r.synops, part) for r in results]).mean
-        for part in ("effective_acs", "effective_macs", "dense")
-    )
-    others = (baseline, FROZEN)
-    ratio, operations = (
-        {other: _ratio(cells, dataset, neuron, other, metric) for other in others}
-        for metric in ("spikes", "synops")
-    )
-    raw = {"dataset": dataset, "neuron": neuron, "spiking": not graded} | _columns("spikes", count)
-    for other in others:
-        raw |= _columns(f"ratio_to_{other}", ratio[other])
-        raw |= _columns(f"synops_ratio_to_{other}", operations[other])
-    raw |= {"firing_rate": 1 - sparsity, "activation_sparsity": sparsity}
-    raw |= {"effective_acs": acs, "effective_macs": macs, "dense_macs": dense, "seeds": count.n}
-    row: Shown = {"data set": dataset, "neuron": neuron}
-    if not results:
-        return raw, row | {"spikes a sample": _absence(cells, dataset, neuron)}
-    return raw, row | {
-        "spikes a sample": Number(
-            f"{count.mean:,.0f}{wording.spread(count.sd, ',.0f')}", count.mean
-        ),
-        f"ratio to {baseline}": GRADED if graded else _share(ratio[baseline], neuron == baseline),
-        f"ratio to {FROZEN}": NOTHING if graded else _share(ratio[FROZEN], neuron == FROZEN),
-        "firing rate, %": Number(f"{100 * (1 - sparsity):.1f}", 1 - sparsity),
-        "by layer, %": _rates(results),
-        "effective ACs": Number(f"{acs:,.0f}", acs),
-        "effective MACs": Number(f"{macs:,.0f}", macs),
-        **{
-            f"SynOps to {other}": NOTHING if graded else _share(operations[other], neuron == other)
-            for other in others
-        },
-    }
-
-
-def _ratio(cells: Cells, dataset: str, neuron: str, baseline: str, metric: Metric) -> Estimate:
-    """Paired ratio to the baseline; nan throughout where one of the two has graded outputs."""
-    pairs = cells.pairs(dataset, neuron, baseline)
-    return exponential(_lead(metric, [p for p in pairs if p.left.spiking and p.right.spiking]))
-
-
-def _lead(metric: Metric, pairs: list[Pair]) -> Estimate:
-    """Of the pairs' differences in a metric, of logarithms for a ratio."""
-    found = sample(metric, pairs)
-    return estimate(found.values, least_sd=found.grain)
-
-
-def _share(ratio: Estimate, is_baseline: bool) -> Number:
-    return Number("1" if is_baseline else wording.ratio(ratio), ratio.mean)
-
-
-def specificity(cells: Cells, baseline: str = BASELINE) -> Table:
-    """Class selectivity and mutual information of spike counts, means over layers."""
-    made = [_specificity(cells, d, n, baseline) for d, n in cells.selection.groups]
-    return make_table("specificity", "Specificity of the spikes", made)
-
-
-def _specificity(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
-    results = cells.results(dataset, neuron)
-    pairs = cells.pairs(dataset, neuron, baseline)
-    raw: dict[str, object] = {"dataset": dataset, "neuron": neuron}
-    row: Shown = {"data set": dataset, "neuron": neuron}
-    titles: dict[Metric, str] = {
-        "selectivity": "selectivity index",
-        "information": "information, bits",
-    }
-    for measure, title in titles.items():
-        found = estimate([MEASURES[measure].of(result) for result in results])
-        lead, alike = _lead(measure, pairs), estimate(at_like_rates(measure, pairs))
-        raw |= _columns(measure, found) | _columns(f"{measure}_minus_{baseline}", lead)
-        raw |= _columns(f"{measure}_minus_{baseline}_at_like_rates", alike)
-        text = f"{found.mean:.3f}{wording.interval(found, 1, '.3f')} ({found.n})"
-        row[title] = Number(text, found.mean) if found.n else NOTHING
-        for name, of in ((f"{measure} minus {baseline}", lead), (f"{measure}, like rates", alike)):
-            shown = bool(lead.n) and neuron != baseline and not math.isnan(of.mean)
-            row[name] = Number(_more(of), of.mean) if shown else NOTHING
-    silent = estimate([over_layers("silent")(result) for result in results]).mean
-    raw |= {"silent": silent, "seeds": len(results)}
-    if not results:
-        return raw, row | {"selectivity index": _absence(cells, dataset, neuron)}
-    return raw, row | {"silent, %": Number(f"{100 * silent:.1f}", silent)}
-
-
-def _more(found: Estimate) -> str:
-    return wording.signed(found.mean, "+.3f") + wording.interval(found, 1, "+.3f")
-
-
-def at_like_rates(measure: Metric, pairs: list[Pair]) -> list[float]:
-    """Differences in specificity that would be left did both neurons fire alike, a value a pair.
-
-    See :func:`benchmarks.statistics.adjusted_for`; the covariate is the difference of the layers'
-    log firing rates. nan throughout where a layer is silent.
-    """
-    if not pairs:
-        return []
-    layers = list(pairs[0].left.specificity)
-    lead = [
-        [getattr(p.left.specificity[x], measure) - getattr(p.right.specificity[x], measure)]
-        for p in pairs
-        for x in layers
-    ]
-    rates = [
-        [p.left.spikes.firing_rate[x], p.right.spikes.firing_rate[x]] for p in pairs for x in layers
-    ]
-    shape = (len(pairs), len(layers))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        covariate = np.log(np.array(rates)) @ (1, -1)
-    adjusted = adjusted_for(np.reshape(lead, shape), np.reshape(covariate, shape))
-    return [float(value) for value in adjusted]
 
 
 def association(cells: Cells) -> Table:
@@ -450,7 +187,7 @@ def _association(dataset: str, neuron: str, found: list[tuple[Result, Associatio
     )
     raw: dict[str, object] = {"dataset": dataset, "neuron": neuron, "seeds": len(found)}
     raw |= {"test_mean": estimate(test).mean, "without_mean": estimate(without).mean}
-    raw |= _columns("lost", lost) | _columns("spike_ratio", ratio)
+    raw |= columns("lost", lost) | columns("spike_ratio", ratio)
     raw |= {"potentiated": more, "depressed": less}
     raw |= {"gradient_without_drive": idle.mean, "gradient_with_drive": driven.mean}
     return raw, {
@@ -484,7 +221,7 @@ def _parameters(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
     row: Shown = {"data set": dataset, "neuron": neuron}
     results, base = cells.results(dataset, neuron), cells.results(dataset, baseline)
     if not results:
-        return raw | {"seeds": 0}, row | {"in training": _absence(cells, dataset, neuron)}
+        return raw | {"seeds": 0}, row | {"in training": absence(cells, dataset, neuron)}
     counts = results[0].parameters
     extra = counts.inference - base[0].parameters.inference if base else None
     folds = [r.fold for r in results if r.fold is not None]
@@ -504,89 +241,6 @@ def _parameters(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
         else "no fold",
         "predictions changed": Number(f"{changed:,}", changed) if folds else NOTHING,
     }
-
-
-def _raw(timings: list[Timing]) -> pd.DataFrame:
-    """Every field a column."""
-    return pd.DataFrame(timings, columns=list(Timing.__dataclass_fields__))
-
-
-def throughput(cells: Cells, timings: list[Timing], costs: Iterable[SpeedCost] = ()) -> Table:
-    """One row a neuron and device; ``not measured`` where there is no timing."""
-    known = {(t.device, t.neuron, t.what): t for t in timings}
-    devices = list(dict.fromkeys(t.device for t in timings)) or [NOT_MEASURED]
-    latest = {(cost.device, cost.at): cost for cost in costs}
-    shown: list[Shown] = []
-    for device in devices:
-        timed = [t.neuron for t in timings if t.device == device]
-        for neuron in dict.fromkeys([*cells.selection.neurons, *timed]):
-            here = {what: known.get((device, neuron, what)) for what in TITLES}
-            backend = next((t.backend for t in here.values() if t), NOTHING)
-            size = next((t.size for w, t in here.items() if t and w not in NETWORK), NOTHING)
-            row: Shown = {"device": device, "neuron": neuron, "run by": backend, "size": size}
-            row |= {TITLES[what]: _timing(t) for what, t in here.items()}
-            commits = dict.fromkeys(t.commit for t in here.values() if t)
-            row |= {"kept for backward, bytes": _kept(here.values())}
-            shown.append(row | {"commit": ", ".join(filter(None, commits)) or NOTHING})
-        # of a quick and a full run the first, as in the rows
-        of_device = [t for t in reversed(timings) if t.device == device]
-        bounds = {t.what: t.bound for t in of_device if t.bound is not None}
-        if bounds:
-            row = {"device": device, "neuron": "the device's bound"}
-            shown.append(
-                row | {TITLES[w]: Number(speed_writer(w)(b), b) for w, b in bounds.items()}
-            )
-        for cost in latest.values():
-            if cost.device == device:
-                text = f"{cost.ratio:.3f} times as long [{cost.low:.3f}, {cost.high:.3f}]"
-                row = {"device": device, "neuron": f"AIA over LIF{cost.at}"}
-                shown.append(row | {TITLES["training_step"]: Number(text, cost.ratio)})
-    if not any(t.gpu for t in timings) and timings:
-        row = {"device": "a GPU", "neuron": "every neuron", "run by": NOTHING}
-        shown.append(row | dict.fromkeys(TITLES.values(), NOT_MEASURED))
-    table = make_table("throughput", "Throughput", [({}, row) for row in shown])
-    return replace(table, raw=_raw(timings))
-
-
-def backends(timings: list[Timing]) -> Table:
-    """One row for everything that was timed."""
-    shown: list[Shown] = []
-    for t in timings:
-        unit = "samples/s" if t.what in NETWORK else "ns"
-        times = None if t.bound is None else t.bound / t.median
-        times = times if times is None or t.what in NETWORK else 1 / times
-        row: Shown = {
-            "device": t.device,
-            "what": t.work,
-            "neuron": t.neuron,
-            "run by": t.backend,
-            "varied": t.series,
-            "size": t.size,
-            "precision": t.dtype,
-            "speed": f"{in_figures(t)} {unit}",
-            "times the bound": NOTHING if times is None else Number(f"{times:.2f}", times),
-            "peak memory": _memory(t),
-            "energy, mJ": _amount(None if t.joules is None else 1000 * t.joules, ",.3g"),
-        }
-        shown.append(row)
-    table = make_table(
-        "backends",
-        "Throughput by backend, size and precision",
-        [({}, row) for row in shown],
-        NOT_MEASURED,
-    )
-    return replace(table, raw=_raw(timings))
-
-
-def _memory(t: Timing) -> str | Number:
-    if t.peak_bytes is None:
-        return NOTHING
-    text = f"{t.peak_bytes / 1e6:,.2f} MB" if t.what in NETWORK else f"{t.peak_bytes:.1f} B"
-    return Number(text, t.peak_bytes)
-
-
-def _amount(value: float | None, form: str) -> str | Number:
-    return NOTHING if value is None else Number(f"{value:{form}}", value)
 
 
 def cells_table(cells: Cells) -> Table:
@@ -626,45 +280,3 @@ def _cell(dataset: str, neuron: str, seed: int, record: Record | None) -> Row:
     row |= {"converged": "yes" if converged(record) else "no"}
     row |= {f"{part}, %": Number(f"{100 * v:.1f}", v) for part, v in parts.items()}
     return raw, row | {"spikes a sample": Number(f"{count:,.0f}", count)}
-
-
-def _timing(timing: Timing | None) -> str | Number:
-    if timing is None:
-        return NOT_MEASURED
-    return Number(in_figures(timing), timing.median)
-
-
-def _kept(timings: Iterable[Timing | None]) -> str | Number:
-    for timing in timings:
-        if timing is not None and timing.kept_bytes is not None:
-            return Number(f"{timing.kept_bytes:.1f}", timing.kept_bytes)
-    return NOT_MEASURED
-
-
-def _points(found: Estimate) -> str | Number:
-    return Number(wording.points(found), found.mean) if found.n else NOTHING
-
-
-def _columns(stem: str, found: Estimate) -> dict[str, object]:
-    parts = {"mean": found.mean, "sd": found.sd, "low": found.low, "high": found.high}
-    return {f"{stem}_{part}": value for part, value in parts.items()}
-
-
-def why_no_pair(cells: Cells, dataset: str, neuron: str, baseline: str) -> str:
-    """What to print where two neurons have no seed in common."""
-    if baseline not in cells.selection.neurons:
-        return f"{baseline} is not selected"
-    whole = cells.results(dataset, neuron), cells.results(dataset, baseline)
-    if all(whole):
-        return "no seed in common"
-    return _absence(cells, dataset, baseline if whole[0] else neuron)
-
-
-def _absence(cells: Cells, dataset: str, neuron: str) -> str:
-    return NOT_RUN if cells.missing(dataset, neuron) else "failed"
-
-
-def _rates(results: list[Result]) -> str:
-    layers = results[0].spikes.firing_rate
-    means = [estimate([r.spikes.firing_rate[layer] for r in results]).mean for layer in layers]
-    return " / ".join(f"{100 * mean:.1f}" for mean in means)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks import rows
-from benchmarks.claims import Verdict, read_claims, verdict_table, verdicts
+from benchmarks.claims import Verdict, read_claims, verdicts
+from benchmarks.evidence.ladder import ladder
+from benchmarks.evidence.multiverse import ClaimInReadings, multiverse
+from benchmarks.presenting.claims_table import checks_table, claims_table
+from benchmarks.presenting.ladder_table import ladder_table
+from benchmarks.presenting.multiverse_table import multiverse_table, readings_table
 from benchmarks.presenting.networks_table import networks
+from benchmarks.presenting.specificity_table import specificity
+from benchmarks.presenting.speed_tables import backends, throughput
+from benchmarks.presenting.spikes_table import spikes, tuned_spikes
+from benchmarks.presenting.table import Table
 from benchmarks.profile import Profile
 from benchmarks.published import published
 from benchmarks.records import write_atomic
-from benchmarks.rows import Table
-from benchmarks.selection import Cells, Selection, load
+from benchmarks.selection import SUBJECT, Cells, Selection, load
 from benchmarks.timings import Speeds, read_speeds
 from benchmarks.tuning import Tuned
 
@@ -58,39 +65,43 @@ class Judged:
 
     shared: list[Verdict]  # at the shared learning rate
     tuned: list[Verdict] | None  # at each neuron's own best rate; None: no neuron was tuned
+    readings: list[ClaimInReadings]  # those that rest on records, in every reading
 
 
 def judge(cells: Cells, tuned: Tuned | None) -> Judged:
     """Put every claim to the records."""
     claims = read_claims()
-    return Judged(verdicts(claims, cells), verdicts(claims, tuned.cells) if tuned else None)
+    return Judged(
+        verdicts(claims, cells, SUBJECT),
+        verdicts(claims, tuned.cells, SUBJECT) if tuned else None,
+        multiverse(claims, cells, tuned),
+    )
 
 
 def all_tables(cells: Cells, speeds: Speeds, tuned: Tuned | None, judged: Judged) -> list[Table]:
     """The tables in the order of the page."""
     return [
-        _claims(judged),
+        claims_table(judged.shared, judged.tuned),
+        checks_table(judged.shared, judged.tuned),
+        multiverse_table(judged.readings, tuned is not None),
+        readings_table(cells),
+        ladder_table(ladder(cells, tuned)),
         rows.accuracy(cells),
         rows.difference(cells),
         rows.tuned_accuracy(tuned, cells),
         rows.tuned_difference(tuned),
-        rows.spikes(cells),
-        rows.specificity(cells),
+        spikes(cells),
+        tuned_spikes(tuned),
+        specificity(cells),
         rows.association(cells),
         rows.parameters(cells),
-        rows.throughput(cells, speeds.main, speeds.costs),
-        rows.backends(speeds.every),
+        throughput(cells, speeds.main, speeds.costs),
+        backends(speeds.every),
         networks(cells),
         published(cells),
         rows.cells_table(cells),
         rows.tuned_cells_table(tuned),
     ]
-
-
-def _claims(judged: Judged) -> Table:
-    frame = verdict_table(judged.shared, judged.tuned)
-    no_number = pd.DataFrame(math.nan, frame.index, frame.columns)
-    return Table("claims", "The paper's claims", rows.CAPTIONS["claims"], frame, frame, no_number)
 
 
 def markdown(table: Table) -> str:

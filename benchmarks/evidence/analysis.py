@@ -19,6 +19,7 @@ from pydantic import (
 from scipy.special import ndtr, ndtri
 
 from benchmarks.errors import InputError
+from benchmarks.statistics import least_effect
 from benchmarks.yamlfile import read_yaml
 
 ANALYSIS = Path(__file__).with_name("analysis.yaml")
@@ -89,6 +90,18 @@ class Analysis(BaseModel):
             f"The next declared look is at {later[0]} seeds, at level {self.alpha(later[0]):.3g}; "
             "looking in between would raise the false positives."
         )
+
+    def next_finds(self, seeds: int, sd: float, comparisons: int = 1) -> tuple[int, float] | None:
+        """The next look after so many seeds, and the mean difference that it finds with the
+        declared power where pairs scatter by ``sd``; None where no look is left.
+
+        As one of so many comparisons that are corrected for one another, at the strictest level.
+        """
+        later = [look for look in self.looks if look > seeds]
+        if not later:
+            return None
+        level = 1 - self.alpha(later[0]) / comparisons
+        return later[0], least_effect(later[0], level, self.power) * sd
 
     def says(self, seeds: int) -> str:
         """The analysis and where so many seeds stand in it, in one line."""

@@ -21,8 +21,8 @@ from benchmarks.claim_specs import BothWays, Status
 from benchmarks.claim_tests import SHARES, ClaimTest, sentence, shares_of_all
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.families import ALPHA, Judged, Sample, judge
-from benchmarks.selection import COPIES, SUBJECT, Cells
-from benchmarks.statistics import estimate, least_effect
+from benchmarks.selection import COPIES, Cells
+from benchmarks.statistics import estimate
 from benchmarks.wording import plural
 
 SAID_IN_FULL = 3  # comparisons; more are counted, and the weakest is said
@@ -57,8 +57,11 @@ class _Outcome:
     says: str
 
 
-def judge_claim(tests: list[ClaimTest], seeds: int) -> Found:
-    """The rule in this module's docstring over the tests of one claim, ``seeds`` selected."""
+def judge_claim(tests: list[ClaimTest], seeds: int, subject: str) -> Found:
+    """The rule in this module's docstring over the tests of one claim about ``subject``.
+
+    ``seeds``: how many are selected.
+    """
     alpha = declared().alpha(seeds)
     samples = [Sample(t.gains, t.margin or math.nan, t.grain, t.copies) for t in tests]
     above = judge("claim holds", samples, alpha)
@@ -72,7 +75,7 @@ def judge_claim(tests: list[ClaimTest], seeds: int) -> Found:
         sentences.append(f"Not there: {'; '.join(gaps)}.")
     if status == "undecided":
         sentences += _plan(judged, seeds)
-    evidence = tuple(Evidence(j.test.dataset, SUBJECT, j.test.other, j.says) for j in judged)
+    evidence = tuple(Evidence(j.test.dataset, subject, j.test.other, j.says) for j in judged)
     return Found(status, " ".join(sentences), evidence)
 
 
@@ -106,11 +109,10 @@ def _plan(judged: Sequence[_Outcome], seeds: int) -> list[str]:
         return []
     analysis = declared()
     sentences = [analysis.plan(seeds)]
-    if later := [look for look in analysis.looks if look > seeds]:
-        effect = least_effect(later[0], 1 - analysis.alpha(later[0]), analysis.power)
-        test = max(here, key=lambda t: estimate(t.gains).sd)
-        found = test.amount(effect * estimate(test.gains).sd)
-        sentences.append(f"At this scatter it would find {found} 8 times in 10.")
+    test = max(here, key=lambda t: estimate(t.gains).sd)
+    if found := analysis.next_finds(seeds, estimate(test.gains).sd):
+        times = f"{10 * analysis.power:g} times in 10"
+        sentences.append(f"At this scatter it would find {test.amount(found[1])} {times}.")
     return sentences
 
 

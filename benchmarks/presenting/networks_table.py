@@ -11,12 +11,12 @@ from benchmarks import wording
 from benchmarks.events.catalogue import SETS
 from benchmarks.evidence.recordings import over_seeds_and_recordings, right_of
 from benchmarks.params import Training
+from benchmarks.presenting.table import Number, Row, Table, make_table
 from benchmarks.profile import Profile
 from benchmarks.recorded import FOLDER, INDEX, open_recorded
 from benchmarks.records import Result
-from benchmarks.rows import Number, Row, Table, make_table
-from benchmarks.selection import SUBJECT, Cells
-from benchmarks.statistics import Estimate, estimate, paired_difference
+from benchmarks.selection import BASELINE, FROZEN, SUBJECT, Cells
+from benchmarks.statistics import Estimate, estimate, paired_difference, paired_ratio
 
 _FOLDS = re.compile(r"(?<=[a-z])\d+$")  # of ncars-blocks3: the 3
 
@@ -96,6 +96,7 @@ def _row(split: str, source: _Source, neuron: str) -> Row:
         for part in ("test", "validation")
     )
     spikes = estimate([r.spikes.per_sample for r in results.values()])
+    ratios = {n: _ratio(results, _results(source.cells, split, n)) for n in (BASELINE, FROZEN)}
     lead = paired_difference(
         [subject[key].accuracy.test for key in both], [results[key].accuracy.test for key in both]
     )
@@ -119,6 +120,7 @@ def _row(split: str, source: _Source, neuron: str) -> Row:
         "n": test.n,
         "validation_mean": validation.mean,
         "spikes_mean": spikes.mean,
+        **{f"spikes_to_{name}": ratio.mean for name, ratio in ratios.items()},
         f"{SUBJECT}_minus": lead.mean,
         f"{SUBJECT}_minus_low": lead.low,
         f"{SUBJECT}_minus_high": lead.high,
@@ -139,11 +141,22 @@ def _row(split: str, source: _Source, neuron: str) -> Row:
         ),
         "validation, %": Number(wording.brief(validation, 100), validation.mean),
         "spikes a sample": Number(f"{spikes.mean:,.0f}", spikes.mean),
+        **{
+            f"to {n}": Number("1" if n == neuron else wording.ratio(r), r.mean)
+            for n, r in ratios.items()
+        },
         f"{SUBJECT} minus it, points": _points(lead) if both else nothing,
         "[also over recordings]": wording.interval(wide, 100, "+.1f").strip() or nothing,
         "device": ", ".join(devices),
         "from": source.name,
     }
+
+
+def _ratio(of: dict[tuple[str, int], Result], other: dict[tuple[str, int], Result]) -> Estimate:
+    """Of spikes, paired; nan throughout where one of the two has graded outputs."""
+    both = [k for k in of if k in other and of[k].spiking and other[k].spiking]
+    left, right = ([side[k].spikes.per_sample for k in both] for side in (of, other))
+    return paired_ratio(left, right)
 
 
 def _over_recordings(

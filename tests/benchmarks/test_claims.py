@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from benchmarks import claims
-from benchmarks.claims import ClaimSpec, Verdict, read_claims, verdict_table, verdicts
+from benchmarks.claims import ClaimSpec, Verdict, read_claims, verdicts
 from benchmarks.errors import InputError
 from benchmarks.evidence.analysis import declared
+from benchmarks.presenting.claims_table import verdict_frame
 from benchmarks.records import Association, Record, Result
-from benchmarks.selection import CONTROLS, LIBRARY_BASELINES, Cells, Selection
+from benchmarks.selection import CONTROLS, LIBRARY_BASELINES, SUBJECT, Cells, Selection
 from benchmarks.statistics import least_effect, tails
 from tests.benchmarks.made_records import DATASETS, LAYERS, failed, made
 
@@ -41,7 +42,7 @@ def _more_accurate(*against: str, **changes: Any) -> ClaimSpec:
 
 
 def _verdict(spec: ClaimSpec, cells: Cells) -> Verdict:
-    (found,) = verdicts([spec], cells)
+    (found,) = verdicts([spec], cells, SUBJECT)
     return found
 
 
@@ -297,7 +298,7 @@ def test_many_comparisons_are_counted_and_the_weakest_is_said() -> None:
 def test_records_not_made_alike_are_refused() -> None:
     records = [made(neuron="aia"), made(neuron="snntorch_lif", weights="others")]
     with pytest.raises(InputError, match="initial weights"):
-        verdicts([_more_accurate("snntorch_lif")], _cells(records, 1))
+        verdicts([_more_accurate("snntorch_lif")], _cells(records, 1), SUBJECT)
 
 
 # ---- fewer spikes ----
@@ -631,7 +632,7 @@ def test_the_shipped_claims_say_where_they_are_from_and_on_what_they_are_tested(
 
 def test_the_papers_accuracies_are_not_tested_without_its_data() -> None:
     cells = _cells([made(neuron="aia")], 1)
-    found = {v.id: v for v in verdicts(read_claims(), cells)}
+    found = {v.id: v for v in verdicts(read_claims(), cells, SUBJECT)}
     for name, profile in (("dvs-cifar10", "paper"), ("n-cars", "ncars")):
         assert found[name].status == "not tested here"
         assert found[name].command == f"dvc repro {profile}/dvc.yaml"
@@ -653,13 +654,15 @@ def test_a_lead_is_credited_to_the_association_only_over_every_control(
     }
     leads["gain_frozen"] = _scattered(over_controls, 0.005, 10)
     records = [record for dataset in DATASETS for record in _leads(leads, dataset)]
-    found = {v.id: v for v in verdicts(read_claims(), _cells(records, 10, datasets=DATASETS))}
+    found = {
+        v.id: v for v in verdicts(read_claims(), _cells(records, 10, datasets=DATASETS), SUBJECT)
+    }
     assert found["association-or-gain"].status == status
     assert found["association-or-gain"].says.endswith(follows)
 
 
 def test_every_shipped_claim_survives_an_empty_profile() -> None:
-    found = verdicts(read_claims(), _cells([], 3, datasets=DATASETS))
+    found = verdicts(read_claims(), _cells([], 3, datasets=DATASETS), SUBJECT)
     assert {v.status for v in found} == {"not tested here"}
     assert all(v.command and v.says for v in found)
 
@@ -669,21 +672,25 @@ def test_every_shipped_claim_survives_an_empty_profile() -> None:
 
 def test_the_table_holds_shared_and_own_rates_side_by_side() -> None:
     spec = _more_accurate("snntorch_lif")
-    shared = verdicts([spec], _cells(_leads({"snntorch_lif": _scattered(0.03, 0.01, 10)}), 10))
-    own = verdicts([spec], _cells(_leads({"snntorch_lif": _scattered(-0.03, 0.01, 10)}), 10))
-    (row,) = verdict_table(shared, own).to_dict("records")
+    shared = verdicts(
+        [spec], _cells(_leads({"snntorch_lif": _scattered(0.03, 0.01, 10)}), 10), SUBJECT
+    )
+    own = verdicts(
+        [spec], _cells(_leads({"snntorch_lif": _scattered(-0.03, 0.01, 10)}), 10), SUBJECT
+    )
+    (row,) = verdict_frame(shared, own).to_dict("records")
     assert row["claim"] == "Made."
     assert row["at the shared learning rate"] == "reproduced"
     assert row["at each neuron's own best rate"] == "not reproduced"
     assert "At own rates: Behind snntorch_lif" in row["says"]
-    (row,) = verdict_table(shared, shared).to_dict("records")
+    (row,) = verdict_frame(shared, shared).to_dict("records")
     assert row["says"] == shared[0].says
     assert row["rests on"] == "records"
 
 
 def test_without_tuned_cells_the_table_says_so() -> None:
-    shared = verdicts([_more_accurate("snntorch_lif")], _cells([], 3))
-    (row,) = verdict_table(shared, None).to_dict("records")
+    shared = verdicts([_more_accurate("snntorch_lif")], _cells([], 3), SUBJECT)
+    (row,) = verdict_frame(shared, None).to_dict("records")
     assert row["at each neuron's own best rate"] == "not tuned"
 
 
@@ -760,37 +767,37 @@ def test_an_id_given_twice_and_a_missing_file_are_named(tmp_path: Path) -> None:
 
 def test_a_lead_over_lif_and_controls_is_said_to_be_one() -> None:
     leads = {"snntorch_lif": [0.05, 0.051, 0.052], "gain_frozen": [0.04, 0.042, 0.044]}
-    compared = claims.comparisons(_cells(_leads(leads), 3, ("aia", *leads)))
+    compared = claims.comparisons(_cells(_leads(leads), 3, ("aia", *leads)), SUBJECT)
     assert [(c.side, c.says) for c in compared] == [("ahead", "ahead")] * 2
     assert "one over every control too" in claims.reading("dvs_digits", compared)
 
 
 def test_a_lead_over_lif_alone_is_not_credited_to_association() -> None:
     leads = {"snntorch_lif": [0.05, 0.051, 0.052], "gain_frozen": [-0.001, 0.0, 0.001]}
-    compared = claims.comparisons(_cells(_leads(leads), 3, ("aia", *leads)))
+    compared = claims.comparisons(_cells(_leads(leads), 3, ("aia", *leads)), SUBJECT)
     text = claims.reading("dvs_digits", compared)
     assert "Against LIF and PLIF: ahead of 1. Against the controls: the same within 1" in text
     assert "cannot be credited to learning the association" in text
 
 
 def test_without_the_neuron_under_test_nothing_is_compared() -> None:
-    assert claims.comparisons(_cells([], 3, ("snntorch_lif",))) == []
+    assert claims.comparisons(_cells([], 3, ("snntorch_lif",)), SUBJECT) == []
 
 
 def test_the_subject_is_held_against_all_others_as_one_family() -> None:
     leads = {f"n{k}": BARELY for k in range(4)}
     leads["snntorch_lif"] = [0.05 + 0.001 * k for k in range(10)]
-    alone = claims.comparisons(_cells(_leads({"n0": BARELY}), 10, ("aia", "n0")))
+    alone = claims.comparisons(_cells(_leads({"n0": BARELY}), 10, ("aia", "n0")), SUBJECT)
     assert [c.side for c in alone] == ["ahead"]
-    among = claims.comparisons(_cells(_leads(leads), 10, ("aia", *leads)))
+    among = claims.comparisons(_cells(_leads(leads), 10, ("aia", *leads)), SUBJECT)
     assert [c.side for c in among] == ["not distinguishable"] * 4 + ["ahead"]
 
 
 def test_copies_count_once_in_a_tally_and_not_where_they_disagree() -> None:
     ahead = [0.05 + 0.001 * k for k in range(10)]
     both = {"snntorch_lif": ahead, "spikingjelly_lif": ahead, "spikingjelly_plif": ahead}
-    compared = claims.comparisons(_cells(_leads(both), 10, ("aia", *both)))
+    compared = claims.comparisons(_cells(_leads(both), 10, ("aia", *both)), SUBJECT)
     assert claims.tally(claims.once(compared)) == "ahead of 2"
     split = both | {"spikingjelly_lif": [0.02, -0.02] * 5}
-    compared = claims.comparisons(_cells(_leads(split), 10, ("aia", *split)))
+    compared = claims.comparisons(_cells(_leads(split), 10, ("aia", *split)), SUBJECT)
     assert claims.tally(claims.once(compared)) == "ahead of 1, not distinguishable from 1"

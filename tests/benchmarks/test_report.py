@@ -15,7 +15,7 @@ from benchmarks.errors import InputError
 from benchmarks.figures import write_figures
 from benchmarks.profile import Profile
 from benchmarks.report import write_report
-from benchmarks.selection import Selection, load
+from benchmarks.selection import SUBJECT, Selection, load
 from benchmarks.tables import write_tables
 from benchmarks.tuning import Tuned, at_rate, tuned_cells
 from tests.benchmarks.made_records import (
@@ -30,6 +30,7 @@ from tests.benchmarks.test_tables import grid_params, write_grid
 
 NEURONS = ("snntorch_lif", "aia", "gain_frozen")
 CHOSEN = Selection(("dvs_digits",), NEURONS, (0, 1, 2))
+LIF_ALONE = Selection(("dvs_digits",), ("snntorch_lif",), (0, 1, 2))
 
 
 def _write_three(runs: Path, aia: float, frozen: float, spikes: float = 900.0) -> None:
@@ -117,6 +118,22 @@ def test_what_holds_by_definition_stands_apart_from_the_evidence(tmp_path: Path)
     assert tally is not None
     counts = [int(part.split()[0]) for part in tally[1].split("; ")]
     assert sum(counts) == len(names) - len(after)
+
+
+def test_the_multiverse_stands_between_the_evidence_and_the_checks(tmp_path: Path) -> None:
+    neurons = (*NEURONS, "aia_signed")
+    chosen = Selection(("dvs_digits",), neurons, (0, 1, 2))
+    text = _page(write_profile(tmp_path, chosen), chosen)
+    places = [text.index(f'id="{name}"') for name in ("claims", "multiverse", "checks", "ladder")]
+    assert places == sorted(places)
+    rows = _Page(text).rows["table-multiverse"]
+    assert len(rows) > 2
+    words = _words(text)
+    assert "holds in" in words
+    assert "y + a sg(y)" in words
+    assert "Not selected here: aia_hidden" in words
+    alone = _words(_page(write_profile(tmp_path / "lif", LIF_ALONE), LIF_ALONE))
+    assert "Claims in every reading" not in alone
 
 
 def test_failed_and_missing_cells_are_said_at_the_top(tmp_path: Path) -> None:
@@ -228,7 +245,7 @@ def _tuned_page(folder: Path) -> tuple[Profile, _Page]:
 def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
     profile, page = _tuned_page(tmp_path)
     assert page.open == []
-    assert len(page.fetched) == 7  # five figures of the data set, one of the rates, one device
+    assert len(page.fetched) == 9  # five figures of the data set, three over all, one device
     assert all(link.startswith("data:image/png;base64,") for link in page.fetched)
     text = profile.page.read_text()
     assert "url(" not in text
@@ -269,8 +286,8 @@ def test_every_claim_stands_there_with_both_verdicts_and_its_evidence(tmp_path: 
     profile = Profile(tmp_path)
     tuned = write_grid(profile, CHOSEN, {"aia": 0.01})
     specs = read_claims()
-    shared = verdicts(specs, load(profile.runs, CHOSEN))
-    own = verdicts(specs, tuned.cells)
+    shared = verdicts(specs, load(profile.runs, CHOSEN), SUBJECT)
+    own = verdicts(specs, tuned.cells, SUBJECT)
     assert [v.says for v in shared] != [v.says for v in own]
     text = _page(profile, CHOSEN, tuned)
     for at_shared, at_own in zip(shared, own, strict=True):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +11,20 @@ import pandas as pd
 import pytest
 
 from benchmarks.errors import InputError
+from benchmarks.evidence.gaps import GRADED
 from benchmarks.params import Params
+from benchmarks.presenting.specificity_table import specificity
+from benchmarks.presenting.speed_tables import throughput
+from benchmarks.presenting.spikes_table import spikes, tuned_spikes
+from benchmarks.presenting.table import Table
 from benchmarks.profile import Profile
 from benchmarks.records import AssociationEffect, Record, Result
 from benchmarks.rows import (
-    GRADED,
-    Table,
     accuracy,
     association,
     cells_table,
     difference,
     parameters,
-    specificity,
-    spikes,
-    throughput,
     tuned_accuracy,
     tuned_cells_table,
     tuned_difference,
@@ -238,7 +239,7 @@ def test_a_neuron_that_is_no_longer_selected_leaves_the_tables(tmp_path: Path) -
     _lif_and_aia(profile.runs)
     alone = Selection(("dvs_digits",), ("snntorch_lif",), (0, 1, 2))
     for path in write_tables(profile, alone, None):
-        if path.stem != "claims":  # they name what was not selected
+        if path.stem not in ("claims", "checks"):  # they name what was not selected
             assert "aia" not in path.read_text()
 
 
@@ -268,6 +269,52 @@ def test_spikes_and_operations_are_set_against_the_frozen_gain_too(tmp_path: Pat
     assert _row(table.shown, "aia")["SynOps to gain_frozen"].startswith("2.00 [")
     assert _row(table.shown, "gain_frozen")["ratio to gain_frozen"] == "1"
     assert _row(table.raw, "aia")["synops_ratio_to_gain_frozen_mean"] == pytest.approx(2.0)
+
+
+def test_a_reading_is_set_against_its_own_frozen_control_where_that_is_selected(
+    tmp_path: Path,
+) -> None:
+    counts = {"snntorch_lif": 1000, "gain_frozen": 800, "signed_frozen": 500, "aia_signed": 400}
+    chosen = Selection(("dvs_digits",), tuple(counts), (0, 1, 2))
+    for neuron, count in counts.items():
+        write(tmp_path, *(made(neuron=neuron, seed=s, spikes=count) for s in chosen.seeds))
+    row = _row(spikes(load(tmp_path, chosen)).shown, "aia_signed")
+    assert row["ratio to gain_frozen"].startswith("0.80 [")
+    assert row["ratio to gain_frozen"].endswith("] to signed_frozen")
+    assert row["ratio to snntorch_lif"].startswith("0.40 [")
+    without = replace(chosen, neurons=("snntorch_lif", "gain_frozen", "aia_signed"))
+    row = _row(spikes(load(tmp_path, without)).shown, "aia_signed")
+    assert row["ratio to gain_frozen"].startswith("0.50 [")
+    assert "to" not in row["ratio to gain_frozen"]
+
+
+def test_spikes_at_own_rates_are_those_of_the_tuned_cells(tmp_path: Path) -> None:
+    chosen = Selection(("dvs_digits",), ("snntorch_lif", "aia", "gain_frozen"), (0, 1, 2))
+    profile = Profile(tmp_path)
+    tuned = write_grid(profile, chosen, {"aia": 0.01})
+    key = ("dvs_digits", "aia", 0)
+    fewer = made(neuron="aia", seed=0, spikes=125)
+    records = tuned.cells.records | {key: fewer}
+    table = tuned_spikes(replace(tuned, cells=replace(tuned.cells, records=records)))
+    assert _row(table.raw, "aia")["ratio_to_gain_frozen_mean"] == pytest.approx(0.5)
+    assert _row(spikes(load(profile.runs, chosen)).raw, "aia")["ratio_to_gain_frozen_mean"] == 1
+
+
+def test_neurons_that_are_not_matched_say_so_in_their_row_and_below_every_table(
+    tmp_path: Path,
+) -> None:
+    chosen = Selection(("dvs_digits",), ("snntorch_lif", "snntorch_lapicque", "aia"), (0, 1, 2))
+    for neuron in chosen.neurons:
+        write(tmp_path, *(made(neuron=neuron, seed=s) for s in chosen.seeds))
+    cells = load(tmp_path, chosen)
+    says = "decay 0.307, not 0.5; input gain 0.693, not 1"
+    assert _row(accuracy(cells).shown, "snntorch_lapicque")["not matched"].startswith(says)
+    assert _row(accuracy(cells).shown, "snntorch_lif")["not matched"] == "–"
+    for table in (accuracy, difference, spikes, specificity, parameters, cells_table):
+        assert f"Not matched: snntorch_lapicque ({says}" in table(cells).caption
+        assert "aia (" not in table(cells).caption
+    matched = load(tmp_path, Selection(("dvs_digits",), ("snntorch_lif", "aia"), (0, 1, 2)))
+    assert "Not matched" not in accuracy(matched).caption
 
 
 def test_folding_leaves_as_many_parameters_as_lif(tmp_path: Path) -> None:
@@ -308,7 +355,8 @@ def test_every_table_is_written_in_three_formats_in_every_group(tmp_path: Path) 
     profile = write_profile(tmp_path, selection())
     paths = write_tables(profile, selection(), None)
     stems = (
-        *("claims", "accuracy", "difference", "tuned", "tuned_difference", "spikes"),
+        *("claims", "checks", "multiverse", "readings", "ladder"),
+        *("accuracy", "difference", "tuned", "tuned_difference", "spikes", "tuned_spikes"),
         *("specificity", "association", "parameters", "throughput", "backends"),
         "networks",
         "published",

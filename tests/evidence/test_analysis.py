@@ -10,7 +10,7 @@ import pytest
 from benchmarks.errors import InputError
 from benchmarks.evidence.analysis import ANALYSIS, Analysis, declared
 from benchmarks.evidence.families import FAMILIES, Sample, judge
-from benchmarks.rows import CAPTIONS
+from benchmarks.presenting.captions import CAPTIONS
 from benchmarks.selection import LIBRARY_BASELINES, SUBJECT, neuron_of
 from benchmarks.statistics import least_effect, seeds_for
 

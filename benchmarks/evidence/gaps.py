@@ -1,0 +1,23 @@
+"""Why there is nothing to average or to compare."""
+
+from __future__ import annotations
+
+from benchmarks.selection import Cells
+
+NOT_RUN = "not run"
+GRADED = "graded outputs, not spikes"
+
+
+def why_no_pair(cells: Cells, dataset: str, neuron: str, baseline: str) -> str:
+    """What to print where two neurons have no seed in common."""
+    if baseline not in cells.selection.neurons:
+        return f"{baseline} is not selected"
+    whole = cells.results(dataset, neuron), cells.results(dataset, baseline)
+    if all(whole):
+        return "no seed in common"
+    return absence(cells, dataset, baseline if whole[0] else neuron)
+
+
+def absence(cells: Cells, dataset: str, neuron: str) -> str:
+    """What to print where a group has no result."""
+    return NOT_RUN if cells.missing(dataset, neuron) else "failed"
