@@ -292,7 +292,7 @@ def read_record(path: Path) -> Record:
     Raises InputError if the file is not JSON, does not fit the schema, was written by another
     version of the schema, or was edited since.
     """
-    record = _read(path, Record)
+    record = read_checked(path, Record)
     if record.seal and record != sealed(record):
         raise InputError(
             f"{path}: edited since it was written, its seal does not fit; delete the file and run "
@@ -304,7 +304,7 @@ def read_record(path: Path) -> Record:
 def read_host(record: Path) -> Host | None:
     """The host file beside a record, None where there is none."""
     path = host_path(record)
-    return _read(path, Host) if path.exists() else None
+    return read_checked(path, Host) if path.exists() else None
 
 
 def read_runs(runs: Path) -> Iterator[tuple[Path, Record]]:
@@ -313,7 +313,8 @@ def read_runs(runs: Path) -> Iterator[tuple[Path, Record]]:
         yield path, read_record(path)
 
 
-def _read(path: Path, model: type[Model]) -> Model:
+def read_checked(path: Path, model: type[Model]) -> Model:
+    """A file of this schema. Raises InputError, with what does not fit, for another."""
     try:
         return model.model_validate_json(path.read_bytes())
     except ValidationError as error:

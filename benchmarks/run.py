@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import joblib
 from joblib.externals.loky import get_reusable_executor
 
+from benchmarks import killed
 from benchmarks import workers as workers_of
 from benchmarks.errors import InputError, unknown
 from benchmarks.events import ensure_for, unmade
@@ -161,7 +162,8 @@ def run_jobs(
     """Train in ``workers`` processes; yields each outcome as it ends.
 
     After ``minutes`` no further job is begun. A job whose process was killed is named, and tried
-    once more when the others are done, alone.
+    once more when the others are done, alone; killed again, it is noted as failed (see
+    :mod:`benchmarks.killed`), and the next run tries it again.
     """
     end = time.monotonic() + 60 * minutes
     work = partial(_run_one, params=params, profile=profile)
@@ -178,10 +180,16 @@ def run_jobs(
     in_time = itertools.takewhile(lambda _: time.monotonic() < end, list(again))
     for job, found in workers_of.each(work, in_time, 1):
         again.remove(job)
-        once_more = f"{getattr(found, 'reason', '')}, and so it was the first time"
-        yield found if isinstance(found, Outcome) else Outcome(job, "failed", once_more)
+        yield found if isinstance(found, Outcome) else _noted(job, found, params, profile)
     for job in again:
         yield Outcome(job, "failed", "its process was killed; run again to go on")
+
+
+def _noted(job: Job, lost: workers_of.Lost, params: Params, profile: Profile) -> Outcome:
+    """Write down that a job's process was killed twice."""
+    reason = f"{lost.reason}, twice"
+    killed.note(_path(job, params, profile), reason)
+    return Outcome(job, "failed", f"{reason}; the next run tries it again")
 
 
 def _in_parallel(calls: Iterable[_Call], workers: int) -> Iterator[Any]:
