@@ -171,7 +171,7 @@ def run(
 
 
 def _foresee(profile: Profile, params: Params) -> None:
-    from benchmarks.foresee import advice, foresee, table
+    from benchmarks.running.foresee import advice, foresee, table
 
     with Progress("measuring", "neurons") as report:
         lines = foresee(params, profile, report)
