@@ -8,8 +8,9 @@ import math
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast
 
 # before torch is imported anywhere: compiled kernels outlive the process and a reboot
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(".cache", "inductor").absolute()))
@@ -32,6 +33,10 @@ from benchmarks.profile import Profile
 from benchmarks.progress import Progress, console, say
 from benchmarks.yamlfile import parse_yaml
 
+if TYPE_CHECKING:
+    from benchmarks.run import Job, Outcome
+
+_EXECUTORS = ("local", "dask", "ray", "slurm-array")
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -79,6 +84,9 @@ def cell(
     dataset: Dataset,
     neuron: Neuron,
     seed: Annotated[int, typer.Argument(help="seed of the cell", min=0)],
+    rate: Annotated[
+        float, typer.Option(help="learning rate of the grid `tuning`; 0: the shared one", min=0)
+    ] = 0.0,
 ) -> None:
     """Train one cell and write its record; goes on where a killed run stopped.
 
@@ -86,11 +94,12 @@ def cell(
     """
     from benchmarks.cells import assist, run_cell
     from benchmarks.distributed import joined
-    from benchmarks.run import summary
+    from benchmarks.run import at, summary
     from benchmarks.train import Cell
 
     profile, params = _opened(context)
     asked = Cell(dataset, neuron, seed)
+    params, profile = at(rate or params.training.learning_rate, params, profile)
     with joined() as group:
         if not group.leads:
             assist(asked, params, profile, group)
@@ -132,10 +141,19 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="foresee time and memory, train nothing")
     ] = False,
+    executor: Annotated[
+        str, typer.Option(help="local, dask, ray or slurm-array, which writes an array's script")
+    ] = "local",
+    address: Annotated[
+        str, typer.Option(help="of a Dask scheduler or a Ray cluster; one is started if not given")
+    ] = "",
 ) -> None:
     """Train all stale cells in parallel and hand the results to DVC."""
     from benchmarks import run as runner
     from benchmarks.workers import usual
+
+    if executor not in _EXECUTORS:
+        raise unknown("executor", executor, _EXECUTORS)
 
     profile, params = _opened(context)
     if dry_run:
@@ -152,7 +170,7 @@ def run(
     faults: list[runner.Outcome] = []
     try:
         with Progress(f"{len(todo)} cells", "cells") as report:
-            outcomes = runner.run_jobs(todo, params, profile, workers, minutes)
+            outcomes = _outcomes(todo, params, profile, workers, minutes, executor, address)
             for done, outcome in enumerate(outcomes, start=1):
                 if outcome.error:
                     faults.append(outcome)
@@ -168,6 +186,28 @@ def run(
         typer.echo(f"error: {outcome.job}: {outcome.error}", err=True)
     if faults:
         raise typer.Exit(2)
+
+
+def _outcomes(
+    todo: list[Job],
+    params: Params,
+    profile: Profile,
+    workers: int,
+    minutes: float,
+    executor: str,
+    address: str,
+) -> Iterator[Outcome]:
+    from benchmarks.run import run_jobs
+    from benchmarks.running import executors, slurm
+
+    if not todo:
+        return
+    if executor == "slurm-array":
+        script = slurm.write_array(todo, profile)
+        say(f"sbatch {script}; when it has run, the same command again collects the records")
+        return
+    with executors.started(cast(executors.Engine, executor), address, workers) as each:
+        yield from run_jobs(todo, params, profile, workers, minutes, each)
 
 
 def _foresee(profile: Profile, params: Params) -> None:

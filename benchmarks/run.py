@@ -144,7 +144,7 @@ def unfinished(
 
 def _path(job: Job, params: Params, profile: Profile) -> Path:
     """Where a job's record is put."""
-    _, folder = _at(job, params, profile)
+    _, folder = at(job.rate, params, profile)
     return record_path(folder.runs, job.stage.dataset, job.stage.neuron, job.seed)
 
 
@@ -153,13 +153,18 @@ def _finished(job: Job, params: Params, profile: Profile) -> bool:
         return False  # what is not there is worth no import of torch
     from benchmarks.cells import finished
 
-    return finished(job.cell, *_at(job, params, profile)) is not None
+    return finished(job.cell, *at(job.rate, params, profile)) is not None
 
 
 def run_jobs(
-    jobs: list[Job], params: Params, profile: Profile, workers: int, minutes: float
+    jobs: list[Job],
+    params: Params,
+    profile: Profile,
+    workers: int,
+    minutes: float,
+    each: workers_of.Each = workers_of.each,
 ) -> Iterator[Outcome]:
-    """Train in ``workers`` processes; yields each outcome as it ends.
+    """Train in ``workers`` processes, or where ``each`` has its own; yields outcomes as they end.
 
     After ``minutes`` no further job is begun. A job whose process was killed is named, and tried
     once more when the others are done, alone; killed again, it is noted as failed (see
@@ -169,7 +174,7 @@ def run_jobs(
     work = partial(_run_one, params=params, profile=profile)
     again = []
     in_time = itertools.takewhile(lambda _: time.monotonic() < end, jobs)
-    for job, found in workers_of.each(work, in_time, workers):
+    for job, found in each(work, in_time, workers):
         if isinstance(found, Outcome):
             yield found
         else:
@@ -178,7 +183,7 @@ def run_jobs(
             )
             again.append(job)
     in_time = itertools.takewhile(lambda _: time.monotonic() < end, list(again))
-    for job, found in workers_of.each(work, in_time, 1):
+    for job, found in each(partial(work, again=True), in_time, 1):
         again.remove(job)
         yield found if isinstance(found, Outcome) else _noted(job, found, params, profile)
     for job in again:
@@ -269,7 +274,7 @@ def run_stage(stage: Stage, params: Params, profile: Profile, progress: Progress
     faults = []
     for job in unfinished([j for j in jobs_of(params) if j.stage == stage], params, profile):
         try:
-            run_cell(job.cell, *_at(job, params, profile), progress)
+            run_cell(job.cell, *at(job.rate, params, profile), progress)
         except InputError as error:
             faults.append(f"{job}: {error}")
     if faults:
@@ -277,16 +282,24 @@ def run_stage(stage: Stage, params: Params, profile: Profile, progress: Progress
     _concluded(stage, params, profile)
 
 
-def _at(job: Job, params: Params, profile: Profile) -> tuple[Params, Profile]:
-    """Parameters and folder of a job's learning rate; frames are shared by all rates."""
-    return params.at_rate(job.rate), profile_at(profile, params, job.rate)
+def at(rate: float, params: Params, profile: Profile) -> tuple[Params, Profile]:
+    """Parameters and folder of a learning rate; frames are shared by all rates.
+
+    Raises InputError for a rate that is not of the profile.
+    """
+    if rate not in params.rates:
+        known = ", ".join(f"{known:g}" for known in params.rates)
+        raise InputError(f"learning rate {rate:g} is not of this profile; known: {known}")
+    return params.at_rate(rate), profile_at(profile, params, rate)
 
 
-def _run_one(job: Job, params: Params, profile: Profile) -> Outcome:
-    from benchmarks.cells import run_cell
+def _run_one(job: Job, params: Params, profile: Profile, again: bool = False) -> Outcome:
+    """``again``: after a kill, which may have come when the record was written."""
+    from benchmarks.cells import finished, run_cell
 
+    cell = (job.cell, *at(job.rate, params, profile))
     try:
-        record = run_cell(job.cell, *_at(job, params, profile), _silent)
+        record = (finished(*cell) if again else None) or run_cell(*cell, _silent)
     except InputError as error:
         return Outcome(job, "refused", str(error))
     except Exception as error:  # one cell's fault must not cost the others their results
