@@ -33,6 +33,7 @@ from benchmarks.arithmetic import Arithmetic
 from benchmarks.errors import InputError
 
 SCHEMA: Literal[2] = 2
+_SEALED = 3  # the protocol since which records are sealed
 _UNFINISHED = ".part"  # ends the names of files being written; DVC ignores them
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -270,6 +271,12 @@ def bits_of(text: str, count: int) -> NDArray[np.bool_]:
     return np.unpackbits(packed, count=count).astype(bool)
 
 
+def version_of(protocol: str) -> int:
+    """The version that a record's protocol hash names; 1 where it names none."""
+    version, dash, _ = protocol.partition("-")
+    return int(version) if dash and version.isdecimal() else 1
+
+
 def sealed(record: Record) -> Record:
     """The record with a digest of its own content, by which reading sees that it was edited."""
     content = as_json(record.model_copy(update={"seal": ""}))
@@ -293,7 +300,8 @@ def read_record(path: Path) -> Record:
     version of the schema, or was edited since.
     """
     record = read_checked(path, Record)
-    if record.seal and record != sealed(record):
+    unsealed = not record.seal and version_of(record.hashes.protocol) < _SEALED
+    if not unsealed and record != sealed(record):
         raise InputError(
             f"{path}: edited since it was written, its seal does not fit; delete the file and run "
             "its cell again"
