@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from typing import Any, Literal, TypeVar
 
 import joblib
@@ -23,7 +24,8 @@ Engine = Literal["local", "dask", "ray"]
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_TRIES = 3  # workers that may be killed at one task before an engine gives it up
+_PACKAGES = {"dask": "distributed", "ray": "ray"}
+_TRIES = 3  # workers that may be killed at one task before Ray gives it up, as Dask does
 
 
 @contextmanager
@@ -38,27 +40,24 @@ def started(engine: Engine, address: str, workers: int) -> Iterator[Each]:
             raise InputError(f"--address {address}: only with --executor dask or ray")
         yield workers_of.each
         return
-    try:
-        with (_dask if engine == "dask" else _ray)(address, workers) as options:
-            yield partial(_each, engine, options, here())
-    except ModuleNotFoundError as error:
+    if find_spec(_PACKAGES[engine]) is None:
         raise InputError(
-            f"--executor {engine} needs packages that are not here: "
-            f"pip install 'aia-bench[cluster]' ({error})"
-        ) from None
+            f"--executor {engine} needs the package {_PACKAGES[engine]}: "
+            "pip install 'aia-bench[cluster]'"
+        )
+    with (_dask if engine == "dask" else _ray)(address, workers) as options:
+        yield partial(_each, engine, options, here())
 
 
 @contextmanager
 def _dask(address: str, workers: int) -> Iterator[dict[str, Any]]:
     """A client of a Dask cluster, as options of joblib's backend."""
-    import dask
     from distributed import Client
 
-    own = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-    # memory is the task's process's own, which a worker of Dask does not count
-    dask.config.set({"distributed.scheduler.allowed-failures": _TRIES})
+    # without a limit: the memory is the tasks' processes', which Dask's workers do not count
+    own = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0}
     try:
-        client = Client(address) if address else Client(memory_limit=0, **own)
+        client = Client(address) if address else Client(dashboard_address=None, **own)
     except (OSError, ValueError) as error:
         raise InputError(f"--address {address}: no Dask scheduler answers ({error})") from error
     with client:

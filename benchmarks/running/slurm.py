@@ -33,7 +33,7 @@ def write_array(jobs: list[Job], profile: Profile) -> Path:
     Each list has a folder of its own, so that an array that waits keeps its lines.
     """
     lines = [f"{j.stage.dataset} {j.stage.neuron} {j.seed} --rate {j.rate!r}\n" for j in jobs]
-    folder = profile.slurm / digest(*lines)
+    folder = Path.cwd() / profile.slurm / digest(*lines)
     write_atomic(folder / "cells.txt", "".join(lines))
     fast = ["--fast"] if arithmetic.fast() else []
     command = [sys.executable, "-m", "benchmarks", "--profile", str(profile.folder), *fast]
