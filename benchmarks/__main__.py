@@ -8,8 +8,10 @@ import math
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast
 
 # before torch is imported anywhere: compiled kernels outlive the process and a reboot
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(".cache", "inductor").absolute()))
@@ -32,6 +34,10 @@ from benchmarks.profile import Profile
 from benchmarks.progress import Progress, console, say
 from benchmarks.yamlfile import parse_yaml
 
+if TYPE_CHECKING:
+    from benchmarks.run import Job, Outcome
+
+_EXECUTORS = ("local", "dask", "ray", "slurm-array")
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -79,6 +85,9 @@ def cell(
     dataset: Dataset,
     neuron: Neuron,
     seed: Annotated[int, typer.Argument(help="seed of the cell", min=0)],
+    rate: Annotated[
+        float, typer.Option(help="learning rate of the grid `tuning`; 0: the shared one", min=0)
+    ] = 0.0,
 ) -> None:
     """Train one cell and write its record; goes on where a killed run stopped.
 
@@ -86,11 +95,12 @@ def cell(
     """
     from benchmarks.cells import assist, run_cell
     from benchmarks.distributed import joined
-    from benchmarks.run import summary
+    from benchmarks.run import at, summary
     from benchmarks.train import Cell
 
     profile, params = _opened(context)
     asked = Cell(dataset, neuron, seed)
+    params, profile = at(rate or params.training.learning_rate, seed, params, profile)
     with joined() as group:
         if not group.leads:
             assist(asked, params, profile, group)
@@ -132,10 +142,19 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="foresee time and memory, train nothing")
     ] = False,
+    executor: Annotated[
+        str, typer.Option(help="local, dask, ray or slurm-array, which writes an array's script")
+    ] = "local",
+    address: Annotated[
+        str, typer.Option(help="of a Dask scheduler or a Ray cluster; one is started if not given")
+    ] = "",
 ) -> None:
     """Train all stale cells in parallel and hand the results to DVC."""
     from benchmarks import run as runner
     from benchmarks.workers import usual
+
+    if executor not in _EXECUTORS:
+        raise unknown("executor", executor, _EXECUTORS)
 
     profile, params = _opened(context)
     if dry_run:
@@ -153,8 +172,16 @@ def run(
     try:
         with Progress(f"{len(todo)} cells", "cells") as report:
             stages = {job.stage for job in stale}
-            outcomes = runner.run_rounds(todo, stages, params, profile, workers, minutes)
-            for done, (outcome, known) in enumerate(outcomes, start=1):
+            work = partial(
+                _outcomes,
+                params=params,
+                profile=profile,
+                workers=workers,
+                executor=executor,
+                address=address,
+            )
+            rounds = runner.run_rounds(todo, stages, params, profile, minutes, work)
+            for done, (outcome, known) in enumerate(rounds, start=1):
                 if outcome.error:
                     faults.append(outcome)
                 else:
@@ -171,8 +198,30 @@ def run(
         raise typer.Exit(2)
 
 
+def _outcomes(
+    todo: list[Job],
+    minutes: float,
+    params: Params,
+    profile: Profile,
+    workers: int,
+    executor: str,
+    address: str,
+) -> Iterator[Outcome]:
+    from benchmarks.run import run_jobs
+    from benchmarks.running import executors, slurm
+
+    if not todo:
+        return
+    if executor == "slurm-array":
+        script = slurm.write_array(todo, profile)
+        say(f"sbatch {script}; when it has run, the same command again collects the records")
+        return
+    with executors.started(cast(executors.Engine, executor), address, workers) as each:
+        yield from run_jobs(todo, params, profile, workers, minutes, each)
+
+
 def _foresee(profile: Profile, params: Params) -> None:
-    from benchmarks.foresee import advice, foresee, table
+    from benchmarks.running.foresee import advice, foresee, table
 
     with Progress("measuring", "neurons") as report:
         lines = foresee(params, profile, report)

@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from aia import LIF
-from benchmarks import host, measure, neurons, protocol
+from benchmarks import host, killed, measure, neurons, protocol
 from benchmarks.distributed import ALONE, Group
 from benchmarks.errors import InputError
 from benchmarks.events import ensure_for
@@ -78,6 +78,7 @@ def run_cell(
         ran = host.describe(trained.device, used, trained.course)
         write_atomic(host_path(path), as_json(ran))
         write_atomic(path, as_json(record))
+        killed.forget(path)
         checkpoint.unlink(missing_ok=True)
     return record
 

@@ -13,8 +13,9 @@ from benchmarks.contract import check_neuron
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import NeuronParams, Params
 from benchmarks.profile import Profile
-from benchmarks.protocol import protocol_hash, version_of
+from benchmarks.protocol import protocol_hash
 from benchmarks.recorded import Recorded
+from benchmarks.records import version_of
 from benchmarks.selection import Cells, Selection, load
 
 

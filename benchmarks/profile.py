@@ -62,6 +62,11 @@ class Profile:
         return self.folder / "results" / "checkpoints"
 
     @property
+    def slurm(self) -> Path:
+        """One folder a list of cells that was made for a job array."""
+        return self.folder / "results" / "slurm"
+
+    @property
     def figures(self) -> Path:
         return self.folder / "reports" / "figures"
 

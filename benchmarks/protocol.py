@@ -92,12 +92,6 @@ def protocol_hash(training: Training) -> str:
     return f"{PROTOCOL[training.rule]}-{digest(training.model_dump_json(exclude=unsaid))}"
 
 
-def version_of(protocol: str) -> int:
-    """The version that a record's protocol hash names; 1 where it names none."""
-    version, dash, _ = protocol.partition("-")
-    return int(version) if dash else 1
-
-
 def make_optimizer(network: Network, training: Training) -> torch.optim.Optimizer:
     """Adam or SGD with momentum 0.9 over everything that trains."""
     values = [p for p in network.parameters() if p.requires_grad]

@@ -33,6 +33,7 @@ from benchmarks.arithmetic import Arithmetic
 from benchmarks.errors import InputError
 
 SCHEMA: Literal[2] = 2
+_SEALED = 3  # the protocol since which records are sealed
 _UNFINISHED = ".part"  # ends the names of files being written; DVC ignores them
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -270,6 +271,12 @@ def bits_of(text: str, count: int) -> NDArray[np.bool_]:
     return np.unpackbits(packed, count=count).astype(bool)
 
 
+def version_of(protocol: str) -> int:
+    """The version that a record's protocol hash names; 1 where it names none."""
+    version, dash, _ = protocol.partition("-")
+    return int(version) if dash and version.isdecimal() else 1
+
+
 def sealed(record: Record) -> Record:
     """The record with a digest of its own content, by which reading sees that it was edited."""
     content = as_json(record.model_copy(update={"seal": ""}))
@@ -292,8 +299,9 @@ def read_record(path: Path) -> Record:
     Raises InputError if the file is not JSON, does not fit the schema, was written by another
     version of the schema, or was edited since.
     """
-    record = _read(path, Record)
-    if record.seal and record != sealed(record):
+    record = read_checked(path, Record)
+    unsealed = not record.seal and version_of(record.hashes.protocol) < _SEALED
+    if not unsealed and record != sealed(record):
         raise InputError(
             f"{path}: edited since it was written, its seal does not fit; delete the file and run "
             "its cell again"
@@ -304,7 +312,7 @@ def read_record(path: Path) -> Record:
 def read_host(record: Path) -> Host | None:
     """The host file beside a record, None where there is none."""
     path = host_path(record)
-    return _read(path, Host) if path.exists() else None
+    return read_checked(path, Host) if path.exists() else None
 
 
 def read_runs(runs: Path) -> Iterator[tuple[Path, Record]]:
@@ -313,7 +321,8 @@ def read_runs(runs: Path) -> Iterator[tuple[Path, Record]]:
         yield path, read_record(path)
 
 
-def _read(path: Path, model: type[Model]) -> Model:
+def read_checked(path: Path, model: type[Model]) -> Model:
+    """A file of this schema. Raises InputError, with what does not fit, for another."""
     try:
         return model.model_validate_json(path.read_bytes())
     except ValidationError as error:

@@ -25,6 +25,7 @@ import yaml
 from rich import box
 from rich.table import Table
 
+from benchmarks import params as params_file
 from benchmarks.errors import InputError
 from benchmarks.events.catalogue import RealSet
 from benchmarks.events.download import md5_of
@@ -48,9 +49,11 @@ class Step:
 def rehearse(chosen: RealSet, samples: int, params: Params, out: Path, say: Say) -> list[Step]:
     """Run the pipeline of ``params`` on ``samples`` made-up recordings of ``chosen``, in ``out``.
 
-    Raises InputError with the last words of the step that failed; what earlier steps made stays.
+    Raises InputError for a folder that holds another profile, and with the last words of the step
+    that failed; what earlier steps made stays.
     """
     name = f"{chosen.name}{SUFFIX}"
+    _refuse_another_profile(out / "params.yaml", name)
     settings = params.model_copy(update={"datasets": [name], "root": ".", "at": ""})
     text = yaml.safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False)
     write_atomic(out / "params.yaml", text)
@@ -83,6 +86,11 @@ def rehearse(chosen: RealSet, samples: int, params: Params, out: Path, say: Say)
     run("tables", [*ours, "tables"])
     run("page", [*ours, "report"])
     return steps
+
+
+def _refuse_another_profile(path: Path, name: str) -> None:
+    if path.exists() and params_file.read(path).datasets != [name]:
+        raise InputError(f"{path}: a profile that is no rehearsal; choose another folder by --out")
 
 
 def table(steps: list[Step]) -> Table:

@@ -246,7 +246,9 @@ def _parameters(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
 def cells_table(cells: Cells) -> Table:
     """Every selected cell on its own row, the failed and the missing ones too."""
     keys = [(*group, seed) for group in cells.selection.groups for seed in cells.selection.seeds]
-    return make_table("cells", "Every cell", [_cell(*k, cells.records.get(k)) for k in keys])
+    return make_table(
+        "cells", "Every cell", [_cell(*k, cells.records.get(k), cells.killed.get(k)) for k in keys]
+    )
 
 
 def tuned_cells_table(tuned: Tuned | None) -> Table:
@@ -262,11 +264,14 @@ def tuned_cells_table(tuned: Tuned | None) -> Table:
     return make_table("tuned_cells", title, made, NOT_TUNED)
 
 
-def _cell(dataset: str, neuron: str, seed: int, record: Record | None) -> Row:
+def _cell(
+    dataset: str, neuron: str, seed: int, record: Record | None, killed: str | None = None
+) -> Row:
     raw: dict[str, object] = {"dataset": dataset, "neuron": neuron, "seed": seed}
     row: Shown = {"data set": dataset, "neuron": neuron, "seed": Number(str(seed), seed)}
     if record is None:
-        return raw | {"status": NOT_RUN}, row | {"status": NOT_RUN}
+        says = f"failed: {killed}" if killed else NOT_RUN
+        return raw | {"status": says}, row | {"status": says}
     if record.result is None:
         says = "failed"
         if record.failure is not None:

@@ -23,13 +23,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import joblib
 from joblib.externals.loky import get_reusable_executor
 
+from benchmarks import killed
 from benchmarks import workers as workers_of
 from benchmarks.errors import InputError, unknown
 from benchmarks.events import ensure_for, unmade
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records import Record, record_path, write_atomic
-from benchmarks.tuning import best, profile_at, scores_of, wanted_rates, write_choice
+from benchmarks.tuning import (
+    best,
+    profile_at,
+    reachable_rates,
+    scores_of,
+    wanted_rates,
+    write_choice,
+)
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
     from benchmarks.train import Cell, Progress
@@ -157,7 +165,7 @@ def unfinished(
 
 def _path(job: Job, params: Params, profile: Profile) -> Path:
     """Where a job's record is put."""
-    _, folder = _at(job, params, profile)
+    _, folder = at(job.rate, job.seed, params, profile)
     return record_path(folder.runs, job.stage.dataset, job.stage.neuron, job.seed)
 
 
@@ -166,22 +174,28 @@ def _finished(job: Job, params: Params, profile: Profile) -> bool:
         return False  # what is not there is worth no import of torch
     from benchmarks.cells import finished
 
-    return finished(job.cell, *_at(job, params, profile)) is not None
+    return finished(job.cell, *at(job.rate, job.seed, params, profile)) is not None
 
 
 def run_jobs(
-    jobs: list[Job], params: Params, profile: Profile, workers: int, minutes: float
+    jobs: list[Job],
+    params: Params,
+    profile: Profile,
+    workers: int,
+    minutes: float,
+    each: workers_of.Each = workers_of.each,
 ) -> Iterator[Outcome]:
-    """Train in ``workers`` processes; yields each outcome as it ends.
+    """Train in ``workers`` processes, or where ``each`` has its own; yields outcomes as they end.
 
     After ``minutes`` no further job is begun. A job whose process was killed is named, and tried
-    once more when the others are done, alone.
+    once more when the others are done, alone; killed again, it is noted as failed (see
+    :mod:`benchmarks.killed`), and the next run tries it again.
     """
     end = time.monotonic() + 60 * minutes
     work = partial(_run_one, params=params, profile=profile)
     again = []
     in_time = itertools.takewhile(lambda _: time.monotonic() < end, jobs)
-    for job, found in workers_of.each(work, in_time, workers):
+    for job, found in each(work, in_time, workers):
         if isinstance(found, Outcome):
             yield found
         else:
@@ -190,10 +204,9 @@ def run_jobs(
             )
             again.append(job)
     in_time = itertools.takewhile(lambda _: time.monotonic() < end, list(again))
-    for job, found in workers_of.each(work, in_time, 1):
+    for job, found in each(partial(work, again=True), in_time, 1):
         again.remove(job)
-        once_more = f"{getattr(found, 'reason', '')}, and so it was the first time"
-        yield found if isinstance(found, Outcome) else Outcome(job, "failed", once_more)
+        yield found if isinstance(found, Outcome) else _noted(job, found, params, profile)
     for job in again:
         yield Outcome(job, "failed", "its process was killed; run again to go on")
 
@@ -203,25 +216,37 @@ def run_rounds(
     stages: Iterable[Stage],
     params: Params,
     profile: Profile,
-    workers: int,
     minutes: float,
+    work: Callable[[list[Job], float], Iterator[Outcome]],
 ) -> Iterator[tuple[Outcome, int]]:
-    """:func:`run_jobs`, round by round: what tuning ``stages`` ask for is known after each.
+    """Round by round, since what tuning ``stages`` ask for is known after each.
 
-    Yields each outcome with the number of jobs known so far. A stage with a fault asks no more.
+    ``work``: runs jobs for so many minutes, see :func:`run_jobs`. Yields each outcome with the
+    number of jobs known so far. A stage with a fault asks no more, and a round of jobs without any
+    outcome is the last.
     """
     end = time.monotonic() + 60 * minutes
     tuning = [stage for stage in stages if stage.kind == "tuning"]
-    known, jobs = 0, todo
+    known, done, jobs = 0, 0, todo
     while time.monotonic() < end:
-        known += len(jobs)
-        for outcome in run_jobs(jobs, params, profile, workers, (end - time.monotonic()) / 60):
+        known, before = known + len(jobs), done
+        for outcome in work(jobs, (end - time.monotonic()) / 60):
+            done += 1
             if outcome.error and outcome.job.stage in tuning:
                 tuning.remove(outcome.job.stage)
             yield outcome, known
+        if jobs and done == before:
+            return
         jobs = [job for stage in tuning for job in next_jobs(stage, params, profile)]
         if not jobs:
             return
+
+
+def _noted(job: Job, lost: workers_of.Lost, params: Params, profile: Profile) -> Outcome:
+    """Write down that a job's process was killed twice."""
+    reason = f"{lost.reason}, twice"
+    killed.note(_path(job, params, profile), reason)
+    return Outcome(job, "failed", f"{reason}; the next run tries it again")
 
 
 def _in_parallel(calls: Iterable[_Call], workers: int) -> Iterator[Any]:
@@ -303,7 +328,7 @@ def run_stage(stage: Stage, params: Params, profile: Profile, progress: Progress
     while True:
         for job in jobs:
             try:
-                run_cell(job.cell, *_at(job, params, profile), progress)
+                run_cell(job.cell, *at(job.rate, job.seed, params, profile), progress)
             except InputError as error:
                 faults.append(f"{job}: {error}")
         tuned = stage.kind == "tuning" and not faults
@@ -315,16 +340,25 @@ def run_stage(stage: Stage, params: Params, profile: Profile, progress: Progress
     _concluded(stage, params, profile)
 
 
-def _at(job: Job, params: Params, profile: Profile) -> tuple[Params, Profile]:
-    """Parameters and folder of a job; frames are shared by all rates."""
-    return params.at_rate(job.rate), profile_at(profile, params, job.rate, job.seed)
+def at(rate: float, seed: int, params: Params, profile: Profile) -> tuple[Params, Profile]:
+    """Parameters and folder of a learning rate and seed; frames are shared by all rates.
+
+    Raises InputError for a rate that tuning cannot come to.
+    """
+    known = reachable_rates(params)
+    if rate not in known:
+        said = ", ".join(f"{known_rate:g}" for known_rate in known)
+        raise InputError(f"learning rate {rate:g} is not of this profile; known: {said}")
+    return params.at_rate(rate), profile_at(profile, params, rate, seed)
 
 
-def _run_one(job: Job, params: Params, profile: Profile) -> Outcome:
-    from benchmarks.cells import run_cell
+def _run_one(job: Job, params: Params, profile: Profile, again: bool = False) -> Outcome:
+    """``again``: after a kill, which may have come when the record was written."""
+    from benchmarks.cells import finished, run_cell
 
+    cell = (job.cell, *at(job.rate, job.seed, params, profile))
     try:
-        record = run_cell(job.cell, *_at(job, params, profile), _silent)
+        record = (finished(*cell) if again else None) or run_cell(*cell, _silent)
     except InputError as error:
         return Outcome(job, "refused", str(error))
     except Exception as error:  # one cell's fault must not cost the others their results

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from benchmarks import killed
 from benchmarks.errors import InputError
 from benchmarks.params import Params
 from benchmarks.records import Host, Record, Result, read_host, read_record, record_path
@@ -109,6 +110,15 @@ class Cells:
             _refuse_unlike(a, b, _PAIRED, "compared")
             found.append(Pair(seed, a.result, b.result))
         return found
+
+    @cached_property
+    def killed(self) -> dict[tuple[str, str, int], str]:
+        """Cells without a record whose process was killed, and how."""
+        wanted = (
+            (*group, seed) for group in self.selection.groups for seed in self.selection.seeds
+        )
+        left = {key: record_path(self.runs, *key) for key in wanted if key not in self.records}
+        return {key: why for key, path in left.items() if (why := killed.reason_of(path))}
 
     @cached_property
     def hosts(self) -> list[Host]:

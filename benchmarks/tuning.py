@@ -54,10 +54,10 @@ def scores_of(profile: Profile, params: Params, dataset: str, neuron: str) -> Sc
     """Of every rate that has all of its tuning seeds' records, in ascending order."""
     chosen = Selection((dataset,), (neuron,), params.tuning.seeds)
     scores: Scores = {}
-    for folder in sorted(profile.tuning.glob("*"), key=lambda folder: _rate(folder.name)):
-        records = load(Profile(folder).runs, chosen).of(dataset, neuron)
+    for rate in reachable_rates(params):
+        records = load(at_rate(profile, rate).runs, chosen).of(dataset, neuron)
         if len(records) == len(chosen.seeds) > 0:
-            scores[_rate(folder.name)] = [_validation(record) for record in records]
+            scores[rate] = [_validation(record) for record in records]
     return scores
 
 
@@ -68,11 +68,18 @@ def wanted_rates(params: Params, scores: Scores) -> list[float]:
     if not is_at_end(scores):
         return []
     rate = best(scores)
-    beyond = rate / _FACTOR if rate == min(scores) else rate * _FACTOR
-    beyond = float(f"{beyond:g}")  # as its folder is named
+    known = reachable_rates(params)
+    place = known.index(rate) + (-1 if rate == min(scores) else 1)
+    return [known[place]] if 0 <= place < len(known) else []
+
+
+def reachable_rates(params: Params) -> list[float]:
+    """The grid, and what lies beyond either end of it, in ascending order."""
     least, greatest = params.rates[0], params.rates[-1]
-    reach = _FACTOR**EXTENSIONS
-    return [beyond] if least / reach <= beyond <= greatest * reach else []
+    steps = [_FACTOR**step for step in range(1, EXTENSIONS + 1)]
+    beyond = [least / step for step in reversed(steps)], [greatest * step for step in steps]
+    below, above = ([float(f"{rate:g}") for rate in rates] for rates in beyond)  # as in a path
+    return [*below, *params.rates, *above]
 
 
 def best(scores: Scores) -> float:
@@ -149,10 +156,6 @@ def _digest(
 ) -> str:
     folder = profile_at(profile, params, rate, seed)
     return hashlib.sha256(record_path(folder.runs, dataset, neuron, seed).read_bytes()).hexdigest()
-
-
-def _rate(folder: str) -> float:
-    return float(folder)
 
 
 def _validation(record: Record) -> float:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -32,6 +32,14 @@ class Lost:
     """A task whose process ended before it did."""
 
     reason: str
+
+
+class Each(Protocol):
+    """What works through tasks: :func:`each`, or an engine of benchmarks.running.executors."""
+
+    def __call__(
+        self, work: Callable[[Task], Result], tasks: Iterable[Task], workers: int
+    ) -> Iterator[tuple[Task, Result | Lost]]: ...
 
 
 def usual() -> int:
@@ -92,10 +100,11 @@ class _Worker:
             return self.connection.recv()
         except (EOFError, OSError):
             self.process.join()
-            return Lost(_reason(self.process.exitcode or 0))
+            return Lost(reason_of(self.process.exitcode or 0))
 
 
-def _reason(code: int) -> str:
+def reason_of(code: int) -> str:
+    """Why a process ended with ``code``, negative for a signal."""
     if code >= 0:
         return f"its process ended with status {code}"
     name = signal.Signals(-code).name
@@ -105,14 +114,19 @@ def _reason(code: int) -> str:
 def _serve(connection: Connection, parent: int) -> None:
     end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    one_thread_each()
     while True:
         try:
             work, task = connection.recv()
         except EOFError:
             return
         connection.send(work(task))
+
+
+def one_thread_each() -> None:
+    """Keep libraries that are yet to be loaded from using more than one core."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def end_with(parent: int) -> None:

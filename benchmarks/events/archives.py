@@ -292,5 +292,7 @@ def _refusals(path: Path, member: str = "") -> Iterator[None]:
 
 def _damaged(path: Path, member: str, error: Exception) -> InputError:
     at = f"member {member!r} is damaged or cut short" if member else "damaged or cut short"
-    said = str(error) or type(error).__name__
+    # of a damaged gzip tarfile lists, a line each, what no other method could make of it
+    first = next(iter(str(error).splitlines()), type(error).__name__)
+    said = first.removesuffix(":")
     return InputError(f"{path}: {at} ({said}); delete the file and get it again")

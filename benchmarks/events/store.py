@@ -11,7 +11,6 @@ folder of that name without ``.part`` is whole.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -93,7 +92,7 @@ def build(
             return kept
         shutil.rmtree(folder, ignore_errors=True)
         part = folder.with_name(f"{folder.name}.part")
-        _make(chosen, entries, recipe, part, report, jobs or os.cpu_count() or 1)
+        _make(chosen, entries, recipe, part, report, jobs or joblib.cpu_count())
         part.replace(folder)
         made = load(folder, len(entries))
         assert made is not None

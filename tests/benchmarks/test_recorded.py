@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import newcomer, params, protocol, recorded, verify
+from benchmarks import newcomer, params, protocol, recorded, records, verify
 from benchmarks.cells import run_cell
 from benchmarks.errors import InputError
 from benchmarks.freezing import freeze
@@ -187,4 +187,4 @@ def test_baselines_of_an_older_protocol_pair_with_nothing_new(
     monkeypatch.setitem(protocol.PROTOCOL, "bptt", protocol.PROTOCOL["bptt"] + 1)
     with pytest.raises(InputError, match=r"recorded/small was trained under protocol \d"):
         newcomer.newcomer("aia.neuron:LIF", {}, known, trained, Profile(Path("here")))
-    assert protocol.version_of("0123456789abcdef") == 1
+    assert records.version_of("0123456789abcdef") == 1

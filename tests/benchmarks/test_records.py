@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.records import read_record, record_path
-from tests.benchmarks.made_records import selection, write_profile
+from benchmarks.records import as_json, read_record, record_path, sealed
+from tests.benchmarks.made_records import made, selection, write_profile
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,14 @@ def test_a_value_that_cannot_be_is_refused(
     assert str(path) in str(refused.value)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("seal", ["", "0" * 16])
+def test_a_record_without_the_seal_of_its_content_is_refused(seal: str, tmp_path: Path) -> None:
+    path = tmp_path / "0.json"
+    whole = sealed(made(protocol="3-0123456789abcdef"))
+    path.write_text(as_json(whole))
+    assert read_record(path) == whole
+    path.write_text(as_json(whole.model_copy(update={"seal": seal})))
+    with pytest.raises(InputError, match="edited since it was written"):
+        read_record(path)

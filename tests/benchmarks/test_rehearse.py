@@ -71,3 +71,13 @@ def recordings_in(archive: Path) -> int:
             with outer.open(name) as file, zipfile.ZipFile(file) as packed:
                 count += sum(not each.endswith("/") for each in packed.namelist())
     return count
+
+
+def test_another_profile_is_not_written_over(tmp_path: Path) -> None:
+    params = tmp_path / "ncars" / "params.yaml"
+    params.parent.mkdir()
+    params.write_bytes((ROOT / "params.yaml").read_bytes())
+    done = run_command(ROOT, "rehearse", "--set", "ncars", "--out", str(tmp_path))
+    assert done.returncode == 2
+    assert "a profile that is no rehearsal; choose another folder by --out" in done.stderr
+    assert params.read_bytes() == (ROOT / "params.yaml").read_bytes()

@@ -13,7 +13,9 @@ import psutil
 import pytest
 
 from benchmarks import run, workers
+from benchmarks.rows import cells_table
 from benchmarks.run import Job, Outcome, Stage
+from benchmarks.selection import Selection, load
 from tests.benchmarks.small import ROOT, small_profile
 
 
@@ -81,7 +83,7 @@ class Dies(LIF):
 """
 
 
-def test_a_cell_that_kills_its_process_is_named_and_the_others_go_on(
+def test_a_cell_that_kills_its_process_is_noted_and_the_others_go_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "dies.py"
@@ -96,6 +98,17 @@ def test_a_cell_that_kills_its_process_is_named_and_the_others_go_on(
     (line,) = caplog.messages
     assert "dvs_digits/dies/0" in line
     assert "once more" in line
+    chosen = Selection(("dvs_digits",), ("dies", "lif"), (0,))
+    dies, lif = cells_table(load(profile.runs, chosen)).shown.to_dict("records")
+    assert "SIGKILL" in dies["status"]
+    assert lif["status"] == "ok"
+
+    file.write_text(KILLED.replace("shape[1] > 2", "shape[1] < 0"))
+    assert run.unfinished(jobs, params, profile) == jobs[:1]
+    (now,) = run.run_jobs(jobs[:1], params, profile, 1, float("inf"))
+    assert now.error is None
+    assert load(profile.runs, chosen).killed == {}
+    assert list((tmp_path / "here").rglob("*killed*")) == []
 
 
 def test_a_run_whose_worker_is_killed_leaves_the_records_of_an_undisturbed_one(

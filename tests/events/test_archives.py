@@ -141,6 +141,11 @@ def test_an_archive_cut_short_is_refused(tmp_path: Path, pack: Pack, share: floa
     assert "cut short" in refusal(tmp_path, content[: int(share * len(content))])
 
 
+def test_a_damaged_gzip_is_one_line(tmp_path: Path) -> None:
+    content = tarred(FILES)
+    assert "\n" not in refusal(tmp_path, content[:20] + b"\xff" * 8 + content[28:])
+
+
 def test_a_password_is_said(tmp_path: Path) -> None:
     content = bytearray(zipped({"a.bin": b"secret"}))
     content[6] |= 1  # the flag of encryption, in the member's header

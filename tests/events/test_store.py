@@ -97,6 +97,19 @@ def test_frames_are_kept_at_the_size_and_every_event_is_accounted_for(
         assert said["events"][name] == {"recorded": recorded, "kept": 1.0, "clipped": 0}  # type: ignore[index]
 
 
+def test_frames_are_made_by_one_process_where_one_core_may_be_used(
+    tree: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import os, psutil; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
+        "from pathlib import Path; from benchmarks.events import ensure; "
+        f"ensure('ncars-rehearsal', 5, Path({str(tmp_path / 'cache')!r})); "
+        "print(len(psutil.Process().children()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"
+
+
 def test_the_manifest_says_which_share_nearest_keeps(tree: Path, tmp_path: Path) -> None:
     made = ensure("ncars-rehearsal", 5, tmp_path / "cache", size=48, binning="nearest")
     said = manifest(made)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from benchmarks import foresee
 from benchmarks.errors import InputError
 from benchmarks.params import read
 from benchmarks.profile import Profile
 from benchmarks.records import record_path, write_atomic
+from benchmarks.running import foresee, step
 from tests.benchmarks.small import ROOT, small_profile
 
 
@@ -51,9 +53,21 @@ def test_short_memory_comes_with_what_to_change(monkeypatch: pytest.MonkeyPatch)
     assert foresee.advice([line]) == ""
 
 
-def test_memory_foreseen_from_small_batches_is_what_the_whole_batch_takes(tmp_path: Path) -> None:
-    params, _ = small_profile(tmp_path, batch=384, channels=[32, 32], hidden=16)
-    size = foresee.Size(32, 10, 1000, 100, 100)
-    whole, small = (foresee._apart(params, "aia", size, budget) for budget in (1e12, 4e7))
-    assert whole.peak_bytes > 6e8  # of which torch itself is some 3e8
+def in_a_process_of_its_own(budget: float, *tried: object) -> step.Cost:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(step.cost_of, *tried, budget).result()
+
+
+@pytest.mark.parametrize("budget", [2e7, 1e6])  # few samples; one sample, and few time steps
+def test_what_small_batches_foresee_is_what_the_whole_batch_takes(
+    budget: float, tmp_path: Path
+) -> None:
+    params, _ = small_profile(tmp_path, batch=256, channels=[32, 32], hidden=16)
+    size = step.Size(32, 10, 1000, 100, 100)
+    whole, small = (
+        in_a_process_of_its_own(bytes_, params, "aia", size) for bytes_ in (1e12, budget)
+    )
+    assert whole.peak_bytes > 5e8  # of which torch itself is some 3e8
     assert small.peak_bytes == pytest.approx(whole.peak_bytes, rel=0.3)
+    assert small.update == pytest.approx(whole.update, rel=0.7)

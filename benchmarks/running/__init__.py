@@ -1,0 +1,1 @@
+"""Which cells are run, where, and what that will take."""
