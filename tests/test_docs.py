@@ -83,7 +83,7 @@ def test_a_page_names_only_what_exists(page: Path) -> None:
         target = page.parent / link
         assert target.exists(), link
         assert target.suffix != ".png" or target.stat().st_size < 100_000, link
-    folders = "aia|baselines|benchmarks|docs|ncars|paper|recorded|tests|zoo"
+    folders = "aia|baselines|benchmarks|core|docs|ncars|paper|recorded|tests|zoo"
     for path in re.findall(rf"`((?:{folders})/[\w./-]*)`", text):
         assert path in MADE_UP or (ROOT / path).exists(), path
 
