@@ -1,5 +1,6 @@
 # make repro: set up .venv, train what is stale, build tables and report.
 # make test:  set up .venv, check and test.
+# make docs:  build the pages of docs/ into site/.
 PYTHON ?= python3
 JOBS ?= 0
 BIN := .venv/bin
@@ -7,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # dozens of processes import torch: without compiled modules on disk each takes 8 s more
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: repro test setup lint clean
+.PHONY: repro test setup lint docs clean
 
 repro: $(BIN)/.installed
 	python -m benchmarks run --jobs $(JOBS)
@@ -21,6 +22,10 @@ lint: $(BIN)/.installed-test
 	ruff check .
 	ruff format --check .
 	mypy
+
+# the pages of docs/ into site/; a broken link is an error
+docs: $(BIN)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 mkdocs build
 
 setup: $(BIN)/.installed
 
@@ -40,6 +45,10 @@ $(BIN)/.installed: pyproject.toml requirements.lock
 
 $(BIN)/.installed-test: $(BIN)/.installed
 	$(call INSTALL,--editable '.[test]')
+	touch $@
+
+$(BIN)/.installed-docs: $(BIN)/.installed
+	$(call INSTALL,--editable '.[docs]')
 	touch $@
 
 clean:

@@ -167,11 +167,10 @@ def run(
         return
     with Progress("checking records", "records") as report:
         todo = runner.unfinished(stale, params, profile, report)
-    left = Counter(job.stage for job in todo)
+    stages, left = {job.stage for job in stale}, Counter(job.stage for job in todo)
     faults: list[runner.Outcome] = []
     try:
         with Progress(f"{len(todo)} cells", "cells") as report:
-            stages = {job.stage for job in stale}
             work = partial(
                 _outcomes,
                 params=params,
@@ -188,10 +187,9 @@ def run(
                     left[outcome.job.stage] -= 1
                 report(done, known, f"{outcome.job} {outcome.says}")
     finally:
-        partial = {job.stage for job in stale if left[job.stage] > 0}
-        whole = {job.stage for job in stale} - partial
+        unfinished = {job.stage for job in stale if left[job.stage] > 0}
         data_read()
-        runner.hand_to_dvc(whole, partial, params, profile)
+        runner.hand_to_dvc(stages - unfinished, unfinished, params, profile)
     for outcome in faults:
         typer.echo(f"error: {outcome.job}: {outcome.error}", err=True)
     if faults:

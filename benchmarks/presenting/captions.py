@@ -43,8 +43,8 @@ CAPTIONS = {
     "alike: same statistic, margin and seeds, at own best learning rates where all neurons that a "
     "claim compares were tuned, else at the shared rate (last row). Controls are the reading's own "
     "where they were trained; “shared” marks those of the neuron under test. “By definition not”: "
-    "the reading's definition answers, so nothing is judged. The last column counts the readings in "
-    "which a claim holds, of those in which it could be tested. Readings are not corrected for one "
+    "the reading's definition answers, so nothing is judged. The last column counts the readings "
+    "in which a claim holds, of those in which it could be tested. Readings are not corrected for one "
     "another: a claim that holds in one of many speaks for that reading at most.",
     "readings": "What the paper's neuron is, is not known to us; these are its readings (all "
     "inferred). I is the drive of a unit, y = W s that of a LIF, a its coefficient, sg the "

@@ -159,7 +159,7 @@ def test_a_backend_s_times_have_names_of_their_own(measured: dict[str, Any]) -> 
 def test_pytest_benchmark_holds_two_files_side_by_side(
     measured: dict[str, Any], tmp_path: Path
 ) -> None:
-    """As the README says; of twice the time it says 100 % more."""
+    """As docs/performance.md says; of twice the time it says 100 % more."""
     slower = copy.deepcopy(measured["content"])
     for entry in slower["benchmarks"]:
         entry["stats"]["median"] *= 2
