@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
@@ -207,3 +209,13 @@ def lead(pairs: list[Pair]) -> str:
 
 def spikes(pairs: list[Pair]) -> str:
     return wording.ratio(exponential(estimate(sample("spikes", pairs).values)))
+
+
+def test_its_numbers_come_out_again_without_any_code_of_the_suite() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests" / "recompute.py"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert numbers(block(README, "found")) <= numbers(done.stdout)

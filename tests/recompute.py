@@ -1,0 +1,99 @@
+"""Every number of the README's section "What was found", from ``recorded/`` alone.
+
+``python tests/recompute.py`` prints them. It reads JSON and imports nothing of this project, so
+that what the suite says can be checked without trusting the suite.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import sys
+from functools import reduce
+from operator import getitem
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+Cells = dict[tuple[str, str], dict[int, dict[str, Any]]]  # (data set, neuron) -> seed -> record
+
+
+def cells(folder: Path) -> Cells:
+    found: Cells = {}
+    for path in sorted(folder.glob("results/runs/*/*/*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        found.setdefault((record["dataset"], record["neuron"]), {})[record["seed"]] = record
+    return found
+
+
+def at_own_rates(folder: Path) -> Cells:
+    """Of each tuned neuron, its seeds at the rate that was best, on validation, on other seeds."""
+    shared = cells(folder)
+    rates = {float(p.name): cells(p) for p in folder.glob("results/tuning/*")}
+    chosen: Cells = {}
+    for key, judged in shared.items():
+        tried: dict[float, list[float]] = {}
+        for rate, of in sorted(rates.items()):
+            for seed in of.get(key, {}).keys() - judged.keys():
+                value = of[key][seed]["result"]["accuracy"]["validation"]
+                tried.setdefault(rate, []).append(value)
+        if tried:
+            best = max(tried, key=lambda rate: np.mean(tried[rate]))
+            own = {**judged, **rates[best][key]}  # the shared rate's lie with the profile's
+            chosen[key] = {seed: own[seed] for seed in judged}
+    return chosen
+
+
+def interval(values: list[float]) -> tuple[float, float, float]:
+    """Mean and 95 % interval: Student's t below six values, the sign-flip test inverted above."""
+    x = np.array(values)
+    if len(x) < 6:
+        half = stats.t.ppf(0.975, len(x) - 1) * stats.sem(x)
+        return x.mean(), x.mean() - half, x.mean() + half
+    kept = itertools.product((False, True), repeat=len(x))
+    means = np.sort([x[list(mask)].mean() for mask in kept if any(mask)])
+    place = math.floor(0.025 * 2 ** len(x) + 1e-9) - 1
+    return x.mean(), means[place], means[-1 - place]
+
+
+def pairs(of: Cells, dataset: str, one: str, other: str, *keys: str) -> list[tuple[float, float]]:
+    a, b = of[dataset, one], of[dataset, other]
+    both = [(a[s]["result"], b[s]["result"]) for s in sorted(a.keys() & b.keys())]
+    return [(reduce(getitem, keys, x), reduce(getitem, keys, y)) for x, y in both]
+
+
+def lead(of: Cells, dataset: str, one: str, other: str) -> str:
+    found = [a - b for a, b in pairs(of, dataset, one, other, "accuracy", "test")]
+    mean, low, high = (f"{round(100 * v, 1) + 0:+.1f}".replace("-", "−") for v in interval(found))
+    return f"{dataset}: {one} minus {other} {mean} points [{low}, {high}] ({len(found)})"
+
+
+def spikes(of: Cells, dataset: str, one: str, other: str) -> str:
+    logs = [math.log(a / b) for a, b in pairs(of, dataset, one, other, "spikes", "per_sample")]
+    mean, low, high = (f"{math.exp(v):.2f}" for v in interval(logs))
+    return f"{dataset}: {one} fires {mean} [{low}, {high}] times as many spikes as {other}"
+
+
+def accuracy(of: Cells, dataset: str, neuron: str) -> str:
+    values = [r["result"]["accuracy"]["test"] for r in of[dataset, neuron].values()]
+    found = interval(values) if len(values) > 2 else (np.mean(values),)
+    return f"{dataset}: {neuron} {' '.join(f'{100 * v:.1f}' for v in found)} % ({len(values)})"
+
+
+def main(recorded: Path) -> None:
+    lines = []
+    for profile in ("ncars", "ncars_wide", "ncars_vgg11", "ncars_random"):
+        of = cells(recorded / profile)
+        lines += [f"{profile}, {accuracy(of, *key)}" for key in of if key[1] == "aia"]
+    for of in (cells(recorded / "ncars"), at_own_rates(recorded / "core")):
+        for dataset, other in of:
+            if other != "aia" and (dataset, "aia") in of:
+                lines += [say(of, dataset, "aia", other) for say in (lead, spikes)]
+    sys.stdout.write("\n".join([*lines, ""]))
+
+
+if __name__ == "__main__":
+    main(Path(__file__).parents[1] / "recorded")
