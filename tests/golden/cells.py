@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks import cells, params, protocol, train
 from benchmarks.events.sets import EventSet, Split
-from benchmarks.params import Params
+from benchmarks.params import NeuronParams, Params
 from benchmarks.profile import Profile
 from benchmarks.records import as_json
 from benchmarks.train import Cell
@@ -30,7 +30,7 @@ SAMPLES = {"train": 96, "validation": 24, "test": 24}
 SMALL = {"epochs": 2, "batch": 32, "steps": STEPS, "channels": [6, 10], "hidden": 12}
 FLOW = {**SMALL, "rule": "asf", "initial_gain": 3.0}
 LARGE = {**SMALL, "size": 24, "batch": 48, "augment": "nda_cutout"}
-# beyond the zoo's neurons under the protocol as it is
+# beyond every neuron under the protocol as it is
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "aia, momentum, cosine, squared error": (
         "aia",
@@ -59,13 +59,13 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def names() -> list[str]:
-    return [*_zoo().neuron, *WAYS]
+    return [*_neurons(), *WAYS]
 
 
 def digest_of(name: str) -> str:
     """First 16 hex digits of the SHA-256 of the cell's record."""
     alias, training = WAYS.get(name, (name, SMALL))
-    neuron = _zoo().neuron[alias]
+    neuron = _neurons()[alias]
     args = {**neuron.args, **({"T": STEPS} if "T" in neuron.args else {})}
     small = Params(
         datasets=["made_up"],
@@ -98,8 +98,10 @@ def made_up(side: int) -> EventSet:
     return EventSet("made_up", ("slow", "fast", "back"), *splits)
 
 
-def _zoo() -> Params:
-    return params.read(ROOT / "zoo" / "params.yaml")
+def _neurons() -> dict[str, NeuronParams]:
+    """Of profiles zoo and core."""
+    profiles = (params.read(ROOT / name / "params.yaml") for name in ("zoo", "core"))
+    return {alias: neuron for profile in profiles for alias, neuron in profile.neuron.items()}
 
 
 def _silent(done: int, total: int, say: str) -> None: ...
