@@ -203,6 +203,8 @@ def run_jobs(
                 "%s: %s; it is tried once more when the others are done", job, found.reason
             )
             again.append(job)
+    if not again:  # a cluster's workers are not asked for in vain
+        return
     in_time = itertools.takewhile(lambda _: time.monotonic() < end, list(again))
     for job, found in each(partial(work, again=True), in_time, 1):
         again.remove(job)

@@ -59,7 +59,8 @@ def _dask(address: str, workers: int) -> Iterator[dict[str, Any]]:
     try:
         client = Client(address) if address else Client(dashboard_address=None, **own)
     except (OSError, ValueError) as error:
-        raise InputError(f"--address {address}: no Dask scheduler answers ({error})") from error
+        place = f"at --address {address}" if address else "on this machine"
+        raise InputError(f"no Dask scheduler answers {place} ({error})") from error
     with client:
         yield {"client": client}
 
@@ -76,8 +77,10 @@ def _ray(address: str, workers: int) -> Iterator[dict[str, Any]]:
     quiet = {"log_to_driver": False, "logging_level": "error"}
     try:
         ray.init(address or "local", **quiet, **({} if address else own))
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"--address {address}: no Ray cluster answers ({error})") from error
+    except Exception as error:  # Ray raises the bare one where its processes are slow to start
+        place = f"at --address {address}" if address else "on this machine"
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(f"no Ray cluster answers {place} ({reason})") from error
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         wanted = {"num_gpus": 1} if gpus else {"num_cpus": 1}
