@@ -11,6 +11,7 @@ from benchmarks.evidence.convergence import (
     LEAST_GAIN,
     converged,
     late_gain,
+    rising,
     said,
     share_unconverged,
     unconverged,
@@ -65,8 +66,8 @@ def test_noise_is_seldom_taken_for_a_gain_and_a_gain_seldom_missed(
 
 
 def test_neurons_with_such_cells_are_counted_and_named() -> None:
-    rising, flat = [0.1, 0.2, 0.3, 0.4, 0.5], [0.5] * 5
-    records = [_trained(rising, seed=0), _trained(flat, seed=1), failed("dvs_digits", "aia", 2)]
+    climbing, flat = [0.1, 0.2, 0.3, 0.4, 0.5], [0.5] * 5
+    records = [_trained(climbing, seed=0), _trained(flat, seed=1), failed("dvs_digits", "aia", 2)]
     records += [_trained(flat, "snntorch_lif", seed) for seed in range(3)]
     chosen = Selection(("dvs_digits",), ("snntorch_lif", "aia"), (0, 1, 2))
     cells = Cells(Path("runs"), chosen, {(r.dataset, r.neuron, r.seed): r for r in records})
@@ -74,3 +75,16 @@ def test_neurons_with_such_cells_are_counted_and_named() -> None:
     assert share_unconverged(cells.records.values()) == (1, 5)
     assert said(cells, chosen.neurons) == "Not converged: aia in 1 of 2 cells."
     assert said(cells, ("snntorch_lif",)) == ""
+
+
+def test_a_neuron_is_rising_where_its_cells_gain_late_on_average() -> None:
+    flat, late = [0.5] * 5, [0.5, 0.5, 0.5, 0.5, 0.506]
+    chosen = Selection(("dvs_digits",), ("aia",), (0, 1, 2))
+
+    def cells(*curves: list[float]) -> Cells:
+        records = [_trained(curve, seed=seed) for seed, curve in enumerate(curves)]
+        return Cells(Path("runs"), chosen, {(r.dataset, r.neuron, r.seed): r for r in records})
+
+    assert not rising(cells(flat, flat, late), "dvs_digits", "aia")  # 0.2 points on average
+    assert rising(cells(late, late, late), "dvs_digits", "aia")
+    assert not rising(cells(), "dvs_digits", "aia")
