@@ -89,8 +89,19 @@ def _put(spec: ClaimSpec, name: str, reading: Reading, cells: Cells, tuned: Tune
     # what follows from a verdict is worded for the subject
     follows = spec.follows if name == SUBJECT else {}
     changed = spec.model_copy(update={"predicate": predicate, "follows": follows})
-    (verdict,) = verdicts([changed], found, name)
+    (verdict,) = verdicts([changed], found.first(seeds_of(found, name)), name)
     return Put(name, "", verdict, against, shared, own)
+
+
+def seeds_of(cells: Cells, neuron: str) -> int:
+    """Of the selected seeds, the first so many of which it has on every data set that it is on."""
+    has = [
+        {r.seed for r in records}
+        for d in cells.selection.datasets
+        if (records := cells.of(d, neuron))
+    ]
+    absent = (n for n, seed in enumerate(cells.selection.seeds) if any(seed not in h for h in has))
+    return next(absent, len(cells.selection.seeds))
 
 
 def with_controls_of(

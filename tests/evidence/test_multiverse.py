@@ -105,6 +105,17 @@ def test_those_five_leads_meet_all_three_verdicts() -> None:
     ]
 
 
+def test_a_reading_of_fewer_seeds_is_judged_on_those_and_says_so() -> None:
+    every = cells({LIF: [0.0] * 10, "aia": CLEAR, "aia_signed": CLEAR[:7]})
+    lost = [key for key in every.records if key[1:] == ("aia_signed", 5)]
+    for key in lost:
+        del every.records[key]
+    verdict = put(multiverse([spec()], every, None), "aia_signed").verdict
+    assert verdict is not None
+    assert "5 of 10 seeds" in verdict.flags  # 0 to 4: 6 is there, 5 is not
+    assert "over 5 seeds" in verdict.says
+
+
 def test_what_a_reading_shows_is_about_that_reading() -> None:
     found = multiverse([spec()], cells({LIF: [0.0] * 10, "aia_gated": CLEAR}), None)
     verdict = put(found, "aia_gated").verdict
