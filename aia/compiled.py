@@ -14,7 +14,9 @@ kernels over to later processes.
 
 from __future__ import annotations
 
+import importlib
 import logging
+import shlex
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -81,6 +83,11 @@ if building.portable() and hasattr(torch._inductor.config.cpp, "march"):
     torch._inductor.config.cpp.march = "x86-64-v3"
 # options are constants of a kernel: as its arguments, a second surrogate width does not compile
 torch._dynamo.config.specialize_float = True
+
+# PyTorch quotes the folders of headers in its compiler's command, but not that of its libraries
+if any(letter.isspace() for letter in torch.__file__):
+    cpp_extension: Any = importlib.import_module("torch.utils.cpp_extension")
+    cpp_extension.TORCH_LIB_PATH = shlex.quote(cpp_extension.TORCH_LIB_PATH)
 
 _compiled_whole = torch.compile(_whole, fullgraph=True)
 _compiled_part = torch.compile(_part, fullgraph=True)

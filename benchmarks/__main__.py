@@ -13,8 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast
 
+from benchmarks.profile import Profile, kernels_folder
+
 # before torch is imported anywhere: compiled kernels outlive the process and a reboot
-os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(".cache", "inductor").absolute()))
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(kernels_folder()))
 # and so do their graphs, those of the surrogate gradient's own function among them
 os.environ.setdefault("TORCHINDUCTOR_AUTOGRAD_CACHE_ALLOW_CUSTOM_AUTOGRAD", "1")
 # figures look alike whatever a notebook or a user's matplotlibrc asks for
@@ -30,7 +32,6 @@ from benchmarks import arithmetic, data_commands
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import Params
 from benchmarks.params import read as read_params
-from benchmarks.profile import Profile
 from benchmarks.progress import Progress, console, say
 from benchmarks.yamlfile import parse_yaml
 

@@ -6,6 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+def kernels_folder() -> Path:
+    """Where compiled kernels are kept: in the working directory, or in the user's cache where its
+    path has a space, at which PyTorch would split the command of its compiler."""
+    here = Path(".cache", "inductor").absolute()
+    split = any(letter.isspace() for letter in str(here))
+    return Path.home() / ".cache" / "aia" / "inductor" if split else here
+
+
 @dataclass(frozen=True)
 class Profile:
     """Paths of one profile; ``folder`` is the project's root for profile quick."""

@@ -6,8 +6,10 @@ from pathlib import Path
 # before triton is imported: without a GPU its kernels are interpreted
 if not Path("/dev/nvidiactl").exists():
     os.environ["TRITON_INTERPRET"] = "1"
+from benchmarks.profile import kernels_folder
+
 # before torch: the tests share compiled kernels with the command line
-os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(".cache", "inductor").absolute()))
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(kernels_folder()))
 
 import pytest
 import torch
