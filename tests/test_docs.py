@@ -24,6 +24,7 @@ from benchmarks.events.simulate import EVENT
 from benchmarks.events.write import write_dat
 from benchmarks.params import Matched, NeuronParams
 from benchmarks.recorded import open_recorded
+from benchmarks.selection import SUBJECT
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / n for n in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
@@ -140,9 +141,8 @@ def test_the_metric_is_computed(
 
 def test_the_claim_is_judged() -> None:
     shown = yaml.safe_load(example("yaml", "claim"))
-    (found,) = verdicts(
-        TypeAdapter(list[ClaimSpec]).validate_python(shown), open_recorded("ncars").cells
-    )
+    specs = TypeAdapter(list[ClaimSpec]).validate_python(shown)
+    (found,) = verdicts(specs, open_recorded("ncars").cells, SUBJECT)
     text = " ".join(EXTENDING.read_text(encoding="utf-8").split())
     assert f"*{found.short}*" in text
     number = re.search(r"[\d.]+ \[[^]]*\] times as many(?= as snnTorch)", text)
