@@ -25,7 +25,7 @@ from benchmarks.claim_tests import difference_tests, reach_test, share_tests
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.claim_exact import no_parameter_more, only_stimulated
 from benchmarks.evidence.claim_judging import Evidence, Found, add_beside, judge_claim
-from benchmarks.evidence.convergence import share_unconverged
+from benchmarks.evidence.convergence import rising, share_unconverged
 from benchmarks.evidence.families import Side
 from benchmarks.evidence.gaps import why_no_pair
 from benchmarks.evidence.metrics import counting, judged_leads, same_words
@@ -180,7 +180,8 @@ def _verdict(spec: ClaimSpec, cells: Cells, seeds: int, subject: str) -> Verdict
             found = only_stimulated(only, cells, subject)
         case NoParameterMore() as none:
             found = no_parameter_more(none, cells, subject)
-    unconverged, of = _unconverged(spec, found, cells)
+    behind = _behind(spec, found)
+    unconverged, of = share_unconverged(r for k, r in cells.records.items() if k[:2] in behind)
     parts = [found.says, spec.follows.get(found.status)]
     if unconverged:
         parts.append(f"Not converged: {unconverged} of {plural(of, 'cell')} behind this.")
@@ -193,21 +194,20 @@ def _verdict(spec: ClaimSpec, cells: Cells, seeds: int, subject: str) -> Verdict
         evidence=found.evidence,
         command=spec.command if found.status in ("undecided", "not tested here") else None,
         rests_on=spec.rests_on,
-        flags=_flags(spec, found, unconverged, seeds),
+        flags=_flags(behind, cells, seeds),
     )
 
 
-def _flags(spec: ClaimSpec, found: Found, unconverged: int, seeds: int) -> tuple[str, ...]:
+def _behind(spec: ClaimSpec, found: Found) -> set[tuple[str, str]]:
+    """The neurons on a data set that a verdict rests on; none of a definition."""
     if spec.rests_on == "definition" or found.status == "not tested here":
+        return set()
+    return {(e.dataset, n) for e in found.evidence for n in (e.neuron, e.other) if n is not None}
+
+
+def _flags(behind: set[tuple[str, str]], cells: Cells, seeds: int) -> tuple[str, ...]:
+    """Why a verdict is no evidence: a neuron that still gains, fewer seeds than declared."""
+    if not behind:
         return ()
     few = () if declared().decides(seeds) else (f"{seeds} of {declared().looks[0]} seeds",)
-    return ("not converged", *few) if unconverged else few
-
-
-def _unconverged(spec: ClaimSpec, found: Found, cells: Cells) -> tuple[int, int]:
-    """How many cells behind a verdict are not converged, of how many; none of a definition."""
-    if spec.rests_on == "definition" or found.status == "not tested here":
-        return 0, 0
-    groups = {(e.dataset, n) for e in found.evidence for n in (e.neuron, e.other)}
-    behind = {key: r for key, r in cells.records.items() if key[:2] in groups}
-    return share_unconverged(behind.values())
+    return ("not converged", *few) if any(rising(cells, *of) for of in behind) else few

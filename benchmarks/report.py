@@ -21,11 +21,12 @@ from benchmarks.bars import Bar, bar, half_axis
 from benchmarks.claims import Comparison, Verdict
 from benchmarks.errors import InputError
 from benchmarks.evidence.analysis import declared
-from benchmarks.evidence.convergence import share_unconverged
+from benchmarks.evidence.convergence import rising, share_unconverged
 from benchmarks.evidence.families import FAMILIES, Side
 from benchmarks.evidence.gaps import NOT_RUN
 from benchmarks.figures import CAPTIONS, OVER_ALL, figure_path
 from benchmarks.presenting.ladder_table import SHARED
+from benchmarks.presenting.multiverse_table import SHARED_CONTROLS
 from benchmarks.presenting.table import NOT_MEASURED, Table
 from benchmarks.profile import Profile
 from benchmarks.records import Host, record_path, write_atomic
@@ -41,6 +42,9 @@ _ORDER = ("networks", "accuracy_spikes", "spikes_by_step", "curves", "associatio
 # which table of cells the rows of a table lead to; `cells` where it is not named
 _BEHIND = dict.fromkeys(("tuned", "tuned_difference", "tuned_spikes"), "tuned_cells")
 _BEHIND |= {"cells": "", "tuned_cells": ""}
+
+_SIDES = {"ahead": "ahead", "behind": "behind", "not tested here": "absent"}
+_SIDES |= {"reproduced": "ahead", "not reproduced": "behind"}
 
 Cell = tuple[str, str, int]  # (data set, neuron, seed)
 
@@ -61,6 +65,7 @@ class GridCell:
     text: str
     value: float | None  # to sort by
     absent: bool  # says why there is nothing
+    side: str  # how it is coloured: "ahead", "behind", "absent" or ""
 
 
 @dataclass(frozen=True)
@@ -239,9 +244,11 @@ def _behind(table: str, about: Mapping[str, str]) -> str:
 
 def _cell(column: str, text: str, value: float, in_numbers: bool) -> GridCell:
     nothing = text in (NOTHING, NOT_RUN, NOT_MEASURED)
+    # a verdict that is no evidence, as "reproduced (not converged)", has no colour
+    side = _SIDES.get(text.partition(SHARED_CONTROLS)[0], "")
     if math.isnan(value):
-        return GridCell(column, text, None, nothing or in_numbers)
-    return GridCell(column, text, value, nothing)
+        return GridCell(column, text, None, nothing or in_numbers, side)
+    return GridCell(column, text, value, nothing, side)
 
 
 def _claims(judged: Judged) -> list[Row]:
@@ -271,12 +278,12 @@ def _tallies(judged: Judged) -> dict[str, dict[str, int]]:
 
 def _demonstration(cells: Cells) -> str:
     """Why the records are no evidence; empty where nothing speaks against them."""
-    rising, finished = share_unconverged(cells.records.values())
+    unconverged, finished = share_unconverged(cells.records.values())
     analysis, seeds = declared(), len(cells.selection.seeds)
     reasons = []
-    if rising:
+    if any(rising(cells, *group) for group in cells.selection.groups):
         reasons.append(
-            f"{rising} of {finished} cells are not converged: their validation accuracy still "
+            f"{unconverged} of {finished} cells are not converged: their validation accuracy still "
             "gained half a point or more in the last fifth of the epochs"
         )
     if not analysis.decides(seeds):

@@ -42,10 +42,11 @@ CAPTIONS = {
     "multiverse": "Every claim that rests on records, put to each reading of the paper's neuron "
     "alike: same statistic, margin and seeds, at own best learning rates where all neurons that a "
     "claim compares were tuned, else at the shared rate (last row). Controls are the reading's own "
-    "where they were trained; “shared” marks those of the neuron under test. “By definition not”: "
-    "the reading's definition answers, so nothing is judged. The last column counts the readings "
-    "in which a claim holds, of those in which it could be tested. Readings are not corrected for "
-    "one another: a claim that holds in one of many speaks for that reading at most.",
+    "where they were trained; “shared controls” says that some are those of the neuron under test. "
+    "“By definition not”: the reading's definition answers, so nothing is judged. The last column "
+    "counts the readings in which a claim holds, of those in which it could be tested. Readings "
+    "are not corrected for one another: a claim that holds in one of many speaks for that reading "
+    "at most.",
     "readings": "What the paper's neuron is, is not known to us; these are its readings (all "
     "inferred). I is the drive of a unit, y = W s that of a LIF, a its coefficient, sg the "
     "stop-gradient. The last columns name the neuron that stands for each control: the same "

@@ -8,11 +8,12 @@ import pandas as pd
 
 from benchmarks.evidence.multiverse import ClaimInReadings, Put
 from benchmarks.evidence.readings import READINGS
-from benchmarks.presenting.table import Number, Row, Shown, Table, make_table
+from benchmarks.presenting.table import Row, Shown, Table, make_table
 from benchmarks.selection import CONTROLS, SUBJECT, Cells
 from benchmarks.wording import NOTHING
 
 BY_DEFINITION = "by definition not"
+SHARED_CONTROLS = ", shared controls"  # ends a verdict that is not against the reading's own alone
 _FEW = 3  # readings that are named where a claim holds
 
 
@@ -40,17 +41,14 @@ def multiverse_table(found: list[ClaimInReadings], tuned: bool) -> Table:
 def _row(claim: ClaimInReadings) -> Shown:
     row: Shown = {"claim": claim.claim}
     row |= {put.reading: _verdict(put) for put in claim.puts}
-    return row | {"holds in": Number(_holds(claim), len(claim.holding))}
+    return row | {"holds in": _holds(claim)}
 
 
 def _verdict(put: Put) -> str:
     if put.verdict is None:
         return BY_DEFINITION
-    notes = list(put.verdict.flags)
-    if put.tested and put.shared_controls:
-        few = len(put.shared_controls) < len(put.against)
-        notes.append(f"{len(put.shared_controls)} shared controls" if few else "shared controls")
-    return f"{put.verdict.status} ({', '.join(notes)})" if notes else put.verdict.status
+    controls = SHARED_CONTROLS if put.tested and put.shared_controls else ""
+    return f"{put.verdict.short}{controls}"
 
 
 def _holds(claim: ClaimInReadings) -> str:
@@ -73,7 +71,7 @@ def _counts(tested: list[ClaimInReadings]) -> Shown:
     for name in (put.reading for put in tested[0].puts):
         here = [put for claim in tested for put in claim.puts if put.reading == name]
         held, of = sum(put.holds for put in here), sum(put.tested for put in here)
-        row[name] = Number(f"{held} of {of}", held)
+        row[name] = f"{held} of {of}"
     return row | {"holds in": NOTHING}
 
 

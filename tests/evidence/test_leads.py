@@ -91,7 +91,11 @@ def test_the_figures_hold_those_means() -> None:
     assert [axes.get_title() for axes in figure.axes] == ["dvs_digits, shared rate"]
     lines = [list(line.get_ydata()) for line in figure.axes[0].lines]
     assert any(line == pytest.approx([30, 10, 0, 0], abs=1e-9) for line in lines if len(line) == 4)
-    both = by_epoch(cells(), tuned(), looks)
+    one = by_epoch(cells(), tuned(), looks)
+    assert one is not None
+    assert [a.get_title() for a in one.axes] == ["dvs_digits, shared rate, the best of all"]
+    other = replace(tuned(), cells=cells(curve("aia", 0, 0.4, 0.5, 0.7, 0.7)))
+    both = by_epoch(cells(), other, looks)
     assert both is not None
     assert len(both.axes) == 2
 

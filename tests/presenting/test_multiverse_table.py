@@ -35,7 +35,6 @@ def test_a_row_says_each_verdict_and_in_how_many_readings_the_claim_holds() -> N
         "holds in": "–",
     }
     assert "Not selected here: aia_hidden, aia_gated" in table.caption
-    assert table.values["holds in"].iloc[0] == 1
 
 
 def test_the_raw_numbers_are_a_row_a_claim_and_reading() -> None:
@@ -56,9 +55,9 @@ def test_too_few_seeds_and_shared_controls_are_said_in_the_cell() -> None:
     values = {name: of[:4] for name, of in VALUES.items()} | dict.fromkeys(CONTROLS, LEVEL[:4])
     found = multiverse([against(*CONTROLS)], cells(values), None)
     row = multiverse_table(found, tuned=False).shown.iloc[0]
-    assert row["aia_signed"] == "reproduced (4 of 10 seeds, shared controls)"
+    assert row["aia_signed"] == "reproduced (4 of 10 seeds), shared controls"
     assert row["holds in"] == "1 of 3: aia_signed and no other (no evidence)"
-    assert "2 shared controls" in row["aia_training_only"]  # the scale is its own
+    assert row["aia"] == "undecided (4 of 10 seeds)"  # they are its own
 
 
 def test_a_row_says_at_which_rates_each_readings_verdicts_are() -> None:
