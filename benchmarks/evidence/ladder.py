@@ -65,6 +65,8 @@ def _of(dataset: str, cells: Cells, tuned: Tuned | None) -> Iterator[Rung]:
     chosen: list[tuple[Kind, str]] = [("linear map", n) for n in finished if n == LINEAR]
     chosen += [("LIF", n) for n in spiking if n == BASELINE]
     if spiking:
+        most = max(len(cells.results(dataset, n)) for n in spiking)
+        spiking = [n for n in spiking if len(cells.results(dataset, n)) == most]
         chosen.append(("best spiking", max(spiking, key=lambda n: _validation(cells, dataset, n))))
     chosen += [("reference", n) for n in graded if n != LINEAR]
     for kind, neuron in chosen:

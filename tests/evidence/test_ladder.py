@@ -98,6 +98,12 @@ def test_the_best_spiking_neuron_is_chosen_on_validation() -> None:
     assert rung(ladder(cells(*records), None), "best spiking").neuron == "clif"
 
 
+def test_a_neuron_of_fewer_seeds_is_not_the_best_spiking_one() -> None:
+    records = [*of(LIF, 0.70, 0.72, 0.74), *(validated(r, 0.99) for r in of("clif", 0.9, 0.9))]
+    best = rung(ladder(cells(*records), None), "best spiking")
+    assert (best.neuron, best.says) == (LIF, "of 1")
+
+
 def test_tuned_neurons_stand_at_their_own_rate_and_others_say_that_they_do_not() -> None:
     own = cells(*of(LIF, 0.80, 0.82, 0.84))
     group = ("dvs_digits", LIF)
