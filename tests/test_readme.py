@@ -25,6 +25,7 @@ README, CLAIMS, REPRODUCING = "README.md", "docs/claims.md", "docs/reproducing.m
 COLUMNS = ("ncars", "ncars-blocks", "ncars-random")  # of the table of N-CARS
 WIDE = ("aia", "spikingjelly_lif", "spikingjelly_plif")  # that are alike on the wider network
 NO_DATA = {"dvs-cifar10"}  # claims that no records are of
+PUBLISHED = {"95.64"}  # the number that is put to the test
 EMBEDDED = "core"  # profile of the blocks named zoo
 
 recorded = cache(open_recorded)
@@ -161,7 +162,7 @@ def test_the_readme_has_the_verdicts_and_numbers_of_the_claims() -> None:
     names = ("n-cars", "accuracy-n-cars", "association-or-gain-n-cars", "fewer-spikes-n-cars")
     assert re.findall(r": (\w[\w ]+)\.\*\*", text) == [ncars[name].status for name in names]
     known = " ".join([behind(), block(CLAIMS, "ncars"), *(said(ncars[name]) for name in names)])
-    assert numbers(text.replace("95.64 % on N-CARS", "")) <= numbers(known)
+    assert numbers(text) - PUBLISHED <= numbers(known)
 
 
 def test_the_readme_counts_the_embedded_verdicts(embedded: Recorded) -> None:
@@ -218,4 +219,4 @@ def test_its_numbers_come_out_again_without_any_code_of_the_suite() -> None:
         text=True,
         check=True,
     )
-    assert numbers(block(README, "found")) <= numbers(done.stdout)
+    assert numbers(block(README, "found")) - PUBLISHED <= numbers(done.stdout)
