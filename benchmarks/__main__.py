@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast
 
-from benchmarks.profile import Profile, kernels_folder
+from benchmarks.profile import INDEX, Profile, kernels_folder
 
 # before torch is imported anywhere: compiled kernels outlive the process and a reboot
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(kernels_folder()))
@@ -491,7 +491,13 @@ def _value(pair: str, text: str) -> Any:
 
 
 def _opened(context: typer.Context) -> tuple[Profile, Params]:
+    """The profile asked for. Raises InputError for a baseline, which no command may write into."""
     profile: Profile = context.obj
+    if (profile.folder / INDEX).is_file():
+        raise InputError(
+            f"{profile.folder}: a baseline, into which nothing is written; copy its params.yaml "
+            "and results into a folder of yours and name that"
+        )
     return profile, read_params(profile.params)
 
 

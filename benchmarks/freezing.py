@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from benchmarks import params as params_file
 from benchmarks.errors import InputError
 from benchmarks.params import Params
-from benchmarks.profile import Profile
-from benchmarks.recorded import FOLDER, INDEX, Index, folder_of, open_recorded, read_index
+from benchmarks.profile import INDEX, Profile
+from benchmarks.recorded import FOLDER, Index, folder_of, open_recorded, read_index
 from benchmarks.records import (
     Host,
     Record,

@@ -14,6 +14,9 @@ def kernels_folder() -> Path:
     return Path.home() / ".cache" / "aia" / "inductor" if split else here
 
 
+INDEX = "index.json"  # beside the params.yaml of a baseline, see benchmarks/recorded.py
+
+
 @dataclass(frozen=True)
 class Profile:
     """Paths of one profile; ``folder`` is the project's root for profile quick."""

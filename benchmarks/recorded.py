@@ -1,8 +1,8 @@
 """Baselines frozen in ``recorded/<profile>/``: a profile's folder with an index beside it.
 
-The folder has the layout of any profile (params.yaml, results/), so that every command reads it
-with ``--profile recorded/<profile>``. ``index.json`` holds the SHA-256 of every file, so that what
-was edited, cut short, lost or added is refused by name.
+The folder has the layout of any profile (params.yaml, results/), so that a copy of both is one.
+``index.json`` holds the SHA-256 of every file, so that what was edited, cut short, lost or added is
+refused by name.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from benchmarks import params as params_file
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import Params
-from benchmarks.profile import Profile
+from benchmarks.profile import INDEX, Profile
 from benchmarks.selection import Cells, load, selection_of
 
 FOLDER = Path("recorded")
-INDEX = "index.json"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 # Where sums have another order, as on a GPU, a spike on the other side of the threshold sends

@@ -12,8 +12,8 @@ from benchmarks.events.catalogue import SETS
 from benchmarks.evidence.recordings import over_seeds_and_recordings, right_of
 from benchmarks.params import Training
 from benchmarks.presenting.table import Number, Row, Table, make_table
-from benchmarks.profile import Profile
-from benchmarks.recorded import FOLDER, INDEX, open_recorded
+from benchmarks.profile import INDEX, Profile
+from benchmarks.recorded import FOLDER, open_recorded
 from benchmarks.records import Result
 from benchmarks.selection import BASELINE, FROZEN, SUBJECT, Cells
 from benchmarks.statistics import Estimate, estimate, paired_difference, paired_ratio

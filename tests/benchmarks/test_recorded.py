@@ -18,7 +18,7 @@ from benchmarks.profile import Profile
 from benchmarks.records import as_json, host_path, read_host, record_path, write_atomic
 from benchmarks.train import Cell
 from tests.benchmarks.made_records import selection, write_profile
-from tests.benchmarks.small import ROOT, small_profile
+from tests.benchmarks.small import ROOT, run_command, small_profile
 
 
 def quiet(done: int, total: int, say: str) -> None: ...
@@ -188,3 +188,13 @@ def test_baselines_of_an_older_protocol_pair_with_nothing_new(
     with pytest.raises(InputError, match=r"recorded/small was trained under protocol \d"):
         newcomer.newcomer("aia.neuron:LIF", {}, known, trained, Profile(Path("here")))
     assert records.version_of("0123456789abcdef") == 1
+
+
+@pytest.mark.parametrize("words", [("tables",), ("report",), ("cells", "dvs_digits", "aia")])
+def test_no_command_writes_into_a_baseline(words: tuple[str, ...]) -> None:
+    quick = ROOT / "recorded" / "quick"
+    before = sorted(quick.rglob("*"))
+    done = run_command(quick, *words)
+    assert done.returncode == 2
+    assert "a baseline, into which nothing is written" in done.stderr
+    assert sorted(quick.rglob("*")) == before
