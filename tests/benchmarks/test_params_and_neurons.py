@@ -127,20 +127,30 @@ ZOO = {"snntorch_lif_defaults", "spikingjelly_lif_defaults", "spikingjelly_plif_
 
 @pytest.mark.parametrize(
     ("profile", "holds"),
-    [(".", QUICK), ("zoo", ZOO), ("core", CORE), ("paper", QUICK), ("ncars", QUICK)],
+    [
+        (".", QUICK),
+        ("zoo", ZOO),
+        ("core", CORE),
+        ("paper", QUICK),
+        ("ncars", QUICK),
+        ("asf", {"aia_hidden", "hidden_frozen", "spikingjelly_if"}),
+    ],
 )
 def test_the_profiles_of_the_repository_are_valid(profile: str, holds: set[str]) -> None:
     params = read(ROOT / profile / "params.yaml")
     assert holds <= set(params.neuron)
     assert (ROOT / profile / params.root).resolve() == ROOT
     for alias, spec in params.neuron.items():
-        contract.check_neuron(spec, params.matched, alias, params.training.steps)
+        contract.check_neuron(
+            spec, params.matched, alias, params.training.steps, params.training.rule
+        )
 
 
 def test_every_profile_has_the_same_pipeline() -> None:
     splits = [path.parent.name for path in ROOT.glob("ncars/*/dvc.yaml")]
     assert splits
-    for profile in ("core", "zoo", "paper", "ncars", *(f"ncars/{split}" for split in splits)):
+    alone = ("core", "zoo", "paper", "asf", "ncars")
+    for profile in (*alone, *(f"ncars/{split}" for split in splits)):
         assert (ROOT / profile / "dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
 
 
