@@ -14,8 +14,8 @@ from benchmarks.protocol import (
     order_hash,
     protocol_hash,
     seeds_of,
-    version_of,
 )
+from benchmarks.records import version_of
 from benchmarks.source import digest_of_files, without_comments, written_for
 
 SOURCE = (
