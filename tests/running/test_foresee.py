@@ -59,15 +59,11 @@ def in_a_process_of_its_own(budget: float, *tried: object) -> step.Cost:
         return pool.submit(step.cost_of, *tried, budget).result()
 
 
-@pytest.mark.parametrize("budget", [2e7, 1e6])  # few samples; one sample, and few time steps
-def test_what_small_batches_foresee_is_what_the_whole_batch_takes(
-    budget: float, tmp_path: Path
-) -> None:
+def test_memory_foreseen_from_small_batches_is_what_the_whole_batch_takes(tmp_path: Path) -> None:
     params, _ = small_profile(tmp_path, batch=256, channels=[32, 32], hidden=16)
     size = step.Size(32, 10, 1000, 100, 100)
     whole, small = (
-        in_a_process_of_its_own(bytes_, params, "aia", size) for bytes_ in (1e12, budget)
+        in_a_process_of_its_own(budget, params, "aia", size) for budget in (1e12, step.BUDGET)
     )
     assert whole.peak_bytes > 5e8  # of which torch itself is some 3e8
     assert small.peak_bytes == pytest.approx(whole.peak_bytes, rel=0.3)
-    assert small.update == pytest.approx(whole.update, rel=0.7)
