@@ -17,9 +17,10 @@ import torch
 
 from aia import LIF as LIFNeuron
 from aia import backends
-from benchmarks import drawing, drawing_speed, nvml, rows
+from benchmarks import drawing, drawing_speed, nvml
 from benchmarks.errors import InputError
 from benchmarks.host import arithmetic_on
+from benchmarks.presenting.speed_tables import throughput
 from benchmarks.selection import Cells, Selection
 from benchmarks.throughput import device as devices
 from benchmarks.throughput import runner
@@ -226,7 +227,7 @@ def test_the_cost_is_said_for_each_batch_and_for_graphs(tmp_path: Path) -> None:
     assert {(cost.batch, cost.graph): cost.ratio for cost in found} == taken
     assert [cost.at for cost in found] == ["", ", batch 2,048", ", CUDA graph"]
     empty = Cells(Path(), Selection((), (), ()), {})
-    named = rows.throughput(empty, [made(1e-3)], found).shown["neuron"]
+    named = throughput(empty, [made(1e-3)], found).shown["neuron"]
     assert [name for name in named if name.startswith("AIA")] == [
         f"AIA over LIF{cost.at}" for cost in found
     ]
@@ -499,11 +500,11 @@ def test_the_table_shows_the_bound_of_its_rows() -> None:
     """Of two runs the first one's."""
     timed = [replace(made(1e-3), bound=0.5), replace(made(1e-3, neuron="lif"), bound=0.25)]
     empty = Cells(Path(), Selection((), (), ()), {})
-    table = rows.throughput(empty, timed)
+    table = throughput(empty, timed)
     of_bound = table.shown[table.shown["neuron"] == "the device's bound"]
     assert list(of_bound[TITLES["neuron_forward"]]) == ["0.500"]
     assert list(table.raw["bound"]) == [0.5, 0.25]
-    assert rows.throughput(empty, []).raw.empty
+    assert throughput(empty, []).raw.empty
 
 
 # ---- drawing ----
