@@ -10,7 +10,7 @@ from benchmarks import wording
 from benchmarks.evidence.convergence import converged, unconverged
 from benchmarks.evidence.families import Judged
 from benchmarks.evidence.gaps import NOT_RUN, absence, why_no_pair
-from benchmarks.evidence.metrics import counting, judged_leads, same_words
+from benchmarks.evidence.metrics import counting, judged_leads, lead_of, same_words
 from benchmarks.evidence.unmatched import note_of
 from benchmarks.presenting.table import (
     NOT_TUNED,
@@ -19,7 +19,6 @@ from benchmarks.presenting.table import (
     Shown,
     Table,
     columns,
-    lead_of,
     make_table,
     points_of,
 )

@@ -9,6 +9,7 @@ import importlib
 import itertools
 import json
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -325,18 +326,19 @@ def run_stage(stage: Stage, params: Params, profile: Profile, progress: Progress
     params.neuron_named(stage.neuron)
     if stage.dataset not in params.datasets:
         raise unknown("data set of this profile", stage.dataset, params.datasets)
-    faults = list[str]()
-    jobs = unfinished([j for j in jobs_of(params) if j.stage == stage], params, profile)
-    while True:
+
+    def in_turn(jobs: list[Job], _: float) -> Iterator[Outcome]:
         for job in jobs:
             try:
-                run_cell(job.cell, *at(job.rate, job.seed, params, profile), progress)
+                record = run_cell(job.cell, *at(job.rate, job.seed, params, profile), progress)
             except InputError as error:
-                faults.append(f"{job}: {error}")
-        tuned = stage.kind == "tuning" and not faults
-        jobs = next_jobs(stage, params, profile) if tuned else []
-        if not jobs:
-            break
+                yield Outcome(job, "refused", str(error))
+            else:
+                yield Outcome(job, summary(record), None)
+
+    todo = unfinished([j for j in jobs_of(params) if j.stage == stage], params, profile)
+    rounds = run_rounds(todo, [stage], params, profile, math.inf, in_turn)
+    faults = [f"{outcome.job}: {outcome.error}" for outcome, _ in rounds if outcome.error]
     if faults:
         raise InputError("; ".join(faults))
     _concluded(stage, params, profile)

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Literal
 
 from benchmarks.evidence.convergence import unconverged
-from benchmarks.evidence.metrics import sample
+from benchmarks.evidence.metrics import lead_of
 from benchmarks.records import Record
 from benchmarks.selection import BASELINE, Cells
 from benchmarks.statistics import Estimate, estimate
@@ -105,15 +105,15 @@ def _validation(cells: Cells, dataset: str, neuron: str) -> float:
 
 
 def _rung(dataset: str, kind: Kind, neuron: str, cells: Cells, tuned: Tuned | None) -> Rung:
-    lead = sample("accuracy", cells.pairs(dataset, neuron, BASELINE))
-    own = tuned is not None and (dataset, neuron) in {key[:2] for key in tuned.cells.records}
+    pairs = cells.pairs(dataset, neuron, BASELINE) if neuron != BASELINE else []
+    own = tuned is not None and bool(tuned.cells.of(dataset, neuron))
     shared_rate = cells.of(dataset, neuron)[0].settings.get("learning_rate")
     return Rung(
         dataset=dataset,
         kind=kind,
         neuron=neuron,
         test=estimate([r.accuracy.test for r in cells.results(dataset, neuron)]),
-        over_lif=estimate(lead.values if neuron != BASELINE else [], least_sd=lead.grain),
+        over_lif=lead_of("accuracy", pairs),
         unconverged=tuple(unconverged(cells, dataset, neuron)),
         rate=tuned.rates[dataset, neuron] if tuned and own else shared_rate,
         own_rate=own,

@@ -16,6 +16,7 @@ from benchmarks.evidence.analysis import Metric, declared
 from benchmarks.evidence.families import Judged, Sample, judge
 from benchmarks.records import Result
 from benchmarks.selection import Cells, Pair, neuron_of
+from benchmarks.statistics import Estimate, estimate
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,12 @@ def sample(metric: Metric, pairs: Sequence[Pair], margin: float | None = None) -
     # one spike or operation in the whole split
     grain = max((1 / (_samples(p) * min(v)) for p, v in zip(pairs, values, strict=True)), default=0)
     return Sample([math.log(a / b) for a, b in values], -math.log(1 - least), grain)
+
+
+def lead_of(metric: Metric, pairs: Sequence[Pair]) -> Estimate:
+    """Of the pairs' differences in a metric, of logarithms for a ratio."""
+    found = sample(metric, pairs)
+    return estimate(found.values, least_sd=found.grain)
 
 
 def counting(cells: Cells) -> Cells:

@@ -9,8 +9,8 @@ import numpy as np
 from benchmarks import wording
 from benchmarks.evidence.analysis import Metric
 from benchmarks.evidence.gaps import absence
-from benchmarks.evidence.metrics import MEASURES, over_layers
-from benchmarks.presenting.table import Number, Row, Shown, Table, columns, lead_of, make_table
+from benchmarks.evidence.metrics import MEASURES, lead_of, over_layers
+from benchmarks.presenting.table import Number, Row, Shown, Table, columns, make_table
 from benchmarks.selection import BASELINE, Cells, Pair
 from benchmarks.statistics import Estimate, adjusted_for, estimate
 from benchmarks.wording import NOTHING

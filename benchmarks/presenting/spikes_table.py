@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks import wording
 from benchmarks.evidence.analysis import Metric
 from benchmarks.evidence.gaps import GRADED, absence
+from benchmarks.evidence.metrics import lead_of
 from benchmarks.evidence.readings import frozen_of
 from benchmarks.presenting.table import (
     NOT_TUNED,
@@ -13,7 +14,6 @@ from benchmarks.presenting.table import (
     Shown,
     Table,
     columns,
-    lead_of,
     make_table,
 )
 from benchmarks.records import Result

@@ -10,12 +10,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from benchmarks import wording
-from benchmarks.evidence.analysis import Metric
-from benchmarks.evidence.metrics import sample
 from benchmarks.evidence.unmatched import said as unmatched_said
 from benchmarks.presenting.captions import CAPTIONS
-from benchmarks.selection import Pair
-from benchmarks.statistics import Estimate, estimate
+from benchmarks.statistics import Estimate
 from benchmarks.wording import NOTHING
 
 NOT_MEASURED = "not measured"
@@ -79,9 +76,3 @@ def columns(stem: str, found: Estimate) -> dict[str, object]:
     """An estimate as columns of raw numbers: ``stem_mean``, ``stem_sd``..."""
     parts = {"mean": found.mean, "sd": found.sd, "low": found.low, "high": found.high}
     return {f"{stem}_{part}": value for part, value in parts.items()}
-
-
-def lead_of(metric: Metric, pairs: list[Pair]) -> Estimate:
-    """Of the pairs' differences in a metric, of logarithms for a ratio."""
-    found = sample(metric, pairs)
-    return estimate(found.values, least_sd=found.grain)

@@ -57,15 +57,21 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes]
     return records(folder), time.monotonic() - begun
 
 
+def begun_in(
+    folder: Path, seconds: float, draw: random.Random
+) -> tuple[subprocess.Popen[bytes], psutil.Process | None]:
+    """A run at a random moment of its ``seconds``, and a process below it."""
+    small_profile(folder, epochs=3)
+    running = start(folder)
+    return running, _below_after(running.pid, draw.uniform(0, seconds), draw)
+
+
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_worker_killed_at_any_moment_changes_no_byte(
     number: int, straight: tuple[dict[str, bytes], float], tmp_path: Path
 ) -> None:
     wanted, seconds = straight
-    draw = random.Random(f"worker {SEED} {number}")
-    small_profile(tmp_path, epochs=3)
-    running = start(tmp_path)
-    victim = _below_after(running.pid, draw.uniform(0, seconds), draw)
+    running, victim = begun_in(tmp_path, seconds, random.Random(f"worker {SEED} {number}"))
     if victim is not None:
         victim.kill()
     assert running.wait() == 0
@@ -77,10 +83,7 @@ def test_a_parent_killed_at_any_moment_leaves_no_process_and_the_next_run_no_oth
     number: int, straight: tuple[dict[str, bytes], float], tmp_path: Path
 ) -> None:
     wanted, seconds = straight
-    draw = random.Random(f"parent {SEED} {number}")
-    small_profile(tmp_path, epochs=3)
-    running = start(tmp_path)
-    _below_after(running.pid, draw.uniform(0, seconds), draw)
+    running, _ = begun_in(tmp_path, seconds, random.Random(f"parent {SEED} {number}"))
     below = _below(running.pid)
     running.kill()
     running.wait()
