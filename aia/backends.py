@@ -88,9 +88,9 @@ def _module(drive: Tensor, *rest: Tensor) -> Any:
     if name == "native" and native.takes(drive, *rest):
         return native
     if name == "triton":
-        from aia import kernels
+        from aia import gpu
 
-        return kernels
+        return gpu
     from aia import compiled
 
     return compiled
@@ -100,9 +100,9 @@ def _triton_runs(device: str, name: str) -> bool:
     interpreted = name == "triton" and os.environ.get("TRITON_INTERPRET") == "1"
     if not (device == "cuda" or interpreted) or not _triton_is_here():
         return False
-    from aia import kernels  # here, not above: Triton may be missing
+    from aia import gpu  # here, not above: Triton may be missing
 
-    return kernels.builds(device)
+    return gpu.builds(device)
 
 
 @functools.cache

@@ -15,16 +15,17 @@ import typer.main
 import yaml
 from pydantic import TypeAdapter
 
-from benchmarks.__main__ import app
-from benchmarks.claims import ClaimSpec, verdicts
-from benchmarks.contract import check_neuron
-from benchmarks.events import catalogue, ensure, registry
+from benchmarks.cli.main import app
+from benchmarks.events import ensure, registry
+from benchmarks.events.embedded.simulate import EVENT
+from benchmarks.events.formats.write import write_dat
+from benchmarks.events.published import catalogue
 from benchmarks.events.recording import Recording
-from benchmarks.events.simulate import EVENT
-from benchmarks.events.write import write_dat
+from benchmarks.evidence.claims.verdicts import ClaimSpec, verdicts
 from benchmarks.params import Matched, NeuronParams
-from benchmarks.recorded import open_recorded
-from benchmarks.selection import SUBJECT
+from benchmarks.records.recorded import open_recorded
+from benchmarks.records.selection import SUBJECT
+from benchmarks.training.contract import check_neuron
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / n for n in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import wording
-from benchmarks.claims import Verdict, read_claims, verdicts
+from benchmarks.evidence import estimates
+from benchmarks.evidence.claims.verdicts import Verdict, read_claims, verdicts
 from benchmarks.evidence.metrics import sample
 from benchmarks.evidence.recordings import over_seeds_and_recordings, right_of
-from benchmarks.recorded import Recorded, open_recorded
-from benchmarks.selection import SUBJECT, Cells, Pair
-from benchmarks.statistics import Estimate, estimate, exponential
-from benchmarks.tables import all_tables, judge, markdown
-from benchmarks.timings import read_speeds
-from benchmarks.tuning import tuned_cells
+from benchmarks.evidence.statistics import Estimate, estimate, exponential
+from benchmarks.evidence.tuning import tuned_cells
+from benchmarks.presenting.tables.write import all_tables, judge, markdown
+from benchmarks.records.recorded import Recorded, open_recorded
+from benchmarks.records.selection import SUBJECT, Cells, Pair
+from benchmarks.throughput.timings import read_speeds
 
 ROOT = Path(__file__).parents[1]
 README, CLAIMS, REPRODUCING = "README.md", "docs/claims.md", "docs/reproducing.md"
@@ -140,7 +140,7 @@ def accuracy(values: list[float]) -> str:
     if not values:
         return ""
     found = estimate(values)
-    spread = wording.interval(found, 100, ".1f") if len(values) > 2 else ""
+    spread = estimates.interval(found, 100, ".1f") if len(values) > 2 else ""
     return f"{100 * found.mean:.1f}{spread} ({len(values)})"
 
 
@@ -148,7 +148,7 @@ def test_the_table_of_quick_is_that_of_the_records() -> None:
     cells = recorded("quick").cells
     assert {row[0]: row[1:] for row in rows(block(REPRODUCING, "quick"))} == {
         neuron: [
-            wording.percent(estimate([r.accuracy.test for r in cells.results(dataset, neuron)]))
+            estimates.percent(estimate([r.accuracy.test for r in cells.results(dataset, neuron)]))
             for dataset in cells.selection.datasets
         ]
         for neuron in cells.selection.neurons
@@ -199,7 +199,9 @@ def behind() -> str:
     return " ".join(
         [
             lead(lif),
-            wording.interval(Estimate(0, 0, anew.low, anew.high, 5), 100, ".1f").replace("-", "−"),
+            estimates.interval(Estimate(0, 0, anew.low, anew.high, 5), 100, ".1f").replace(
+                "-", "−"
+            ),
             lead(frozen),
             lead([pair for fold in folds for pair in fold]),
             spikes(frozen),
@@ -216,11 +218,11 @@ def right_sides(pair: Pair) -> tuple[object, object]:
 
 
 def lead(pairs: list[Pair]) -> str:
-    return wording.points(estimate(sample("accuracy", pairs).values)).replace("+", "")
+    return estimates.points(estimate(sample("accuracy", pairs).values)).replace("+", "")
 
 
 def spikes(pairs: list[Pair]) -> str:
-    return wording.ratio(exponential(estimate(sample("spikes", pairs).values)))
+    return estimates.ratio(exponential(estimate(sample("spikes", pairs).values)))
 
 
 def test_its_numbers_come_out_again_without_any_code_of_the_suite() -> None:

@@ -17,17 +17,17 @@ import pytest
 import tonic
 from numpy.typing import NDArray
 
-from benchmarks.events.frames import by_count, by_time
-from benchmarks.events.readers import aedat2, aedat3, aedat4, atis, dat
-from benchmarks.events.recording import Recording
-from benchmarks.events.simulate import EVENT
-from benchmarks.events.write import (
+from benchmarks.events.embedded.simulate import EVENT
+from benchmarks.events.formats import aedat2, aedat3, aedat4, atis, dat
+from benchmarks.events.formats.write import (
     write_aedat2,
     write_aedat3,
     write_aedat4,
     write_atis,
     write_dat,
 )
+from benchmarks.events.frames import by_count, by_time
+from benchmarks.events.recording import Recording
 
 COUNT, STEPS, SIDE = 1_000_000, 10, 128
 FORMATS: dict[str, tuple[Callable[[Path, Recording], None], Callable[[Path], Recording]]] = {

@@ -23,7 +23,7 @@ from numpy.lib import format as npy
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from benchmarks.errors import InputError
-from benchmarks.events.disk import disk_faults, require_space
+from benchmarks.events.published.disk import disk_faults, require_space
 from benchmarks.events.recipe import Recipe
 from benchmarks.events.splits import Members
 from benchmarks.events.store import INDEX, Store, load

@@ -3,8 +3,8 @@
 A name is a set of the catalogue, then choices after dashes, in any order: a split of
 :mod:`benchmarks.events.splits`, ``count`` for slices of equally many events instead of equal time,
 ``rehearsal`` for made-up recordings, which no other name takes, ``part`` for a declared part of the
-set (:mod:`benchmarks.events.parts`): ``cifar10dvs``, ``cifar10dvs-first100``, ``ncars-count``,
-``nmnist-part``.
+set (:mod:`benchmarks.events.published.parts`): ``cifar10dvs``, ``cifar10dvs-first100``,
+``ncars-count``, ``nmnist-part``.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.events import packed, parts, splits, store
-from benchmarks.events.acquire import acquire, find
-from benchmarks.events.catalogue import SETS, RealSet
-from benchmarks.events.layout import Entry, entries, is_rehearsal
+from benchmarks.events import packed, splits, store
 from benchmarks.events.mapped import MappedFrames
+from benchmarks.events.published import parts
+from benchmarks.events.published.acquire import acquire, find
+from benchmarks.events.published.catalogue import SETS
+from benchmarks.events.published.entries import RealSet
+from benchmarks.events.published.layout import Entry, entries, is_rehearsal
 from benchmarks.events.recipe import SLICINGS, Binning, Recipe, Slicing, binning_for
 from benchmarks.events.sets import EventSet, Split
 

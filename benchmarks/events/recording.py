@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.errors import InputError
-from benchmarks.events.simulate import EVENT
+from benchmarks.events.embedded.simulate import EVENT
 
 _PAGES = (b"<!doctype", b"<html", b"<?xml")
 

@@ -14,15 +14,16 @@ import numpy as np
 from filelock import FileLock
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.events import digits, motion, real, vehicles
-from benchmarks.events.catalogue import SETS as PUBLISHED
+from benchmarks.events import real
+from benchmarks.events.embedded import digits, motion, vehicles
+from benchmarks.events.embedded.scenes import DURATION_US, FRAME_US, SENSOR, Scenes
+from benchmarks.events.embedded.simulate import simulate_batch
 from benchmarks.events.frames import saturated, to_frames
+from benchmarks.events.published.catalogue import SETS as PUBLISHED
 from benchmarks.events.recipe import Binning, at_size, binning_for
-from benchmarks.events.scenes import DURATION_US, FRAME_US, SENSOR, Scenes
 from benchmarks.events.sets import EventSet, Split, split_sources
-from benchmarks.events.simulate import simulate_batch
 from benchmarks.params import Training
-from benchmarks.records import write_atomic_bytes
+from benchmarks.records.files import write_atomic_bytes
 from benchmarks.source import digest
 
 _SEED = 20230604

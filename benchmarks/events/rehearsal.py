@@ -18,13 +18,14 @@ import numpy as np
 from scipy import ndimage
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.events import digits, vehicles
-from benchmarks.events.catalogue import SETS, RealSet
-from benchmarks.events.layout import REHEARSAL
+from benchmarks.events.embedded import digits, vehicles
+from benchmarks.events.embedded.scenes import FRAMES, Scenes
+from benchmarks.events.embedded.simulate import Sensor, simulate
+from benchmarks.events.formats.write import write_aedat4, write_dat
+from benchmarks.events.published.catalogue import SETS
+from benchmarks.events.published.entries import RealSet
+from benchmarks.events.published.layout import REHEARSAL
 from benchmarks.events.recording import Recording
-from benchmarks.events.scenes import FRAMES, Scenes
-from benchmarks.events.simulate import Sensor, simulate
-from benchmarks.events.write import write_aedat4, write_dat
 
 Report = Callable[[int, int, str], None]  # recordings done, in all, what to say
 

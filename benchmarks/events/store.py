@@ -24,10 +24,10 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from benchmarks.errors import InputError
-from benchmarks.events import readers
-from benchmarks.events.catalogue import RealSet
-from benchmarks.events.layout import Entry
-from benchmarks.events.readers import aedat3
+from benchmarks.events import formats as readers
+from benchmarks.events.formats import aedat3
+from benchmarks.events.published.entries import RealSet
+from benchmarks.events.published.layout import Entry
 from benchmarks.events.recipe import Recipe
 from benchmarks.events.recording import Recording, on_canvas
 from benchmarks.source import digest

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from benchmarks.statistics import LEVEL, Values
+from benchmarks.evidence.statistics import LEVEL, Values
 
 DRAWS = 10_000  # bootstrap samples
 LEAST_RESAMPLED = 6  # with fewer values not even their whole range covers 95 %

@@ -19,7 +19,7 @@ from pydantic import (
 from scipy.special import ndtr, ndtri
 
 from benchmarks.errors import InputError
-from benchmarks.statistics import least_effect
+from benchmarks.evidence.statistics import least_effect
 from benchmarks.yamlfile import read_yaml
 
 ANALYSIS = Path(__file__).with_name("analysis.yaml")

@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from benchmarks.records import Record
-from benchmarks.selection import Cells
+from benchmarks.records.schema import Record
+from benchmarks.records.selection import Cells
 
 LEAST_GAIN = 0.005  # of accuracy: half a point
 PARTS = 5

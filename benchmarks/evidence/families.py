@@ -17,7 +17,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.statistics import (
+from benchmarks.evidence.statistics import (
     LEVEL,
     Estimate,
     Method,

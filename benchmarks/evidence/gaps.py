@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.selection import Cells
+from benchmarks.records.selection import Cells
 
 NOT_RUN = "not run"
 GRADED = "graded outputs, not spikes"

@@ -14,10 +14,10 @@ from typing import Literal
 
 from benchmarks.evidence.convergence import unconverged
 from benchmarks.evidence.metrics import lead_of
-from benchmarks.records import Record
-from benchmarks.selection import BASELINE, Cells
-from benchmarks.statistics import Estimate, estimate
-from benchmarks.tuning import Tuned
+from benchmarks.evidence.statistics import Estimate, estimate
+from benchmarks.evidence.tuning import Tuned
+from benchmarks.records.schema import Record
+from benchmarks.records.selection import BASELINE, Cells
 
 LINEAR = "linear"  # the neuron that leaves a network without non-linearity
 Kind = Literal["floor", "linear map", "LIF", "best spiking", "reference"]

@@ -5,9 +5,9 @@ In validation accuracy: the test split plays no part in the choice of a rate or 
 
 from __future__ import annotations
 
-from benchmarks.selection import BASELINE, Cells
-from benchmarks.statistics import Estimate, paired_difference
-from benchmarks.tuning import Tuned
+from benchmarks.evidence.statistics import Estimate, paired_difference
+from benchmarks.evidence.tuning import Tuned
+from benchmarks.records.selection import BASELINE, Cells
 
 
 def lead_by_rate(

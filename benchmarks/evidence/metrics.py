@@ -14,9 +14,9 @@ from typing import Literal
 
 from benchmarks.evidence.analysis import Metric, declared
 from benchmarks.evidence.families import Judged, Sample, judge
-from benchmarks.records import Result
-from benchmarks.selection import Cells, Pair, neuron_of
-from benchmarks.statistics import Estimate, estimate
+from benchmarks.evidence.statistics import Estimate, estimate
+from benchmarks.records.schema import Result
+from benchmarks.records.selection import Cells, Pair, neuron_of
 
 
 @dataclass(frozen=True)

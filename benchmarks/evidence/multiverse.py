@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from benchmarks.claim_specs import BothWays, ClaimSpec, Differs, Reaches
-from benchmarks.claims import Verdict, verdicts
+from benchmarks.evidence.claims.specs import BothWays, ClaimSpec, Differs, Reaches
+from benchmarks.evidence.claims.verdicts import Verdict, verdicts
 from benchmarks.evidence.readings import READINGS, Reading
-from benchmarks.selection import CONTROLS, SUBJECT, Cells
-from benchmarks.tuning import Tuned
+from benchmarks.evidence.tuning import Tuned
+from benchmarks.records.selection import CONTROLS, SUBJECT, Cells
 
 
 @dataclass(frozen=True)

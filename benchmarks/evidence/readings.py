@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from benchmarks.selection import CONTROLS, FROZEN, SUBJECT
+from benchmarks.records.selection import CONTROLS, FROZEN, SUBJECT
 
 _FROZEN, _PLAIN, _SCALED = CONTROLS
 _CODE = "code of v1"

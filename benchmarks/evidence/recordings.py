@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.evidence.aggregates import DRAWS, Aggregate, expanded
-from benchmarks.records import Result, bits_of
-from benchmarks.statistics import LEVEL
+from benchmarks.evidence.statistics import LEVEL
+from benchmarks.records.files import bits_of
+from benchmarks.records.schema import Result
 
 BLOCKS = 40  # runs of consecutive test recordings that are drawn as wholes
 LEAST_SEEDS = 3  # of fewer no draw tells how far seeds scatter

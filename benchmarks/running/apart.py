@@ -18,8 +18,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import arithmetic, workers
+from benchmarks import arithmetic
 from benchmarks.errors import InputError
+from benchmarks.running import workers
 
 _LIBRARIES = ("torch", "numpy")
 
@@ -44,7 +45,7 @@ def here() -> Surroundings:
 def _sums() -> str:
     import torch  # it takes seconds, which only the processes that train have to spend
 
-    from benchmarks import host
+    from benchmarks.training import host
 
     return host.arithmetic_on(torch.device(host.here()))
 

@@ -15,10 +15,10 @@ from typing import Any, Literal, TypeVar
 
 import joblib
 
-from benchmarks import workers as workers_of
 from benchmarks.errors import InputError
+from benchmarks.running import workers as workers_of
 from benchmarks.running.apart import Surroundings, here, run_apart
-from benchmarks.workers import Each, Lost
+from benchmarks.running.workers import Each, Lost
 
 Engine = Literal["local", "dask", "ray"]
 Task = TypeVar("Task")
@@ -98,7 +98,7 @@ def _each(
     tasks: Iterable[Task],
     workers: int,
 ) -> Iterator[tuple[Task, Result | Lost]]:
-    """As :func:`benchmarks.workers.each`, on all workers of a cluster; Ray tells at the end alone.
+    """As :func:`~benchmarks.running.workers.each`, on a cluster; Ray tells at the end alone.
 
     Where the engine itself gives up, what it has not told counts as lost.
     """

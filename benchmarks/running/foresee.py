@@ -20,12 +20,12 @@ from rich.table import Table
 
 from benchmarks.errors import unknown
 from benchmarks.events import SETS as EMBEDDED
-from benchmarks.events.catalogue import SETS as PUBLISHED
-from benchmarks.measure import EVALUATION_BATCH
+from benchmarks.events.published.catalogue import SETS as PUBLISHED
 from benchmarks.params import Params
 from benchmarks.profile import Profile
-from benchmarks.records import record_path
+from benchmarks.records.files import record_path
 from benchmarks.running.step import Cost, Size, cost_of
+from benchmarks.training.activity import EVALUATION_BATCH
 
 _SHARE = {"train": 0.81, "validation": 0.09, "test": 0.1}  # of a set without an official split
 _EMBEDDED_SIDE, _EMBEDDED_SAMPLES = 32, 1800

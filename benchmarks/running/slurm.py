@@ -11,8 +11,8 @@ from pathlib import Path
 
 from benchmarks import arithmetic
 from benchmarks.profile import Profile
-from benchmarks.records import write_atomic
-from benchmarks.run import Job
+from benchmarks.records.files import write_atomic
+from benchmarks.running.jobs import Job
 from benchmarks.source import digest
 
 _SCRIPT = """#!/bin/sh

@@ -17,14 +17,14 @@ from functools import partial
 
 import torch
 
-from benchmarks import augment, host, neurons, protocol
-from benchmarks.distributed import ALONE
 from benchmarks.events.sets import Split
-from benchmarks.measure import EVALUATION_BATCH
 from benchmarks.params import Params, Training
-from benchmarks.train import fresh_state
+from benchmarks.training import augment, host, neurons, protocol
+from benchmarks.training.activity import EVALUATION_BATCH
 from benchmarks.training.batches import Batch
+from benchmarks.training.distributed import ALONE
 from benchmarks.training.state import State
+from benchmarks.training.train import fresh_state
 from benchmarks.training.updates import update
 
 BUDGET = 2e7  # bytes of all layers' outputs, up to which a batch is tried whole

@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from aia import backends, fold
-from benchmarks.blocks import Network
-from benchmarks.networks import build_network
-from benchmarks.neurons import builder
-from benchmarks.protocol import make_optimizer
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.backends import label
 from benchmarks.throughput.conftest import DEVICE, PLAN, graphs_of, leave_out
 from benchmarks.throughput.plan import is_control, library_of
+from benchmarks.training.blocks import Network
+from benchmarks.training.networks import build_network
+from benchmarks.training.neurons import builder
+from benchmarks.training.protocol import make_optimizer
 
 TRAINING = PLAN.params.training
 SIZE, CLASSES = TRAINING.size or 32, 10

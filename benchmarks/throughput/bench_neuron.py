@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.neurons import builder
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.backends import label
 from benchmarks.throughput.conftest import DEVICE, PLAN, graphs_of, leave_out
 from benchmarks.throughput.plan import SCALED, Case, is_control
+from benchmarks.training.neurons import builder
 
 # tensors of the drive's size that any implementation must move: drive in, spikes out;
 # backward: gradient in, drive in, gradient out

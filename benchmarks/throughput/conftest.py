@@ -16,7 +16,10 @@ import torch
 
 from aia import backends
 from benchmarks import arithmetic
-from benchmarks.host import (
+from benchmarks.throughput import device as devices
+from benchmarks.throughput.plan import LEFT_OUT, NO_TIME, ORDER, Case, from_environment
+from benchmarks.training import products
+from benchmarks.training.host import (
     arithmetic_on,
     device_name,
     dirty,
@@ -25,9 +28,6 @@ from benchmarks.host import (
     keep_imports_from_the_collector,
     versions,
 )
-from benchmarks.throughput import device as devices
-from benchmarks.throughput.plan import LEFT_OUT, NO_TIME, ORDER, Case, from_environment
-from benchmarks.training import products
 
 PLAN = from_environment()
 DEVICE = torch.device(PLAN.device)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from aia import native
-from benchmarks import nvml
+from benchmarks.training import nvml
 
 # bytes of the last cache before memory that a core can count on; processors name the whole of it,
 # a virtual one its host's, where many share it

@@ -16,12 +16,12 @@ from typing import Any
 import torch
 
 from benchmarks.errors import InputError
-from benchmarks.host import Device, device_name, here
 from benchmarks.params import Params
-from benchmarks.records import write_atomic
+from benchmarks.records.files import write_atomic
 from benchmarks.throughput.backends import Variant, variants
 from benchmarks.throughput.device import clock
 from benchmarks.throughput.plan import LEFT_OUT, PEERS, VARIABLE, Plan, is_control, library_of
+from benchmarks.training.host import Device, device_name, here
 from benchmarks.wording import slug
 
 QUICK, FULL = "quick.json", "times.json"  # a quick run leaves a full one's times alone

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import augment
 from benchmarks.events import Split
+from benchmarks.training import augment
 
 
 def batches(split: Split, size: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:

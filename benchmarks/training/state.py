@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from benchmarks import asf
-from benchmarks.blocks import Network
-from benchmarks.records import Curves
+from benchmarks.records.schema import Curves
+from benchmarks.training import asf
+from benchmarks.training.blocks import Network
 
 
 @dataclass

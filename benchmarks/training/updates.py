@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks import asf
-from benchmarks.distributed import Group
 from benchmarks.params import Training
+from benchmarks.training import asf
 from benchmarks.training.batches import Batch
+from benchmarks.training.distributed import Group
 from benchmarks.training.state import DivergedError, State
 
 

@@ -126,6 +126,6 @@ def is_its_formula(neuron, formula, sg, decay=0.5, reset="zero"):  # type: ignor
 
 def through(neuron: torch.nn.Module, synapse: torch.nn.Linear, s: Tensor) -> Tensor:
     """A neuron behind a synapse, as a block of the network runs it."""
-    from benchmarks.blocks import Block
+    from benchmarks.training.blocks import Block
 
     return Block(synapse, neuron)(s)

@@ -8,7 +8,7 @@ from torch import nn
 
 from aia import AIA, LIF, association, compiled, fold
 from aia.dynamics import LIFParameters, lif
-from benchmarks.networks import Block
+from benchmarks.training.networks import Block
 
 DOUBLE = torch.float64
 

@@ -31,14 +31,14 @@ SHAPES = [(5, 2, 3, 5, 7), (1, 3, 5), (6, 2, 70), (3, 1, 2, 36, 36), (19, 2, 3, 
 
 
 @pytest.fixture
-def kernels() -> ModuleType:
-    from aia import kernels
+def gpu() -> ModuleType:
+    from aia import gpu
 
-    return kernels
+    return gpu
 
 
 def both(
-    kernels: ModuleType, drive: Tensor, a: Tensor | None, p: LIFParameters, outer: Tensor
+    gpu: ModuleType, drive: Tensor, a: Tensor | None, p: LIFParameters, outer: Tensor
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Spikes and gradients by the kernels and by autograd through the definition."""
     found = []
@@ -46,9 +46,9 @@ def both(
         x = drive.clone().requires_grad_()
         c = None if a is None else a.clone().requires_grad_()
         if c is None:
-            out = kernels.lif(x, p) if fast else dynamics.lif(x, p)
+            out = gpu.lif(x, p) if fast else dynamics.lif(x, p)
         elif fast:
-            out = kernels.associated_lif(x, c, p)
+            out = gpu.associated_lif(x, c, p)
         else:
             out = dynamics.lif(association.on_drive(x, c), p)
         wanted = [x] if c is None else [x, c]
@@ -63,13 +63,13 @@ def test_kernels_equal_float64_autograd_of_the_definition(
     p: LIFParameters,
     shape: tuple[int, ...],
     associated: bool,
-    kernels: ModuleType,
+    gpu: ModuleType,
     generator: torch.Generator,
 ) -> None:
     drive = 1.5 * torch.randn(shape, generator=generator, dtype=torch.float64).to(DEVICE)
     a = torch.randn(shape[2], generator=generator, dtype=torch.float64).to(DEVICE)
     outer = torch.randn(shape, generator=generator, dtype=torch.float64).to(DEVICE)
-    got, expected = both(kernels, drive, a if associated else None, p, outer)
+    got, expected = both(gpu, drive, a if associated else None, p, outer)
     assert torch.equal(got[0], expected[0])
     assert 0 < got[0].sum() < got[0].numel()
     for value, right in zip(got[1:], expected[1:], strict=True):
@@ -78,38 +78,38 @@ def test_kernels_equal_float64_autograd_of_the_definition(
 
 @pytest.mark.parametrize("p", OPTIONS, ids=str)
 def test_spikes_in_float32_are_the_definition_s_own(
-    p: LIFParameters, kernels: ModuleType, generator: torch.Generator
+    p: LIFParameters, gpu: ModuleType, generator: torch.Generator
 ) -> None:
     drive = torch.randn(8, 2, 5, 9, 9, generator=generator).to(DEVICE)
     a = torch.randn(5, generator=generator).to(DEVICE)
-    got, expected = both(kernels, drive, a, p, torch.ones_like(drive))
+    got, expected = both(gpu, drive, a, p, torch.ones_like(drive))
     assert torch.equal(got[0], expected[0])
     for value, right in zip(got[1:], expected[1:], strict=True):
         torch.testing.assert_close(value, right, rtol=1e-4, atol=1e-4)
 
 
 def test_a_low_precision_drive_meets_a_float32_state(
-    kernels: ModuleType, generator: torch.Generator
+    gpu: ModuleType, generator: torch.Generator
 ) -> None:
     low = torch.randn(8, 2, 5, 9, generator=generator).to(DEVICE, torch.bfloat16)
     p = LIFParameters(decay=0.9)
-    spikes = kernels.lif(low, p)
+    spikes = gpu.lif(low, p)
     assert spikes.dtype == torch.bfloat16
     assert torch.equal(spikes.float(), dynamics.lif(low.float(), p))
 
 
 def test_the_environment_chooses_the_kernels_for_a_neuron(
-    kernels: ModuleType, monkeypatch: pytest.MonkeyPatch, generator: torch.Generator
+    gpu: ModuleType, monkeypatch: pytest.MonkeyPatch, generator: torch.Generator
 ) -> None:
     seen: list[torch.Size] = []
-    real = kernels.associated_lif
+    real = gpu.associated_lif
 
     def watched(drive: Tensor, a: Tensor, p: LIFParameters) -> Tensor:
         seen.append(drive.shape)
         spikes: Tensor = real(drive, a, p)
         return spikes
 
-    monkeypatch.setattr(kernels, "associated_lif", watched)
+    monkeypatch.setattr(gpu, "associated_lif", watched)
     monkeypatch.setenv(backends.VARIABLE, "triton")
     neuron, drive = AIA(3).to(DEVICE), torch.randn(4, 2, 3, generator=generator).to(DEVICE)
     spikes = neuron(drive)
@@ -118,11 +118,11 @@ def test_the_environment_chooses_the_kernels_for_a_neuron(
     assert torch.equal(spikes, neuron(drive))
 
 
-def test_a_drive_without_elements_is_no_launch(kernels: ModuleType) -> None:
+def test_a_drive_without_elements_is_no_launch(gpu: ModuleType) -> None:
     drive = torch.zeros(4, 0, 3, device=DEVICE, requires_grad=True)
     a = torch.zeros(3, device=DEVICE, requires_grad=True)
-    kernels.associated_lif(drive, a, LIFParameters()).sum().backward()
-    assert kernels.lif(drive, LIFParameters()).shape == drive.shape
+    gpu.associated_lif(drive, a, LIFParameters()).sum().backward()
+    assert gpu.lif(drive, LIFParameters()).shape == drive.shape
     assert a.grad is not None
     assert not a.grad.any()
 
@@ -140,12 +140,12 @@ import triton
 import triton.language as tl
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from aia import kernels
+from aia import gpu, kernels
 from aia.dynamics import LIFParameters
 
 capability, steps = int(sys.argv[1]), int(sys.argv[2])
 def options(backward):
-    _, sizes, known, _ = kernels._launch(
+    _, sizes, known, _ = gpu._launch(
         (steps, 4, 8, 1024), torch.float32, True, LIFParameters(), backward
     )
     found = dict(known)
@@ -225,11 +225,11 @@ def test_machine_code_moves_no_more_than_it_must(
         assert not each["fused"], each
 
 
-def test_the_surrogate_s_constants_are_those_of_the_definition(kernels: ModuleType) -> None:
+def test_the_surrogate_s_constants_are_those_of_the_definition(gpu: ModuleType) -> None:
     """One unit, one step: the gradient is the arctangent's derivative itself."""
     drive = torch.tensor([[0.4]], dtype=torch.float64, device=DEVICE, requires_grad=True)
     p = LIFParameters(decay=0.5, threshold=1.0, surrogate_width=3.0)
-    (slope,) = torch.autograd.grad(kernels.lif(drive, p).sum(), drive)
+    (slope,) = torch.autograd.grad(gpu.lif(drive, p).sum(), drive)
     expected = 3.0 / 2 / (1 + (math.pi / 2 * 3.0 * (0.4 - 1.0)) ** 2)
     assert float(slope) == pytest.approx(expected, rel=1e-12)
 
@@ -246,7 +246,7 @@ def test_on_a_gpu_the_kernels_run_unasked(generator: torch.Generator) -> None:
 
 @pytest.mark.parametrize("name", ["native", "triton"])
 def test_where_the_kernels_do_not_build_a_warning_says_so_and_the_compiler_is_asked(
-    name: str, kernels: ModuleType, monkeypatch: pytest.MonkeyPatch
+    name: str, gpu: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken:
         def __getitem__(self, grid: object) -> object:
@@ -255,10 +255,10 @@ def test_where_the_kernels_do_not_build_a_warning_says_so_and_the_compiler_is_as
     monkeypatch.setenv(backends.VARIABLE, name)
     real = torch.zeros
     monkeypatch.setattr(torch, "zeros", lambda *sizes, device: real(*sizes, device=DEVICE))
-    kernels.builds.cache_clear()
+    gpu.builds.cache_clear()
     assert backends.running("cuda") == "triton"
-    monkeypatch.setattr(kernels, "_forward_kernel", Broken())
-    kernels.builds.cache_clear()
+    monkeypatch.setattr(gpu, "_forward_kernel", Broken())
+    gpu.builds.cache_clear()
     with pytest.warns(UserWarning, match="Triton does not work here.*: Failed to find C compiler"):
         assert backends.running("cuda") == "compile"
-    kernels.builds.cache_clear()
+    gpu.builds.cache_clear()

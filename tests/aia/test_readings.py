@@ -20,13 +20,13 @@ from aia.variants import (
     AIATrainingOnly,
     active_dendrites,
 )
-from benchmarks import measure
-from benchmarks.blocks import Block
-from benchmarks.cells import run_cell
-from benchmarks.contract import check_neuron
-from benchmarks.networks import build_network, prepare_synapses
 from benchmarks.params import Matched, NeuronParams, Training
-from benchmarks.train import Cell
+from benchmarks.running.cells import run_cell
+from benchmarks.training import measure
+from benchmarks.training.blocks import Block
+from benchmarks.training.contract import check_neuron
+from benchmarks.training.networks import build_network, prepare_synapses
+from benchmarks.training.train import Cell
 from tests.aia import formulas
 from tests.aia.formulas import DOUBLE, MOMENTUM, coefficients, random, some_spikes
 from tests.benchmarks.small import small_profile

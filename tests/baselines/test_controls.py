@@ -20,9 +20,9 @@ from aia.variants import (
     AIATrainingOnly,
 )
 from baselines import controls
-from benchmarks.blocks import Block
-from benchmarks.contract import check_neuron
 from benchmarks.params import Matched, NeuronParams
+from benchmarks.training.blocks import Block
+from benchmarks.training.contract import check_neuron
 from tests.aia import formulas
 from tests.aia.formulas import MOMENTUM, coefficients, some_spikes
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from benchmarks.evidence.unmatched import DECAY, INPUT_GAIN, UNMATCHED, Unmatched, note_of, said
-from benchmarks.neurons import Build, builder
 from benchmarks.params import Matched, read
+from benchmarks.training.neurons import Build, builder
 
 ZOO = read(Path(__file__).parents[2] / "zoo" / "params.yaml")
 THRESHOLD = 1.0

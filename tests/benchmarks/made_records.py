@@ -10,7 +10,8 @@ import numpy as np
 import yaml
 
 from benchmarks.profile import Profile
-from benchmarks.records import (
+from benchmarks.records.files import as_json, host_path, record_path, write_atomic
+from benchmarks.records.schema import (
     Accuracy,
     Association,
     AssociationEffect,
@@ -25,12 +26,8 @@ from benchmarks.records import (
     Specificity,
     Spikes,
     SynOps,
-    as_json,
-    host_path,
-    record_path,
-    write_atomic,
 )
-from benchmarks.selection import Selection
+from benchmarks.records.selection import Selection
 
 NEURONS = (
     "snntorch_lif",

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from benchmarks import claims
-from benchmarks.claims import ClaimSpec, Verdict, read_claims, verdicts
 from benchmarks.errors import InputError
 from benchmarks.evidence.analysis import declared
-from benchmarks.presenting.claims_table import verdict_frame
-from benchmarks.records import Association, Record, Result
-from benchmarks.selection import CONTROLS, LIBRARY_BASELINES, SUBJECT, Cells, Selection
-from benchmarks.statistics import least_effect, tails
+from benchmarks.evidence.claims import verdicts as claims
+from benchmarks.evidence.claims.verdicts import ClaimSpec, Verdict, read_claims, verdicts
+from benchmarks.evidence.statistics import least_effect, tails
+from benchmarks.presenting.tables.claims import verdict_frame
+from benchmarks.records.schema import Association, Record, Result
+from benchmarks.records.selection import CONTROLS, LIBRARY_BASELINES, SUBJECT, Cells, Selection
 from tests.benchmarks.made_records import DATASETS, LAYERS, failed, made
 
 LIFS = ("snntorch_lif", "spikingjelly_lif", "spikingjelly_plif")

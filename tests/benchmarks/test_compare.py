@@ -17,15 +17,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks.compare import Report, compare
-from benchmarks.compare_files import terminal_table, write_comparison
-from benchmarks.compare_words import in_words
 from benchmarks.errors import InputError
 from benchmarks.evidence.analysis import declared
-from benchmarks.records import Record, SynOps
-from benchmarks.selection import Cells, Selection
-from benchmarks.statistics import least_effect
-from benchmarks.timings import Timing
+from benchmarks.evidence.comparison.compare import compare
+from benchmarks.evidence.comparison.report import Report
+from benchmarks.evidence.statistics import least_effect
+from benchmarks.presenting.comparison.files import terminal_table, write_comparison
+from benchmarks.presenting.comparison.words import in_words
+from benchmarks.records.schema import Record, SynOps
+from benchmarks.records.selection import Cells, Selection
+from benchmarks.throughput.timings import Timing
 from tests.benchmarks.made_records import DATASETS, SETTINGS, failed, made
 
 SAMPLES = 360
@@ -672,5 +673,5 @@ def test_the_terminal_shows_every_verdict(whole: Report) -> None:
 
 
 def test_comparing_does_without_torch() -> None:
-    script = "import sys, benchmarks.compare_files; sys.exit('torch' in sys.modules)"
+    script = "import sys, benchmarks.presenting.comparison.files; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)

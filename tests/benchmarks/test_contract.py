@@ -12,10 +12,10 @@ from spikingjelly.activation_based import neuron as sj
 from torch import Tensor, nn
 
 from aia import LIF
-from benchmarks.contract import check_neuron
 from benchmarks.errors import InputError
-from benchmarks.neurons import builder, resolve
 from benchmarks.params import Matched, NeuronParams
+from benchmarks.training.contract import check_neuron
+from benchmarks.training.neurons import builder, resolve
 
 HERE = __name__
 

@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from benchmarks.__main__ import app
+from benchmarks.cli.main import app
+from benchmarks.cli.progress import console
 from benchmarks.errors import InputError
-from benchmarks.events.catalogue import SETS
-from benchmarks.events.layout import REHEARSAL
+from benchmarks.events.embedded.simulate import EVENT
+from benchmarks.events.formats.write import write_aedat3, write_dat
+from benchmarks.events.published.catalogue import SETS
+from benchmarks.events.published.layout import REHEARSAL
 from benchmarks.events.recording import Recording
-from benchmarks.events.simulate import EVENT
-from benchmarks.events.write import write_aedat3, write_dat
-from benchmarks.progress import console
 from tests.events.small_sets import zipped
 
 CLASSES = ("background", "cars")

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from benchmarks import drawing
-from benchmarks.contact_sheet import samples
 from benchmarks.errors import InputError
-from benchmarks.figures import RATES, figure_path, write_figures
+from benchmarks.presenting.figures import drawing
+from benchmarks.presenting.figures.contact_sheet import samples
+from benchmarks.presenting.figures.looks import colours
+from benchmarks.presenting.figures.write import RATES, figure_path, write_figures
 from benchmarks.profile import Profile
-from benchmarks.selection import Selection, load
-from benchmarks.timings import Timing
+from benchmarks.records.selection import Selection, load
+from benchmarks.throughput.timings import Timing
 from tests.benchmarks.made_records import NEURONS, failed, made, selection, write, write_profile
 from tests.benchmarks.test_tables import write_grid
 
@@ -49,7 +50,7 @@ def test_the_same_records_give_the_same_bytes_and_no_time_stamp(tmp_path: Path) 
 
 
 def test_a_neuron_looks_the_same_whatever_else_is_selected() -> None:
-    every, alone = drawing.colours(NEURONS), drawing.colours(("mine", "aia"))
+    every, alone = colours(NEURONS), colours(("mine", "aia"))
     assert alone["aia"] == every["aia"]
     assert len({look.colour for look in every.values()}) == len(NEURONS)
     assert len({look.marker for look in every.values()}) == len(NEURONS)
@@ -57,16 +58,16 @@ def test_a_neuron_looks_the_same_whatever_else_is_selected() -> None:
 
 
 def test_no_two_of_many_neurons_look_alike() -> None:
-    looks = drawing.colours((*MANY, *(f"mine_{k}" for k in range(20))))
+    looks = colours((*MANY, *(f"mine_{k}" for k in range(20))))
     assert len({(look.colour, look.marker, look.hollow) for look in looks.values()}) == len(looks)
 
 
 def test_a_librarys_defaults_are_drawn_as_their_matched_twin_hollow() -> None:
-    looks = drawing.colours(MANY)
+    looks = colours(MANY)
     matched, defaults = looks["snntorch_lif"], looks["snntorch_lif_defaults"]
     assert (matched.colour, matched.marker) == (defaults.colour, defaults.marker)
     assert (matched.hollow, defaults.hollow) == (False, True)
-    assert not drawing.colours(("snntorch_lif_defaults",))["snntorch_lif_defaults"].hollow
+    assert not colours(("snntorch_lif_defaults",))["snntorch_lif_defaults"].hollow
 
 
 def test_what_there_is_no_record_of_is_not_drawn_and_loses_its_old_file(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ def test_one_seed_and_a_missing_neuron_can_be_drawn(tmp_path: Path) -> None:
 def test_points_are_where_the_records_say(tmp_path: Path) -> None:
     write(tmp_path, made(seed=0, test=0.6, spikes=100), made(seed=1, test=0.8, spikes=300))
     cells = load(tmp_path, ONE)
-    figure = drawing.accuracy_spikes(cells, "dvs_digits", drawing.colours(ONE.neurons))
+    figure = drawing.accuracy_spikes(cells, "dvs_digits", colours(ONE.neurons))
     seeds, mean = _lines(figure)
     assert seeds == [(100, 60), (300, 80)]
     assert mean == [(200, 70)]
@@ -103,7 +104,7 @@ def test_coefficients_that_were_not_trained_are_left_out(tmp_path: Path) -> None
     chosen = selection(1)
     profile = write_profile(tmp_path, chosen)
     cells = load(profile.runs, chosen)
-    figure = drawing.association(cells, "dvs_digits", drawing.colours(NEURONS))
+    figure = drawing.association(cells, "dvs_digits", colours(NEURONS))
     assert figure is not None
     titles = " ".join(axes.get_title() for axes in figure.axes)
     assert "gain_plain" in titles
@@ -122,7 +123,7 @@ def test_many_neurons_are_named_where_their_lines_end(tmp_path: Path) -> None:
     for rank, neuron in enumerate(MANY):
         for seed in chosen.seeds:
             write(tmp_path, made(neuron=neuron, seed=seed, test=0.5 + 0.001 * rank))
-    figure = drawing.curves(load(tmp_path, chosen), "dvs_digits", drawing.colours(MANY))
+    figure = drawing.curves(load(tmp_path, chosen), "dvs_digits", colours(MANY))
     texts = _texts(figure)
     assert [name for name, _ in texts] == list(MANY)
     heights = [height for _, height in texts]
@@ -135,7 +136,7 @@ def test_many_neurons_are_named_where_their_lines_end(tmp_path: Path) -> None:
 
 def test_few_neurons_are_named_in_a_legend(tmp_path: Path) -> None:
     write(tmp_path, *(made(neuron=n, seed=s) for n in ONE.neurons for s in ONE.seeds))
-    figure = drawing.curves(load(tmp_path, ONE), "dvs_digits", drawing.colours(ONE.neurons))
+    figure = drawing.curves(load(tmp_path, ONE), "dvs_digits", colours(ONE.neurons))
     assert figure is not None
     assert _texts(figure) == []
     assert [t.get_text() for t in figure.legends[0].get_texts()] == list(ONE.neurons)
@@ -144,7 +145,7 @@ def test_few_neurons_are_named_in_a_legend(tmp_path: Path) -> None:
 def test_graded_outputs_are_not_drawn_as_spikes(tmp_path: Path) -> None:
     chosen = Selection(("dvs_digits",), ("snntorch_lif", "relu"), (0,))
     write(tmp_path, made(neuron="snntorch_lif"), made(neuron="relu", test=0.6, spikes=5000))
-    cells, looks = load(tmp_path, chosen), drawing.colours(chosen.neurons)
+    cells, looks = load(tmp_path, chosen), colours(chosen.neurons)
     scatter = drawing.accuracy_spikes(cells, "dvs_digits", looks)
     *points, level = _lines(scatter)
     assert all(x == 1000 for line in points for x, _ in line)
@@ -156,9 +157,7 @@ def test_graded_outputs_are_not_drawn_as_spikes(tmp_path: Path) -> None:
 
 def test_accuracy_by_rate_is_drawn_with_a_ring_at_the_chosen_one(tmp_path: Path) -> None:
     tuned = write_grid(Profile(tmp_path), ONE, {"aia": 0.01, "snntorch_lif": 0.001})
-    lif_line, lif_ring, aia_line, aia_ring = _lines(
-        drawing.tuned(tuned, drawing.colours(ONE.neurons))
-    )
+    lif_line, lif_ring, aia_line, aia_ring = _lines(drawing.tuned(tuned, colours(ONE.neurons)))
     rates = (0.0005, 0.001, 0.005, 0.01, 0.1, 0.2)
     assert lif_line == [(rate, 90 if rate == 0.001 else 50) for rate in rates]
     assert aia_line == [(rate, 90 if rate == 0.01 else 50) for rate in rates]
@@ -170,7 +169,7 @@ def test_a_far_quantile_does_not_flatten_the_bars() -> None:
         return Timing("cpu", "neuron_forward", neuron, "made", "[]", 2.0, 1.9, high, 0.5, 7, None)
 
     timings = [timing("snntorch_lif", 2.1), timing("aia", 200.0)]
-    figure = drawing.throughput(timings, ONE.neurons, drawing.colours(ONE.neurons))
+    figure = drawing.throughput(timings, ONE.neurons, colours(ONE.neurons))
     assert figure is not None
     assert figure.axes[0].get_xlim()[1] < 3
 

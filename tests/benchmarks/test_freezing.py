@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import recorded
 from benchmarks.errors import InputError
-from benchmarks.freezing import freeze, freeze_times
 from benchmarks.profile import Profile
-from benchmarks.records import (
+from benchmarks.records import recorded
+from benchmarks.records.files import (
     as_json,
     host_path,
     read_host,
@@ -24,8 +23,9 @@ from benchmarks.records import (
     write_atomic,
     write_atomic_bytes,
 )
-from benchmarks.selection import Selection
-from benchmarks.swap import BEGUN
+from benchmarks.records.selection import Selection
+from benchmarks.records.swap import BEGUN
+from benchmarks.running.freezing import freeze, freeze_times
 from tests.benchmarks import made_records
 from tests.benchmarks.made_records import failed, made, write, write_profile, write_throughput
 from tests.benchmarks.small import ROOT, command
@@ -41,7 +41,7 @@ import itertools, os, shutil, signal, sys
 from pathlib import Path
 from benchmarks import freezing
 from benchmarks.profile import Profile
-from benchmarks.recorded import open_recorded
+from benchmarks.records.recorded import open_recorded
 
 def run(what, profile, steps):
     def step(event, _):
@@ -75,7 +75,7 @@ for steps in itertools.count():
 AGAIN = """
 import sys
 from pathlib import Path
-from benchmarks.freezing import freeze
+from benchmarks.running.freezing import freeze
 from benchmarks.profile import Profile
 for folder in 20 * sys.argv[1:]:
     freeze(Profile(Path(folder)), "made")

@@ -6,17 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.neurons import resolve, source_hash
 from benchmarks.params import Matched, NeuronParams, Training
-from benchmarks.protocol import (
-    PROTOCOL,
-    epoch_order,
-    order_hash,
-    protocol_hash,
-    seeds_of,
-)
-from benchmarks.records import version_of
+from benchmarks.records.files import version_of
 from benchmarks.source import digest_of_files, without_comments, written_for
+from benchmarks.training.neurons import resolve, source_hash
+from benchmarks.training.protocol import PROTOCOL, epoch_order, order_hash, protocol_hash, seeds_of
 
 SOURCE = (
     'def f(x):\n    """Says # this."""\n    y = "# no comment"  # a comment\n\n    return x + 1\n'

@@ -11,12 +11,12 @@ from torch import nn
 from aia import AIA, LIF
 from aia.variants import AIACached
 from baselines.controls import GainFrozen
-from benchmarks import measure
 from benchmarks.events import Split
-from benchmarks.networks import build_network
-from benchmarks.neurons import builder
 from benchmarks.params import Matched, NeuronParams, Training
+from benchmarks.training import activity, coefficients, measure
 from benchmarks.training.batches import take
+from benchmarks.training.networks import build_network
+from benchmarks.training.neurons import builder
 
 CPU = torch.device("cpu")
 
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 def test_an_input_of_a_small_convolution_feeds_as_many_weights_as_counted_on_paper() -> None:
     """3 x 3 kernel, padding 1, stride 1, 5 outputs on 4 x 4: a corner pixel is used 4 times,
     an edge pixel 6 times, an inner pixel 9 times, by each output channel."""
-    feeds = measure.fan_out(nn.Conv2d(1, 5, 3, padding=1, bias=False), torch.zeros(1, 4, 4))
+    feeds = activity.fan_out(nn.Conv2d(1, 5, 3, padding=1, bias=False), torch.zeros(1, 4, 4))
     edge, inner = [4, 6, 6, 4], [6, 9, 9, 6]
     assert (feeds / 5).tolist() == [[edge, inner, inner, edge]]
 
@@ -42,10 +42,10 @@ def test_synaptic_operations_are_those_of_spikingjellys_counter(
     synapse: nn.Conv2d | nn.Linear, shape: tuple[int, ...]
 ) -> None:
     spikes = (torch.rand(3, 2, *shape, generator=torch.Generator().manual_seed(0)) < 0.3).float()
-    seen = measure.Activity()
-    measure.add_synops("conv1", synapse, spikes, seen)
-    whole = measure.Activity()
-    measure.add_synops("conv1", synapse, torch.ones_like(spikes), whole)
+    seen = activity.Activity()
+    activity.add_synops("conv1", synapse, spikes, seen)
+    whole = activity.Activity()
+    activity.add_synops("conv1", synapse, torch.ones_like(spikes), whole)
 
     def counted(x: torch.Tensor) -> int:
         counter = ACCounter()
@@ -59,11 +59,11 @@ def test_synaptic_operations_are_those_of_spikingjellys_counter(
 
 
 def test_operations_on_event_counts_are_multiplications() -> None:
-    seen = measure.Activity()
-    measure.add_synops("conv1", nn.Linear(3, 4), torch.tensor([[[0.0, 2, 1]]]), seen)
+    seen = activity.Activity()
+    activity.add_synops("conv1", nn.Linear(3, 4), torch.tensor([[[0.0, 2, 1]]]), seen)
     assert (seen.acs, seen.macs, seen.dense) == (0, 8, 12)
-    measure.add_synops("conv1", nn.Linear(3, 4), torch.tensor([[[0.0, 1, 1]]]), seen)
-    measure.add_synops("conv2", nn.Linear(3, 4), torch.tensor([[[0.0, 0, 1]]]), seen)
+    activity.add_synops("conv1", nn.Linear(3, 4), torch.tensor([[[0.0, 1, 1]]]), seen)
+    activity.add_synops("conv2", nn.Linear(3, 4), torch.tensor([[[0.0, 0, 1]]]), seen)
     assert (seen.acs, seen.macs) == (4, 16)  # not by what one batch happens to hold
 
 
@@ -76,7 +76,7 @@ class Confusing(LIF):
 def test_an_association_is_what_a_neuron_says_is_one() -> None:
     for cls, has in ((AIA, True), (AIACached, True), (GainFrozen, True), (Confusing, False)):
         network = build_network(cls, Training(channels=(4,), hidden=4), 3, 8, (0, 1))
-        assert bool(measure.coefficients(network)) == has, cls
+        assert bool(coefficients.coefficients(network)) == has, cls
 
 
 @pytest.fixture
@@ -90,8 +90,8 @@ def test_activity_adds_up(split: Split) -> None:
     spec = NeuronParams.model_validate({"class": "aia.neuron:AIA", "match": True})
     training = Training(channels=(3,), hidden=5, steps=3)
     network = build_network(builder(spec, Matched(threshold=0.3)), training, 3, 8, (1, 2))
-    seen = measure.activity(network, split, CPU, synops=True)
-    spikes = measure.spikes_of(seen)
+    seen = activity.activity(network, split, CPU, synops=True)
+    spikes = activity.spikes_of(seen)
     frames, _ = take(split, slice(0, 6), CPU)
     with torch.no_grad():
         hidden = network.blocks["conv1"](frames)
@@ -110,5 +110,5 @@ def test_activity_adds_up(split: Split) -> None:
 
 
 def test_confusion_counts_true_against_predicted(split: Split) -> None:
-    seen = measure.Activity(samples=6, predictions=[torch.tensor([0, 1, 1, 2, 1, 2])])
+    seen = activity.Activity(samples=6, predictions=[torch.tensor([0, 1, 1, 2, 1, 2])])
     assert measure.confusion(seen, split, 3) == [[1, 0, 1], [0, 2, 0], [0, 1, 1]]

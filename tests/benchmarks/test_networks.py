@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from aia import LIF, fold
-from benchmarks import measure
-from benchmarks.blocks import Block, Network, Pooling
 from benchmarks.errors import InputError
-from benchmarks.networks import build_network, prepare_synapses
-from benchmarks.neurons import builder
 from benchmarks.params import Matched, NeuronParams, Training
+from benchmarks.training import activity, measure
+from benchmarks.training.blocks import Block, Network, Pooling
+from benchmarks.training.networks import build_network, prepare_synapses
+from benchmarks.training.neurons import builder
 
 STEPS, BATCH, CLASSES, SIZE = 4, 3, 5, 48
 NEURONS = {
@@ -157,8 +157,8 @@ def test_synaptic_operations_count_what_reaches_the_synapse_after_pooling() -> N
     assert isinstance(block, Block)
     spikes = torch.zeros(1, 1, 8, 4, 4)
     spikes[0, 0, 0, 0, 0] = 1  # one spike, pooled to a corner of 2 x 2: 4 taps a channel
-    seen = measure.Activity()
-    measure.add_synops("conv1", block.synapse, block.incoming(spikes), seen)
+    seen = activity.Activity()
+    activity.add_synops("conv1", block.synapse, block.incoming(spikes), seen)
     assert seen.acs + seen.macs == 4 * block.synapse.weight.shape[0]
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.figures import write_figures
+from benchmarks.presenting.figures.write import write_figures
+from benchmarks.presenting.page.write import write_report
 from benchmarks.profile import Profile
-from benchmarks.report import write_report
-from benchmarks.selection import Selection, load
+from benchmarks.records.selection import Selection, load
 from tests.benchmarks.made_records import (
     SETTINGS,
     failed,

@@ -10,11 +10,11 @@ import yaml
 from pydantic import ValidationError
 from torch import nn
 
-from benchmarks import contract, neurons
 from benchmarks.errors import InputError
 from benchmarks.evidence.analysis import declared
 from benchmarks.params import Matched, NeuronParams, Params, read
-from benchmarks.selection import CONTROLS
+from benchmarks.records.selection import CONTROLS
+from benchmarks.training import contract, neurons
 from benchmarks.yamlfile import parse_yaml
 from tests.benchmarks.small import ROOT, run_command, small_profile
 

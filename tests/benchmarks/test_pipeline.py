@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks import protocol, run
 from benchmarks.errors import InputError
+from benchmarks.running import dvc
+from benchmarks.training import protocol
 from tests.benchmarks.small import AIA, LIF, ROOT
 
 CELLS = {"cell@dvs_digits-aia", "cell@dvs_digits-lif"}
@@ -161,7 +162,7 @@ def test_a_run_out_of_time_begins_nothing_and_the_next_goes_on(project: Project)
 
 
 def test_a_comment_trains_nothing(project: Project) -> None:
-    project.edit("benchmarks/train.py", "import time\n", "# a comment\nimport time\n")
+    project.edit("benchmarks/training/train.py", "import time\n", "# a comment\nimport time\n")
     assert project.stale_cells() == set()
 
 
@@ -200,9 +201,9 @@ def test_another_learning_rule_or_its_protocol_retrains_all(project: Project) ->
     for rule, stale in (("bptt", CELLS), ("asf", set())):
         version = protocol.PROTOCOL[rule]
         kept, raised = (f'"{rule}": {version + more}' for more in (0, 1))
-        project.edit("benchmarks/protocol.py", kept, raised)
+        project.edit("benchmarks/training/protocol.py", kept, raised)
         assert project.stale_cells() == stale
-        project.edit("benchmarks/protocol.py", raised, kept)
+        project.edit("benchmarks/training/protocol.py", raised, kept)
     assert project.stale_cells() == set()
 
 
@@ -238,5 +239,5 @@ def test_a_download_without_git_runs_and_dvcs_own_reason_is_said(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(InputError, match=r"^dvc repro: .*'nosuch'"):
-        run._dvc("repro", "nosuch")
+        dvc.ask_dvc("repro", "nosuch")
     assert "no_scm = true" in (tmp_path / ".dvc" / "config.local").read_text()

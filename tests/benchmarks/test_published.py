@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.events.catalogue import SETS
-from benchmarks.published import published, read_published
-from benchmarks.selection import Cells, Selection
+from benchmarks.events.published.catalogue import SETS
+from benchmarks.evidence.published import read_published
+from benchmarks.presenting.tables.published import published
+from benchmarks.records.selection import Cells, Selection
 from tests.benchmarks.made_records import made
 
 

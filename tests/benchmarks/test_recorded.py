@@ -10,13 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import newcomer, params, protocol, recorded, records, verify
-from benchmarks.cells import run_cell
+from benchmarks import params
 from benchmarks.errors import InputError
-from benchmarks.freezing import freeze
 from benchmarks.profile import Profile
-from benchmarks.records import as_json, host_path, read_host, record_path, write_atomic
-from benchmarks.train import Cell
+from benchmarks.records import recorded
+from benchmarks.records import schema as records
+from benchmarks.records.files import as_json, host_path, read_host, record_path, write_atomic
+from benchmarks.running import newcomer, verify
+from benchmarks.running.cells import run_cell
+from benchmarks.running.freezing import freeze
+from benchmarks.training import protocol
+from benchmarks.training.train import Cell
 from tests.benchmarks.made_records import selection, write_profile
 from tests.benchmarks.small import ROOT, run_command, small_profile
 

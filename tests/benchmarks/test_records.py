@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.records import as_json, read_record, record_path, sealed
+from benchmarks.records.files import as_json, read_record, record_path, sealed
 from tests.benchmarks.made_records import made, selection, write_profile
 
 

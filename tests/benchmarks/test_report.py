@@ -10,22 +10,15 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from benchmarks.claims import read_claims, verdicts
 from benchmarks.errors import InputError
-from benchmarks.figures import write_figures
+from benchmarks.evidence.claims.verdicts import read_claims, verdicts
+from benchmarks.evidence.tuning import Tuned, at_rate, tuned_cells
+from benchmarks.presenting.figures.write import write_figures
+from benchmarks.presenting.page.write import write_report
+from benchmarks.presenting.tables.write import write_tables
 from benchmarks.profile import Profile
-from benchmarks.report import write_report
-from benchmarks.selection import SUBJECT, Selection, load
-from benchmarks.tables import write_tables
-from benchmarks.tuning import Tuned, at_rate, tuned_cells
-from tests.benchmarks.made_records import (
-    SETTINGS,
-    failed,
-    made,
-    selection,
-    write,
-    write_profile,
-)
+from benchmarks.records.selection import SUBJECT, Selection, load
+from tests.benchmarks.made_records import SETTINGS, failed, made, selection, write, write_profile
 from tests.benchmarks.test_tables import grid_params, write_grid
 
 NEURONS = ("snntorch_lif", "aia", "gain_frozen")
@@ -343,9 +336,9 @@ def test_figures_and_page_need_no_torch(tmp_path: Path) -> None:
     script = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from benchmarks.figures import write_figures\n"
+        "from benchmarks.presenting.figures.write import write_figures\n"
         "from benchmarks.profile import Profile\n"
-        "from benchmarks.report import write_report\n"
+        "from benchmarks.presenting.page.write import write_report\n"
         "from tests.benchmarks.made_records import SETTINGS, selection\n"
         f"profile = Profile(Path({str(tmp_path)!r}))\n"
         "write_figures(profile, selection(), None)\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.specificity import information, selectivity
+from benchmarks.training.specificity import information, selectivity
 
 CLASSES = 4
 LABELS = np.repeat(np.arange(CLASSES), 90)

@@ -15,7 +15,7 @@ from benchmarks.evidence.aggregates import (
     probability_of_improvement,
     stratified_bootstrap,
 )
-from benchmarks.statistics import (
+from benchmarks.evidence.statistics import (
     adjusted_for,
     effect_size,
     equivalence_p,
@@ -299,5 +299,5 @@ def test_without_a_covariate_that_varies_nothing_can_be_adjusted() -> None:
 
 
 def test_statistics_do_without_the_slow_import() -> None:
-    script = "import sys, benchmarks.statistics; sys.exit('scipy.stats' in sys.modules)"
+    script = "import sys, benchmarks.evidence.statistics; sys.exit('scipy.stats' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)

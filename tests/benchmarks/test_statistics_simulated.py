@@ -21,7 +21,7 @@ from benchmarks.evidence.aggregates import (
 )
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.families import Sample, judge
-from benchmarks.statistics import (
+from benchmarks.evidence.statistics import (
     estimate,
     holm,
     least_effect,

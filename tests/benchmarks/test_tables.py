@@ -12,14 +12,9 @@ import pytest
 
 from benchmarks.errors import InputError
 from benchmarks.evidence.gaps import GRADED
+from benchmarks.evidence.tuning import EXTENSIONS, Tuned, at_rate, tuned_cells
 from benchmarks.params import Params
-from benchmarks.presenting.specificity_table import specificity
-from benchmarks.presenting.speed_tables import throughput
-from benchmarks.presenting.spikes_table import spikes, tuned_spikes
-from benchmarks.presenting.table import Table
-from benchmarks.profile import Profile
-from benchmarks.records import AssociationEffect, Record, Result
-from benchmarks.rows import (
+from benchmarks.presenting.tables.rows import (
     accuracy,
     association,
     cells_table,
@@ -29,10 +24,15 @@ from benchmarks.rows import (
     tuned_cells_table,
     tuned_difference,
 )
-from benchmarks.selection import Selection, load
-from benchmarks.tables import all_tables, escape, judge, write_tables
-from benchmarks.timings import Speeds, read_speeds
-from benchmarks.tuning import EXTENSIONS, Tuned, at_rate, tuned_cells
+from benchmarks.presenting.tables.specificity import specificity
+from benchmarks.presenting.tables.speed import throughput
+from benchmarks.presenting.tables.spikes import spikes, tuned_spikes
+from benchmarks.presenting.tables.table import Table
+from benchmarks.presenting.tables.write import all_tables, escape, judge, write_tables
+from benchmarks.profile import Profile
+from benchmarks.records.schema import AssociationEffect, Record, Result
+from benchmarks.records.selection import Selection, load
+from benchmarks.throughput.timings import Speeds, read_speeds
 from tests.benchmarks.made_records import (
     DATASETS,
     NEURONS,
@@ -547,7 +547,7 @@ def test_tables_need_no_torch(tmp_path: Path) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "from benchmarks.profile import Profile\n"
-        "from benchmarks.tables import write_tables\n"
+        "from benchmarks.presenting.tables.write import write_tables\n"
         "from tests.benchmarks.made_records import selection\n"
         f"write_tables(Profile(Path({str(tmp_path)!r})), selection(), None)\n"
         "sys.exit('torch' in sys.modules)"

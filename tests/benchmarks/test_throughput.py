@@ -17,18 +17,18 @@ import torch
 
 from aia import LIF as LIFNeuron
 from aia import backends
-from benchmarks import drawing, drawing_speed, nvml
 from benchmarks.errors import InputError
-from benchmarks.host import arithmetic_on
-from benchmarks.presenting.speed_tables import throughput
-from benchmarks.selection import Cells, Selection
+from benchmarks.presenting.figures import speed as drawing_speed
+from benchmarks.presenting.figures.looks import colours
+from benchmarks.presenting.tables.speed import throughput
+from benchmarks.records.selection import Cells, Selection
 from benchmarks.throughput import device as devices
 from benchmarks.throughput import runner
 from benchmarks.throughput.backends import Variant, variants
 from benchmarks.throughput.peers import NorseLIF
 from benchmarks.throughput.plan import ORDER, base, scaling
 from benchmarks.throughput.runner import FULL, QUICK, folder_of, measure_throughput
-from benchmarks.timings import (
+from benchmarks.throughput.timings import (
     TITLES,
     Cost,
     Machine,
@@ -38,6 +38,8 @@ from benchmarks.timings import (
     speeds_of,
     timings_of,
 )
+from benchmarks.training import nvml
+from benchmarks.training.host import arithmetic_on
 from tests.benchmarks.made_records import write_throughput
 from tests.benchmarks.small import AIA, ROOT, small_profile
 
@@ -522,7 +524,7 @@ def test_time_is_drawn_against_every_size_with_the_bound() -> None:
         for axis, series in enumerate(("T", "batch", "channels"))
         for size in (2, 4, 8)
     ]
-    figure = drawing_speed.scaling(timings, drawing.colours(("aia",)))
+    figure = drawing_speed.scaling(timings, colours(("aia",)))
     assert figure is not None
     panels = figure.axes
     assert [axes.get_xlabel() for axes in panels] == ["time steps T", "batch", "channels"]
@@ -530,16 +532,16 @@ def test_time_is_drawn_against_every_size_with_the_bound() -> None:
         lines = {line.get_label(): line for line in axes.lines}
         assert list(lines["aia, b"].get_ydata()) == pytest.approx([0.2, 0.4, 0.8])
         assert max(lines["memory bound"].get_ydata()) < 0.8
-    assert drawing_speed.scaling([made(1.0)], drawing.colours(("aia",))) is None
+    assert drawing_speed.scaling([made(1.0)], colours(("aia",))) is None
 
 
 def test_a_network_lies_below_the_roof() -> None:
     step = replace(made(0.01), what="training_step", flops=1e8, bytes_moved=1e6)
     machine = Machine("cpu", copy_gb_per_s=10.0, matmul_gflop_per_s=100.0)
-    figure = drawing_speed.roofline([step], machine, drawing.colours(("aia",)))
+    figure = drawing_speed.roofline([step], machine, colours(("aia",)))
     assert figure is not None
     roof, point = figure.axes[0].lines
     assert point.get_xdata()[0] == pytest.approx(100)
     assert point.get_ydata()[0] == pytest.approx(10)
     assert max(roof.get_ydata()) == 100.0
-    assert drawing_speed.roofline([made(1.0)], machine, drawing.colours(("aia",))) is None
+    assert drawing_speed.roofline([made(1.0)], machine, colours(("aia",))) is None

@@ -21,13 +21,12 @@ from safetensors import safe_open
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from benchmarks import cells, checkpoints
-from benchmarks.cells import finished, run_cell
 from benchmarks.errors import InputError
 from benchmarks.events import EventSet, ensure_for
+from benchmarks.evidence.tuning import profile_at
 from benchmarks.params import Params
 from benchmarks.profile import Profile
-from benchmarks.records import (
+from benchmarks.records.files import (
     as_json,
     bits_of,
     read_host,
@@ -36,8 +35,10 @@ from benchmarks.records import (
     sealed,
     write_atomic,
 )
-from benchmarks.train import Cell
-from benchmarks.tuning import profile_at
+from benchmarks.running import cells
+from benchmarks.running.cells import finished, run_cell
+from benchmarks.training import checkpoints
+from benchmarks.training.train import Cell
 from tests.benchmarks.small import AIA, LIF, ROOT, command, run_command, small_profile
 
 
@@ -408,7 +409,7 @@ def test_what_a_killed_write_left_is_cleared_by_the_next_run_of_the_cell(tmp_pat
     params, profile = small_profile(tmp_path, epochs=1)
     path = record_path(profile.runs, "dvs_digits", "lif", 0)
     code = (
-        "import os, pathlib, sys; from benchmarks.records import write_atomic\n"
+        "import os, pathlib, sys; from benchmarks.records.schema import write_atomic\n"
         "pathlib.Path.replace = lambda *_: os.kill(os.getpid(), 9)\n"
         "write_atomic(pathlib.Path(sys.argv[1]), 'half')"
     )

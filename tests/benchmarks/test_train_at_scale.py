@@ -14,16 +14,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import augment, protocol
-from benchmarks.cells import run_cell
-from benchmarks.distributed import ALONE
 from benchmarks.events import ensure
-from benchmarks.events.labels import flip_keeps_label
-from benchmarks.neurons import builder
+from benchmarks.events.published.labels import flip_keeps_label
 from benchmarks.params import LATER, Matched, NeuronParams, Training
-from benchmarks.records import Record, record_path
-from benchmarks.train import Cell, fresh_state
+from benchmarks.records.files import record_path
+from benchmarks.records.schema import Record
+from benchmarks.running.cells import run_cell
+from benchmarks.training import augment, protocol
 from benchmarks.training.batches import Batch
+from benchmarks.training.distributed import ALONE
+from benchmarks.training.neurons import builder
+from benchmarks.training.train import Cell, fresh_state
 from benchmarks.training.updates import update
 from tests.benchmarks.small import AIA, ROOT, command, run_command, small_profile
 

@@ -6,10 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.evidence.tuning import (
+    EXTENSIONS,
+    at_rate,
+    best,
+    is_at_end,
+    profile_at,
+    wanted_rates,
+)
 from benchmarks.profile import Profile
-from benchmarks.run import Stage, next_jobs
-from benchmarks.selection import Selection
-from benchmarks.tuning import EXTENSIONS, at_rate, best, is_at_end, profile_at, wanted_rates
+from benchmarks.records.selection import Selection
+from benchmarks.running.jobs import Stage, next_jobs
 from tests.benchmarks.made_records import made, write
 from tests.benchmarks.test_tables import RATES, SHARED, TUNING_SEEDS, grid_params, write_grid
 

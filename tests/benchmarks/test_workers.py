@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks import run, workers
-from benchmarks.rows import cells_table
-from benchmarks.run import Job, Outcome, Stage
-from benchmarks.selection import Selection, load
+from benchmarks.presenting.tables.rows import cells_table
+from benchmarks.records.selection import Selection, load
+from benchmarks.running import run, workers
+from benchmarks.running.jobs import Job, Outcome, Stage, unfinished
 from tests.benchmarks.small import ROOT, small_profile
 
 
@@ -104,7 +104,7 @@ def test_a_cell_that_kills_its_process_is_noted_and_the_others_go_on(
     assert lif["status"] == "ok"
 
     file.write_text(KILLED.replace("shape[1] > 2", "shape[1] < 0"))
-    assert run.unfinished(jobs, params, profile) == jobs[:1]
+    assert unfinished(jobs, params, profile) == jobs[:1]
     (now,) = run.run_jobs(jobs[:1], params, profile, 1, float("inf"))
     assert now.error is None
     assert load(profile.runs, chosen).killed == {}
@@ -138,13 +138,14 @@ def test_a_run_whose_worker_is_killed_leaves_the_records_of_an_undisturbed_one(
 SCRIPT = """
 import sys
 from pathlib import Path
-from benchmarks import run
 from benchmarks.params import read
 from benchmarks.profile import Profile
+from benchmarks.running.jobs import jobs_of, unfinished
+from benchmarks.running.run import run_jobs
 if __name__ == "__main__":
     profile = Profile(Path(sys.argv[1]))
     params = read(profile.params)
-    for outcome in run.run_jobs(run.jobs_of(params)[:2], params, profile, 2, float("inf")):
+    for outcome in run_jobs(jobs_of(params)[:2], params, profile, 2, float("inf")):
         assert outcome.error is None, outcome
 """
 
@@ -154,7 +155,7 @@ def test_as_many_workers_as_cores_that_may_be_used(monkeypatch: pytest.MonkeyPat
     first = min(os.sched_getaffinity(0))
     code = (
         f"import os; os.sched_setaffinity(0, [{first}]); "
-        "from benchmarks.workers import usual; print(usual())"
+        "from benchmarks.running.workers import usual; print(usual())"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
     assert int(done.stdout) == 1

@@ -7,8 +7,8 @@ import torch
 from spikingjelly.activation_based import neuron as sj
 
 from aia import AIA, LIF
-from benchmarks.neurons import builder
 from benchmarks.params import Matched, NeuronParams
+from benchmarks.training.neurons import builder
 
 
 def matched(path: str, **options: object) -> torch.nn.Module:

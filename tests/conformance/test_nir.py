@@ -13,13 +13,13 @@ from spikingjelly.activation_based.nir_exchange import import_from_nir as into_s
 from torch import Tensor, nn
 
 from aia import fold
-from benchmarks.blocks import Network
 from benchmarks.errors import InputError
-from benchmarks.export import to_nir, write_nir
-from benchmarks.networks import build_network
-from benchmarks.neurons import builder
 from benchmarks.params import Matched, NeuronParams, Training
-from benchmarks.weights import folded_network
+from benchmarks.training.blocks import Network
+from benchmarks.training.export import to_nir, write_nir
+from benchmarks.training.networks import build_network
+from benchmarks.training.neurons import builder
+from benchmarks.training.weights import folded_network
 from tests.benchmarks.small import run_command, small_profile
 
 SIZE, CLASSES, STEPS, BATCH = 16, 5, 10, 8

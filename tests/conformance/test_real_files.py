@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from benchmarks.errors import InputError
 from benchmarks.events import ensure
-from benchmarks.events.catalogue import SETS
-from benchmarks.events.parts import declare, described
-from benchmarks.events.readers import READERS
+from benchmarks.events.formats import READERS
+from benchmarks.events.published.catalogue import SETS
+from benchmarks.events.published.parts import declare, described
 
 FOLDER = Path(os.environ.get("AIA_REAL_FILES", ""))
 HERE = "AIA_REAL_FILES" in os.environ

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tonic
 
+from benchmarks.events.embedded.simulate import EVENT
 from benchmarks.events.frames import to_frames
-from benchmarks.events.simulate import EVENT
 
 
 def test_tonic_bins_our_events_to_the_same_frames() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.contract import check_neuron
-from benchmarks.networks import build_network
-from benchmarks.neurons import builder
 from benchmarks.params import Params, read
+from benchmarks.training.contract import check_neuron
+from benchmarks.training.networks import build_network
+from benchmarks.training.neurons import builder
 
 ROOT = Path(__file__).parents[2]
 PROFILES = {name: read(ROOT / name / "params.yaml") for name in (".", "zoo", "core")}

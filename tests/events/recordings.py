@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.events.readers import aedat2, aedat3, aedat4, atis, dat
-from benchmarks.events.recording import Recording
-from benchmarks.events.simulate import EVENT
-from benchmarks.events.write import (
+from benchmarks.events.embedded.simulate import EVENT
+from benchmarks.events.formats import aedat2, aedat3, aedat4, atis, dat
+from benchmarks.events.formats.write import (
     write_aedat2,
     write_aedat3,
     write_aedat4,
     write_atis,
     write_dat,
 )
+from benchmarks.events.recording import Recording
 
 
 @dataclass(frozen=True)

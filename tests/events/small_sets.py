@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.events.catalogue import SETS, Archive, RealSet
+from benchmarks.events.published.catalogue import SETS
+from benchmarks.events.published.entries import Archive, RealSet
 
 PER_CLASS = 3
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.events import archives
-from benchmarks.events.archives import extract, kind, member_names
+from benchmarks.events.published import archives
+from benchmarks.events.published.archives import extract, kind, member_names
 from tests.events.small_sets import tarred, zipped
 
 Pack = Callable[[Mapping[str, bytes]], bytes]

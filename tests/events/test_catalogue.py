@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.events.catalogue import SETS, RealSet, known
+from benchmarks.events.published.catalogue import SETS, known
+from benchmarks.events.published.entries import RealSet
 
 EVERY = pytest.mark.parametrize("chosen", SETS.values(), ids=SETS)
 

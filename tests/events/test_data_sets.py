@@ -9,8 +9,9 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.events import SETS, EventSet, Split, digits, motion, vehicles
-from benchmarks.events.scenes import FRAMES, SENSOR
+from benchmarks.events import SETS, EventSet, Split
+from benchmarks.events.embedded import digits, motion, vehicles
+from benchmarks.events.embedded.scenes import FRAMES, SENSOR
 
 Features = NDArray[np.float64]
 

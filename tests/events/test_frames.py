@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.errors import InputError
+from benchmarks.events.embedded.simulate import EVENT
 from benchmarks.events.frames import by_count, by_time, to_frames
-from benchmarks.events.simulate import EVENT
 
 Events = NDArray[np.void]
 Bins = Callable[[Events, int, int, int], NDArray[np.uint8]]

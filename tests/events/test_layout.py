@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.events.catalogue import SETS, RealSet
-from benchmarks.events.layout import REHEARSAL, Entry, entries, is_rehearsal, present
+from benchmarks.events.published.catalogue import SETS
+from benchmarks.events.published.entries import RealSet
+from benchmarks.events.published.layout import REHEARSAL, Entry, entries, is_rehearsal, present
 from tests.events.small_sets import (
     ncars_recordings,
     recordings,

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.events import ensure, manifest, parts
-from benchmarks.events.acquire import cache_of
-from benchmarks.events.catalogue import SETS
-from benchmarks.events.layout import REHEARSAL
-from benchmarks.events.parts import as_set, declare, declared, described, is_declared
-from benchmarks.events.write import write_aedat2, write_atis
+from benchmarks.events import ensure, manifest
+from benchmarks.events.formats.write import write_aedat2, write_atis
+from benchmarks.events.published import parts
+from benchmarks.events.published.acquire import cache_of
+from benchmarks.events.published.catalogue import SETS
+from benchmarks.events.published.layout import REHEARSAL
+from benchmarks.events.published.parts import as_set, declare, declared, described, is_declared
 from tests.events.recordings import made
 from tests.events.small_sets import ncars_recordings, small_ncars, write_tree
 

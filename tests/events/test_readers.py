@@ -10,17 +10,11 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.events.catalogue import SETS
-from benchmarks.events.readers import READERS, read
+from benchmarks.events.embedded.simulate import EVENT
+from benchmarks.events.formats import READERS, read
+from benchmarks.events.published.catalogue import SETS
 from benchmarks.events.recording import Recording
-from benchmarks.events.simulate import EVENT
-from tests.events.recordings import (
-    AEDAT4_HERE,
-    EACH_FORMAT,
-    FORMATS,
-    assert_same,
-    made,
-)
+from tests.events.recordings import AEDAT4_HERE, EACH_FORMAT, FORMATS, assert_same, made
 
 EACH = pytest.mark.parametrize("name", EACH_FORMAT)
 HEADED = pytest.mark.parametrize("name", [each for each in EACH_FORMAT if each.values != ("atis",)])

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.events.readers import aedat2, aedat3, aedat4, atis, dat, read
+from benchmarks.events.formats import aedat2, aedat3, aedat4, atis, dat, read
+from benchmarks.events.formats.write import write_aedat3, write_aedat4
 from benchmarks.events.recording import Recording
-from benchmarks.events.write import write_aedat3, write_aedat4
 from tests.events.recordings import AEDAT4_HERE, assert_same, made
 
 AEDAT2 = b"#!AER-DAT2.0\r\n# a comment\r\n"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.events.readers import raw
+from benchmarks.events.formats import raw
 
 EVT2, EVT3 = b"% evt 2.0\n", b"% evt 3.0\n"
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.augment import resized
 from benchmarks.errors import InputError
+from benchmarks.events.embedded.simulate import EVENT
 from benchmarks.events.frames import by_count, by_time
 from benchmarks.events.recipe import Binning, Recipe, at_size, binning_for, nearest
-from benchmarks.events.simulate import EVENT
+from benchmarks.training.augment import resized
 
 HEIGHT, WIDTH, STEPS = 100, 120, 5
 

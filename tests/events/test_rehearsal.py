@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.events import readers
-from benchmarks.events.archives import extract
-from benchmarks.events.layout import REHEARSAL, entries, is_rehearsal
+from benchmarks.events import formats as readers
+from benchmarks.events.published.archives import extract
+from benchmarks.events.published.layout import REHEARSAL, entries, is_rehearsal
 from benchmarks.events.rehearsal import rehearsed, write_archive
 
 

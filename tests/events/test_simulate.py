@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.errors import InputError
-from benchmarks.events.simulate import EVENT, Sensor, simulate, simulate_batch
+from benchmarks.events.embedded.simulate import EVENT, Sensor, simulate, simulate_batch
 
 IDEAL = Sensor(
     width=4,

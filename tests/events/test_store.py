@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.events import ensure, manifest, readers, real, store
-from benchmarks.events.catalogue import SETS
+from benchmarks.events import ensure, manifest, real, store
+from benchmarks.events import formats as readers
+from benchmarks.events.embedded.simulate import EVENT
+from benchmarks.events.formats.write import write_aedat3, write_dat
 from benchmarks.events.frames import by_count, by_time
-from benchmarks.events.layout import REHEARSAL, entries
 from benchmarks.events.mapped import MappedFrames
+from benchmarks.events.published.catalogue import SETS
+from benchmarks.events.published.layout import REHEARSAL, entries
 from benchmarks.events.recording import Recording
-from benchmarks.events.simulate import EVENT
-from benchmarks.events.write import write_aedat3, write_dat
 
 NCARS = SETS["ncars"]
 TRAIN, TEST = 12, 4  # recordings of each class

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import InputError
+from benchmarks.events.embedded.simulate import EVENT
+from benchmarks.events.formats.write import write_aedat4
 from benchmarks.events.recording import Recording
-from benchmarks.events.simulate import EVENT
-from benchmarks.events.write import write_aedat4
 from tests.events.recordings import EACH_FORMAT, FORMATS, NEEDS_AEDAT4, assert_same, made
 
 EACH = pytest.mark.parametrize("name", EACH_FORMAT)

@@ -10,9 +10,9 @@ import pytest
 from benchmarks.errors import InputError
 from benchmarks.evidence.analysis import ANALYSIS, Analysis, declared
 from benchmarks.evidence.families import FAMILIES, Sample, judge
-from benchmarks.presenting.captions import CAPTIONS
-from benchmarks.selection import LIBRARY_BASELINES, SUBJECT, neuron_of
-from benchmarks.statistics import least_effect, seeds_for
+from benchmarks.evidence.statistics import least_effect, seeds_for
+from benchmarks.presenting.tables.captions import CAPTIONS
+from benchmarks.records.selection import LIBRARY_BASELINES, SUBJECT, neuron_of
 
 
 def _changed(**changes: object) -> Analysis:

@@ -16,8 +16,8 @@ from benchmarks.evidence.convergence import (
     share_unconverged,
     unconverged,
 )
-from benchmarks.records import Record
-from benchmarks.selection import Cells, Selection
+from benchmarks.records.schema import Record
+from benchmarks.records.selection import Cells, Selection
 from tests.benchmarks.made_records import failed, made
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.evidence.ladder import Rung, ladder
-from benchmarks.presenting.ladder_table import ladder_table
-from benchmarks.records import Record
-from benchmarks.selection import Cells, Selection
-from benchmarks.tuning import Tuned
+from benchmarks.evidence.tuning import Tuned
+from benchmarks.presenting.tables.ladder import ladder_table
+from benchmarks.records.schema import Record
+from benchmarks.records.selection import Cells, Selection
 from tests.benchmarks.made_records import failed, made
 
 LIF = "snntorch_lif"

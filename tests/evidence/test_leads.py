@@ -8,13 +8,13 @@ from statistics import fmean
 
 import pytest
 
-from benchmarks.drawing import colours
 from benchmarks.errors import InputError
 from benchmarks.evidence.leads import lead_by_epoch, lead_by_rate
-from benchmarks.presenting.lead_figures import by_epoch, by_rate
-from benchmarks.records import Record
-from benchmarks.selection import Cells, Selection
-from benchmarks.tuning import Tuned
+from benchmarks.evidence.tuning import Tuned
+from benchmarks.presenting.figures.leads import by_epoch, by_rate
+from benchmarks.presenting.figures.looks import colours
+from benchmarks.records.schema import Record
+from benchmarks.records.selection import Cells, Selection
 from tests.benchmarks.made_records import made
 
 LIF = "snntorch_lif"

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from benchmarks.claim_specs import ClaimSpec, Differs, read_claims
-from benchmarks.claim_tests import shares_of_all
 from benchmarks.evidence.analysis import declared
+from benchmarks.evidence.claims.predicates import shares_of_all
+from benchmarks.evidence.claims.specs import ClaimSpec, Differs, read_claims
 from benchmarks.evidence.multiverse import ClaimInReadings, Put, multiverse, with_controls_of
 from benchmarks.evidence.readings import READINGS
-from benchmarks.records import Association, Record
-from benchmarks.selection import CONTROLS, SUBJECT, Cells, Selection
-from benchmarks.tuning import Tuned
+from benchmarks.evidence.tuning import Tuned
+from benchmarks.records.schema import Association, Record
+from benchmarks.records.selection import CONTROLS, SUBJECT, Cells, Selection
 from tests.benchmarks.made_records import LAYERS, made
 
 LIF = "snntorch_lif"

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import checkpoints, protocol
 from benchmarks.errors import InputError
-from benchmarks.events.archives import extract
-from benchmarks.neurons import builder
+from benchmarks.events.published.archives import extract
 from benchmarks.params import read as read_params
-from benchmarks.records import as_json, read_record, sealed
-from benchmarks.train import fresh_state
+from benchmarks.records.files import as_json, read_record, sealed
+from benchmarks.training import checkpoints, protocol
+from benchmarks.training.neurons import builder
 from benchmarks.training.state import State
+from benchmarks.training.train import fresh_state
 from tests.benchmarks.made_records import made as made_record
 from tests.benchmarks.small import ROOT, small_profile
 from tests.events.recordings import AEDAT4_HERE, FORMATS, made

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.events import download as download_module
-from benchmarks.events import inspection
-from benchmarks.events.acquire import acquire, cache_of, find
-from benchmarks.events.catalogue import Archive, RealSet
-from benchmarks.events.download import Patience
-from benchmarks.events.layout import entries
+from benchmarks.events.published import download as download_module
+from benchmarks.events.published import inspection
+from benchmarks.events.published.acquire import acquire, cache_of, find
+from benchmarks.events.published.download import Patience
+from benchmarks.events.published.entries import Archive, RealSet
+from benchmarks.events.published.layout import entries
 from tests.events.small_sets import (
     archive_of,
     ncars_recordings,
@@ -339,7 +339,7 @@ def test_a_limit_on_file_sizes_is_a_full_disk(tmp_path: Path, cache: Path) -> No
         textwrap.dedent("""
             import resource, signal, sys
             from benchmarks.errors import InputError
-            from benchmarks.events.acquire import acquire
+            from benchmarks.events.published.acquire import acquire
             from tests.faults.test_acquire import pets, quiet
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (800_000, 800_000))
@@ -545,7 +545,7 @@ def test_verifying_does_not_trust_a_stamp(tmp_path: Path) -> None:
 
 def test_two_processes_fetch_it_once(tmp_path: Path) -> None:
     script = (
-        "import sys; from benchmarks.events.acquire import acquire;"
+        "import sys; from benchmarks.events.published.acquire import acquire;"
         "from tests.faults.test_acquire import pets, quiet;"
         "print(acquire(pets(sys.argv[1]), None, quiet))"
     )
@@ -565,7 +565,7 @@ def test_two_processes_fetch_it_once(tmp_path: Path) -> None:
 
 def test_a_killed_download_goes_on(cache: Path) -> None:
     script = (
-        "import os, sys; from benchmarks.events.acquire import acquire;"
+        "import os, sys; from benchmarks.events.published.acquire import acquire;"
         "from tests.faults.test_acquire import pets;"
         "acquire(pets(sys.argv[1]), None, "
         "lambda done, total, text: os.kill(os.getpid(), 9) if done else None)"

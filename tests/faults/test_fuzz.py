@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks import __main__ as command_line
+from benchmarks.cli import main as command_line
 from benchmarks.errors import InputError
 from benchmarks.params import read
 from tests.benchmarks.small import small_profile

@@ -26,14 +26,15 @@ SEED = int(os.environ.get("SOAK_SEED", "0"))
 RUN = """
 import sys
 from pathlib import Path
-from benchmarks import run
 from benchmarks.params import read
 from benchmarks.profile import Profile
+from benchmarks.running.jobs import jobs_of, unfinished
+from benchmarks.running.run import run_jobs
 if __name__ == "__main__":
     profile = Profile(Path(sys.argv[1]))
     params = read(profile.params)
-    todo = run.unfinished(run.jobs_of(params), params, profile)
-    for outcome in run.run_jobs(todo, params, profile, 2, float("inf")):
+    todo = unfinished(jobs_of(params), params, profile)
+    for outcome in run_jobs(todo, params, profile, 2, float("inf")):
         assert outcome.error is None, outcome
 """
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__ as command_line
-from benchmarks import newcomer
+from benchmarks.cli import main as command_line
 from benchmarks.errors import InputError
 from benchmarks.events import registry
+from benchmarks.running import newcomer
 from tests.benchmarks.small import ROOT, small_profile
 
 
@@ -38,7 +38,7 @@ def test_a_command_within_benchmarks_says_where_to_run_it() -> None:
 
 def test_figures_are_drawn_whatever_a_notebook_and_a_matplotlibrc_ask_for(tmp_path: Path) -> None:
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
-    words = ("-c", "from benchmarks import __main__, figures; import matplotlib as m; "
+    words = ("-c", "import benchmarks.cli.main; from benchmarks.presenting.figures import write; import matplotlib as m; "
              "print(m.rcParams['text.usetex'], m.get_backend())")  # fmt: skip
     done = subprocess.run(
         [sys.executable, *words],

@@ -16,12 +16,14 @@ from unittest import mock
 
 import numpy as np
 
-from benchmarks import cells, params, protocol, train
+from benchmarks import params
 from benchmarks.events.sets import EventSet, Split
 from benchmarks.params import NeuronParams, Params
 from benchmarks.profile import Profile
-from benchmarks.records import as_json
-from benchmarks.train import Cell
+from benchmarks.records.files import as_json
+from benchmarks.running import cells
+from benchmarks.training import protocol, train
+from benchmarks.training.train import Cell
 
 ROOT = Path(__file__).parents[2]
 KEPT = Path(__file__).with_name("digests.json")

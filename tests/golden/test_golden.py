@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from aia import building
-from benchmarks import arithmetic, host
-from benchmarks.protocol import PROTOCOL
+from benchmarks import arithmetic
+from benchmarks.training import host
+from benchmarks.training.protocol import PROTOCOL
 from tests.golden import cells
 
 PROCESSORS = ("EPYC-Milan", "Haswell", "Skylake-Client")
@@ -36,7 +37,7 @@ def test_every_neuron_and_way_to_train_is_kept_under_this_protocol() -> None:
 @pytest.mark.parametrize("name", cells.names())
 def test_a_tiny_cell_leaves_the_kept_bytes(name: str) -> None:
     assert cells.digest_of(name) == kept()["cells"][name], (
-        "training changed: if that was meant, raise the rule's PROTOCOL in benchmarks/protocol.py, "
+        "training changed: if that was meant, raise PROTOCOL in benchmarks/training/protocol.py, "
         "run python -m tests.golden.cells --write, and train the rule's recorded profiles again"
     )
 

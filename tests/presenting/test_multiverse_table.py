@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from benchmarks.evidence.multiverse import multiverse
-from benchmarks.presenting.multiverse_table import multiverse_table, readings_table
-from benchmarks.selection import CONTROLS
-from benchmarks.tuning import Tuned
+from benchmarks.evidence.tuning import Tuned
+from benchmarks.presenting.tables.multiverse import multiverse_table, readings_table
+from benchmarks.records.selection import CONTROLS
 from tests.evidence.test_multiverse import CLEAR, LIF, NONE, WIDE, against, cells, spec
 
 LEVEL = [0.0] * 10

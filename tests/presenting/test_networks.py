@@ -9,14 +9,14 @@ import matplotlib
 import numpy as np
 import pytest
 
-from benchmarks import drawing
 from benchmarks.errors import InputError
-from benchmarks.freezing import freeze
-from benchmarks.presenting.networks_figure import accuracy_by_network
-from benchmarks.presenting.networks_table import networks
+from benchmarks.presenting.figures.looks import colours
+from benchmarks.presenting.figures.networks import accuracy_by_network
+from benchmarks.presenting.tables.networks import networks
 from benchmarks.profile import Profile
-from benchmarks.records import as_bits
-from benchmarks.selection import Cells, Selection, load
+from benchmarks.records.files import as_bits
+from benchmarks.records.selection import Cells, Selection, load
+from benchmarks.running.freezing import freeze
 from tests.benchmarks.made_records import SETTINGS, made, write, write_profile
 
 NEURONS = ("aia", "snntorch_lif")
@@ -96,7 +96,7 @@ def test_embedded_sets_have_no_such_table_and_damage_is_named(folder: Path) -> N
     embedded, official = (Selection((d,), NEURONS, (0,)) for d in ("dvs_digits", "ncars"))
     profile = write_profile(Path("zoo"), embedded)
     assert networks(cells_of(profile, embedded)).raw.empty
-    looks = drawing.colours(NEURONS)
+    looks = colours(NEURONS)
     assert accuracy_by_network(cells_of(profile, embedded), "dvs_digits", looks) is None
     freeze(write_profile(Path("ncars/wide"), official), "ncars_wide")
     next(Path("recorded/ncars_wide").rglob("0.json")).write_text("{}")
@@ -109,7 +109,7 @@ def test_the_figure_has_a_panel_for_each_split_and_the_claim(folder: Path) -> No
     official = Selection(("ncars", "ncars-random"), NEURONS, (0, 1, 2))
     cells = cells_of(write_profile(Path("ncars"), official), official)
     with matplotlib.rc_context():
-        figure = accuracy_by_network(cells, "ncars", drawing.colours(NEURONS))
+        figure = accuracy_by_network(cells, "ncars", colours(NEURONS))
     assert figure is not None
     assert [axes.get_title() for axes in figure.axes] == ["official split", "ncars-random"]
     (legend,) = figure.legends

@@ -13,7 +13,7 @@ from benchmarks import arithmetic
 from benchmarks.errors import InputError
 from benchmarks.running import apart
 from benchmarks.running.apart import Surroundings, run_apart
-from benchmarks.workers import Lost
+from benchmarks.running.workers import Lost
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks import run
 from benchmarks.errors import InputError
-from benchmarks.running import executors
-from benchmarks.workers import Each, Lost
+from benchmarks.running import executors, run
+from benchmarks.running.jobs import jobs_of
+from benchmarks.running.workers import Each, Lost
 from tests.benchmarks.small import small_profile
 from tests.benchmarks.test_workers import double_or_die
 
@@ -48,7 +48,7 @@ def test_a_killed_task_is_lost_alone_and_a_refused_one_ends_the_run(each: Each) 
 def records(folder: Path, each: Each | None = None) -> dict[str, bytes]:
     params, profile = small_profile(folder, epochs=4)
     engine = {} if each is None else {"each": each}
-    outcomes = list(run.run_jobs(run.jobs_of(params)[:2], params, profile, 2, 1e9, **engine))
+    outcomes = list(run.run_jobs(jobs_of(params)[:2], params, profile, 2, 1e9, **engine))
     assert [outcome.error for outcome in outcomes] == [None, None]
     return {str(p.relative_to(profile.runs)): p.read_bytes() for p in profile.runs.rglob("*.json")}
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.errors import InputError
 from benchmarks.params import read
 from benchmarks.profile import Profile
-from benchmarks.records import record_path, write_atomic
+from benchmarks.records.files import record_path, write_atomic
 from benchmarks.running import foresee, step
 from tests.benchmarks.small import ROOT, small_profile
 

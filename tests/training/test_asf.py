@@ -15,17 +15,17 @@ from torch import Tensor, nn
 
 from aia import AIA, LIF, variants
 from baselines import controls
-from benchmarks import checkpoints
-from benchmarks.asf import FlowScales, flow_logits
-from benchmarks.blocks import Block, Network, Pooling
-from benchmarks.cells import run_cell
-from benchmarks.contract import check_neuron
 from benchmarks.errors import InputError
-from benchmarks.networks import build_network
 from benchmarks.params import Matched, NeuronParams, Params, Training
 from benchmarks.profile import Profile
-from benchmarks.records import record_path
-from benchmarks.train import Cell
+from benchmarks.records.files import record_path
+from benchmarks.running.cells import run_cell
+from benchmarks.training import checkpoints
+from benchmarks.training.asf import FlowScales, flow_logits
+from benchmarks.training.blocks import Block, Network, Pooling
+from benchmarks.training.contract import check_neuron
+from benchmarks.training.networks import build_network
+from benchmarks.training.train import Cell
 from tests.aia import formulas
 from tests.aia.formulas import DOUBLE, MOMENTUM, coefficients, random, some_spikes
 from tests.benchmarks.small import small_profile

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.cells import run_cell
 from benchmarks.params import Training
-from benchmarks.records import Record, read_host, record_path
-from benchmarks.train import Cell
+from benchmarks.records.files import read_host, record_path
+from benchmarks.records.schema import Record
+from benchmarks.running.cells import run_cell
 from benchmarks.training import graphs
+from benchmarks.training.train import Cell
 from tests.benchmarks.small import AIA, LIF, small_profile
 
 on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="on a GPU")

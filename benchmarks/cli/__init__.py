@@ -1,0 +1,1 @@
+"""Commands and their progress: the only room that prints."""

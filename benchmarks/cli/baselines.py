@@ -1,0 +1,157 @@
+"""Commands about recorded baselines: freeze, verify, compare with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import yaml
+
+from benchmarks.cli.app import Jobs, app, opened
+from benchmarks.cli.progress import Progress, console, say
+from benchmarks.errors import InputError
+from benchmarks.yamlfile import parse_yaml
+
+if TYPE_CHECKING:
+    from benchmarks.records.recorded import Recorded
+    from benchmarks.running.newcomer import Newcomer
+
+
+@app.command()
+def record(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Option(help="its name below recorded/; the profile's if not given")
+    ] = None,
+    times: Annotated[
+        bool,
+        typer.Option(
+            "--times", help="only the times of throughput, beside what is recorded: a new device's"
+        ),
+    ] = False,
+) -> None:
+    """Freeze the profile's results as the baselines that new neurons are compared with."""
+    from benchmarks.records.recorded import FOLDER
+    from benchmarks.running.freezing import freeze, freeze_times
+
+    profile, _ = opened(context)
+    name = profile.name if name is None else name
+    if times:
+        taken = [f"{path.parent.name}/{path.name}" for path in freeze_times(profile, name)]
+        say(f"recorded the times {', '.join(taken)} in {FOLDER / name}")
+        return
+    index = freeze(profile, name)
+    say(
+        f"recorded {index.cells} cells and {index.tuning_cells} of the tuning grid "
+        f"to {FOLDER / name}; {len(index.missing)} cells of params.yaml were not trained"
+    )
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    cells: Annotated[int, typer.Option(help="how many, drawn at random", min=1)] = 3,
+    seed: Annotated[int, typer.Option(help="of the draw")] = 0,
+    cell: Annotated[
+        list[str] | None, typer.Option(help="this one, e.g. dvs_digits/aia/0; may be repeated")
+    ] = None,
+) -> None:
+    """Train recorded cells again and say whether they come out the same."""
+    from benchmarks.records.recorded import open_recorded
+    from benchmarks.running import verify as again
+
+    recorded = open_recorded(context.obj.name)
+    if cell:
+        chosen = [again.named_cell(recorded, name) for name in cell]
+    else:
+        chosen = again.chosen_cells(recorded, cells, seed)
+    found = []
+    with Progress(f"{len(chosen)} cells", "updates") as report:
+        for checked in again.verify(recorded, chosen, report):
+            say(f"{checked.cell}: {checked.likeness} ({checked.says})")
+            found.append(checked)
+    if any(checked.likeness == "different" for checked in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    spec: Annotated[
+        str,
+        typer.Argument(help="alias, package.module:Class or file.py:Class", metavar="SPEC"),
+    ],
+    args: Annotated[
+        list[str] | None, typer.Option(help="key=value for the class; may be repeated")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="recorded profile to compare with")] = "quick",
+    against: Annotated[str, typer.Option(help="all, or aliases with commas between")] = "all",
+    jobs: Jobs = 0,
+) -> None:
+    """Train one new neuron as the recorded ones were, and say how it compares with them."""
+    from benchmarks.records.recorded import open_recorded, other_versions
+    from benchmarks.running import newcomer
+    from benchmarks.running.workers import usual
+
+    home, known = opened(context)
+    recorded = open_recorded(profile)
+    new = newcomer.newcomer(spec, _values(args or []), known, recorded, home)
+    others = newcomer.against(against, new.alias, recorded)
+    if other_versions(recorded.index):
+        say(f"other rounding than the baselines': {other_versions(recorded.index)}")
+    total = len(newcomer.jobs(new))
+    faults = []
+    with Progress(f"{new.alias}, {total} cells", "cells") as report:
+        outcomes = newcomer.train(new, jobs or usual())
+        for done, outcome in enumerate(outcomes, start=1):
+            report(done, total, f"{outcome.job.cell} {outcome.says}")
+            faults += [f"{outcome.job.cell}: {outcome.error}"] if outcome.error else []
+    if faults:
+        raise InputError(faults[0])
+    _say_compared(new, recorded, others)
+
+
+def _say_compared(new: Newcomer, recorded: Recorded, others: tuple[str, ...]) -> None:
+    """Time the newcomer beside the others, then write and say what the comparison found."""
+    from benchmarks.evidence.comparison.compare import compare, sums_of
+    from benchmarks.presenting.comparison.files import terminal_table, write_comparison
+    from benchmarks.presenting.comparison.words import in_words
+    from benchmarks.running.newcomer import cells
+    from benchmarks.throughput.runner import measure_throughput
+    from benchmarks.throughput.timings import read_speeds
+
+    timed = new.params.only((new.alias, *others))
+    say(f"timing {len(timed.neuron)} neurons side by side")
+    measure_throughput(timed, new.profile.throughput, quick=True)
+    trained = cells(new)
+    made = compare(
+        list(trained.records.values()),
+        recorded.cells,
+        others,
+        read_speeds(new.profile.throughput).main,
+        sums_of(trained),
+        sums_of(recorded.cells),
+    )
+    write_comparison(made, new.profile.folder)
+    console.print(terminal_table(made))
+    for words in in_words(made):
+        say(words)
+    say(f"wrote {new.profile.folder}; `python -m benchmarks report` adds it to the page")
+
+
+def _values(pairs: list[str]) -> dict[str, Any]:
+    """``key=value`` with the value read as YAML reads it."""
+    found = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not (sign and key.isidentifier()):
+            raise InputError(f"--args {pair}: expected key=value, e.g. decay=0.9")
+        found[key] = _value(pair, value)
+    return found
+
+
+def _value(pair: str, text: str) -> Any:
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"--args {pair}: {text!r} is not a YAML value") from error

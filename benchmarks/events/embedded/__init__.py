@@ -1,0 +1,1 @@
+"""Data sets filmed here by a simulated event camera."""

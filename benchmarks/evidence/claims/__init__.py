@@ -1,0 +1,1 @@
+"""The paper's claims as predicates over records, and their verdicts."""

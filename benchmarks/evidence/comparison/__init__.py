@@ -1,0 +1,1 @@
+"""A new neuron against recorded ones."""

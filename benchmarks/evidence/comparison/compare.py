@@ -1,0 +1,320 @@
+"""A new neuron against recorded ones: records and timings in; numbers out.
+
+What is compared seed by seed: test accuracy (difference), spikes a sample and SynOps, which are
+effective ACs and MACs together (ratios; tests are of their logarithms). Every comparison of one
+metric in a report belongs to one family, over which p is corrected by Holm; a verdict asks that p
+to be no more than the declared analysis allows at so many seeds, and "the same" asks as much of
+two one-sided tests against the declared margin. The 95 % intervals are those of single
+comparisons, not corrected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from benchmarks.errors import InputError, unknown
+from benchmarks.evidence.aggregates import (
+    iqm_difference,
+    probability_of_improvement,
+    stratified_bootstrap,
+)
+from benchmarks.evidence.analysis import declared
+from benchmarks.evidence.comparison.report import (
+    METRICS,
+    Compared,
+    Cost,
+    Metric,
+    Overall,
+    Provenance,
+    Report,
+    Verdict,
+)
+from benchmarks.evidence.convergence import said as unconverged_said
+from benchmarks.evidence.families import Judged, Sample, Side, judge
+from benchmarks.evidence.gaps import GRADED, why_no_pair
+from benchmarks.evidence.metrics import MEASURES, Measure, about, counting, sample
+from benchmarks.evidence.statistics import effect_size, exponential, smallest_sign_flip_p
+from benchmarks.records.files import read_host, record_path
+from benchmarks.records.schema import Record, Result
+from benchmarks.records.selection import Cells, Pair, Selection, neuron_of
+from benchmarks.throughput.timings import Timing
+
+
+def compare(
+    new: list[Record],
+    baselines: Cells,
+    against: tuple[str, ...],
+    speeds: list[Timing],
+    trained_on: Sequence[str] = (),
+    recorded_on: Sequence[str] = (),
+) -> Report:
+    """Compare the records of a new neuron with those of the baselines named in ``against``.
+
+    Raises InputError if there is nothing to compare, if the new records are not of one neuron at
+    the recorded learning rate, or if two records of a pair were not trained alike.
+    """
+    against = tuple(dict.fromkeys(against))
+    cells = _together(new, baselines, against)
+    neuron, analysis, seeds = new[0].neuron, declared(), len(cells.selection.seeds)
+    cells = counting(cells)
+    alpha = analysis.alpha(seeds)
+    return Report(
+        neuron=neuron,
+        neuron_class=new[0].neuron_class,
+        neuron_args=new[0].neuron_args,
+        baselines=against,
+        datasets=cells.selection.datasets,
+        compared=tuple(c for metric in METRICS for c in _family(metric, cells, alpha)),
+        overall=tuple(_overall(cells, alpha)),
+        costs=tuple(_costs(neuron, against, speeds)),
+        failed=tuple(_failed(cells)),
+        not_run=tuple(_not_run(cells)),
+        pairs=tuple(_provenance(cells)),
+        trained_on=tuple(trained_on),
+        recorded_on=tuple(recorded_on),
+        analysis=analysis.says(seeds),
+        seeds=seeds,
+        plan=analysis.plan(seeds),
+        unconverged=unconverged_said(cells, (neuron, *against)),
+    )
+
+
+def sums_of(cells: Cells) -> tuple[str, ...]:
+    """Whose sums the cells have: the portable ones, or those of a device."""
+    found = set()
+    for key, record in cells.records.items():
+        if record.arithmetic == "portable":
+            found.add("portable")
+            continue
+        host = read_host(record_path(cells.runs, *key))
+        found.add(f"{record.arithmetic} on {host.device if host else 'an unknown device'}")
+    return tuple(sorted(found))
+
+
+# ---- what is paired ----
+
+
+def _together(new: list[Record], baselines: Cells, against: tuple[str, ...]) -> Cells:
+    """The new records and those of the chosen baselines, the new neuron first."""
+    names = {record.neuron for record in new}
+    if len(names) != 1:
+        raise InputError(f"a comparison needs records of one new neuron, not of {len(names)}")
+    neuron = names.pop()
+    if not against:
+        raise InputError(f"{neuron}: no recorded neuron to compare with; name one")
+    for name in against:
+        if name not in baselines.selection.neurons:
+            raise unknown("recorded neuron", name, baselines.selection.neurons)
+    if neuron in against:
+        raise InputError(f"{neuron} is compared with a record of the same name; rename one")
+    records = {k: r for k, r in baselines.records.items() if k[1] in against}
+    _refuse_other_rate(new, list(records.values()))
+    records |= {(r.dataset, r.neuron, r.seed): r for r in new}
+    recorded = baselines.selection
+    seeds = tuple(sorted({*recorded.seeds, *(r.seed for r in new)}))
+    chosen = Selection(recorded.datasets, (neuron, *against), seeds)
+    return Cells(baselines.runs, chosen, records)
+
+
+def _refuse_other_rate(new: list[Record], recorded: list[Record]) -> None:
+    """The hashes of a record leave its learning rate out."""
+    rates = {r.settings.get("learning_rate"): r for r in recorded}
+    for record in new:
+        rate = record.settings.get("learning_rate")
+        for other, baseline in rates.items():
+            if rate != other:
+                raise InputError(
+                    f"{record.neuron} was trained at learning rate {rate}, {baseline.neuron} at "
+                    f"{other}; train {record.neuron} again at the recorded rate"
+                )
+
+
+def _pairs(cells: Cells, dataset: str, baseline: str) -> list[Pair]:
+    neuron = cells.selection.neurons[0]
+    try:
+        return cells.pairs(dataset, neuron, baseline)
+    except InputError as error:
+        raise InputError(
+            f"{error}; if {neuron} is the stale one, delete its record and compare again"
+        ) from error
+
+
+def _failed(cells: Cells) -> Iterable[str]:
+    for record in cells.records.values():
+        if record.failure is not None and record.dataset in cells.selection.datasets:
+            yield (
+                f"{record.neuron} on {record.dataset}, seed {record.seed} "
+                f"(epoch {record.failure.epoch + 1}: {record.failure.reason})"
+            )
+
+
+def _not_run(cells: Cells) -> Iterable[str]:
+    for dataset, neuron in cells.selection.groups:
+        seeds = cells.missing(dataset, neuron)
+        if seeds:
+            noun = "seed" if len(seeds) == 1 else "seeds"
+            yield f"{neuron} on {dataset}, {noun} {', '.join(map(str, seeds))}"
+
+
+def _provenance(cells: Cells) -> Iterable[Provenance]:
+    neuron, *against = cells.selection.neurons
+    for baseline in against:
+        for dataset in cells.selection.datasets:
+            for pair in _pairs(cells, dataset, baseline):
+                new = cells.records[dataset, neuron, pair.seed].hashes
+                yield Provenance(
+                    dataset=dataset,
+                    seed=pair.seed,
+                    baseline=baseline,
+                    protocol=new.protocol,
+                    data=new.data,
+                    weights=new.weights,
+                    order=new.order,
+                    neuron=new.neuron,
+                    baseline_neuron=cells.records[dataset, baseline, pair.seed].hashes.neuron,
+                )
+
+
+# ---- what is tested ----
+
+
+@dataclass(frozen=True)
+class _Matched:
+    """The values of one comparison before it is judged."""
+
+    dataset: str
+    baseline: str
+    pairs: list[Pair]
+    sample: Sample
+    absent: str = ""
+
+
+def _family(metric: Metric, cells: Cells, alpha: float) -> list[Compared]:
+    """All comparisons of a metric, corrected for one another."""
+    matched = [
+        _match(metric, cells, dataset, baseline)
+        for baseline in cells.selection.neurons[1:]
+        for dataset in cells.selection.datasets
+    ]
+    judged = judge("compare", [m.sample for m in matched], alpha)
+    return [_compared(metric, m, j) for m, j in zip(matched, judged, strict=True)]
+
+
+def _compared(metric: Metric, m: _Matched, judged: Judged) -> Compared:
+    measure = MEASURES[metric]
+    return Compared(
+        metric=metric,
+        dataset=m.dataset,
+        baseline=m.baseline,
+        seeds=tuple(pair.seed for pair in m.pairs),
+        new=tuple(measure.of(pair.left) for pair in m.pairs),
+        recorded=tuple(measure.of(pair.right) for pair in m.pairs),
+        found=exponential(judged.found) if measure.is_ratio else judged.found,
+        p=judged.p,
+        p_holm=judged.p_family,
+        method=judged.method,
+        least_exact_p=smallest_sign_flip_p(judged.found.n),
+        p_same=judged.p_same,
+        margin=m.sample.margin,
+        effect=effect_size(m.sample.values, m.sample.grain),
+        verdict=_verdict(metric, judged.side),
+        absent=m.absent,
+    )
+
+
+def _match(metric: Metric, cells: Cells, dataset: str, baseline: str) -> _Matched:
+    neuron, measure = cells.selection.neurons[0], MEASURES[metric]
+    pairs = _pairs(cells, dataset, baseline)
+    reason = "" if pairs else why_no_pair(cells, dataset, neuron, baseline)
+    if measure.is_ratio:
+        reason = reason or _no_ratio(neuron, [pair.left for pair in pairs], measure)
+        reason = reason or _no_ratio(baseline, [pair.right for pair in pairs], measure)
+    if reason:
+        return _Matched(dataset, baseline, pairs, Sample([]), reason)
+    found = replace(sample(metric, pairs), copies=about(dataset, baseline))
+    return _Matched(dataset, baseline, pairs, found)
+
+
+def _no_ratio(neuron: str, results: list[Result], measure: Measure) -> str:
+    """Why there is no ratio of a neuron's counts; empty if there is."""
+    if not all(result.spiking for result in results):
+        return f"{neuron}: {GRADED}"
+    return "" if all(measure.of(result) > 0 for result in results) else f"{neuron}: a silent seed"
+
+
+def _verdict(metric: Metric, side: Side) -> Verdict:
+    if side == "no interval":
+        return "not tested"
+    if side == "the same" or side == "not distinguishable":
+        return side
+    above: tuple[Verdict, Verdict] = ("better", "worse")
+    if MEASURES[metric].fewer:
+        above = ("more", "fewer")
+    return above[0] if side == "ahead" else above[1]
+
+
+def _overall(cells: Cells, alpha: float) -> list[Overall]:
+    """One a baseline, corrected for one another."""
+    matched = {
+        baseline: [
+            m
+            for dataset in cells.selection.datasets
+            if (m := _match("accuracy", cells, dataset, baseline)).pairs
+        ]
+        for baseline in cells.selection.neurons[1:]
+    }
+    pooled = [
+        Sample(
+            [x for m in found for x in m.sample.values],
+            declared().margin["accuracy"],
+            max((m.sample.grain for m in found), default=0.0),
+            neuron_of(baseline),
+        )
+        for baseline, found in matched.items()
+    ]
+    judged = judge("over data sets", pooled, alpha)
+    found = zip(matched.items(), judged, strict=True)
+    return [_over_datasets(baseline, of, j) for (baseline, of), j in found]
+
+
+def _over_datasets(baseline: str, matched: list[_Matched], judged: Judged) -> Overall:
+    of = MEASURES["accuracy"].of
+    strata = [np.array([[of(pair.left), of(pair.right)] for pair in m.pairs]) for m in matched]
+    return Overall(
+        baseline=baseline,
+        datasets=tuple(m.dataset for m in matched),
+        pairs=judged.found.n,
+        improvement=stratified_bootstrap(strata, probability_of_improvement),
+        difference=stratified_bootstrap(strata, iqm_difference),
+        p=judged.p,
+        p_holm=judged.p_family,
+        method=judged.method,
+        verdict=_verdict("accuracy", judged.side),
+    )
+
+
+# ---- what it costs ----
+
+# what was measured -> what the new neuron does that many times as
+COSTS = {
+    "training_step": "a training step takes {} as long",
+    "neuron_forward_backward": "the neuron alone, forward and backward, takes {} as long",
+    "kept_bytes": "it keeps {} as many bytes for the backward pass",
+}
+
+
+def _costs(neuron: str, against: tuple[str, ...], speeds: list[Timing]) -> Iterable[Cost]:
+    known = {(t.device, t.neuron, t.what): t.median for t in speeds}
+    known |= {
+        (t.device, t.neuron, "kept_bytes"): t.kept_bytes for t in speeds if t.kept_bytes is not None
+    }
+    for device in dict.fromkeys(t.device for t in speeds):
+        for baseline in against:
+            for what in COSTS:
+                new, old = (known.get((device, name, what), 0.0) for name in (neuron, baseline))
+                if new > 0 and old > 0:
+                    times = old / new if what == "training_step" else new / old  # samples/s
+                    yield Cost(device, baseline, what, new, old, times)

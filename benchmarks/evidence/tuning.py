@@ -1,0 +1,163 @@
+"""Each neuron at its own best learning rate: equal grids to begin with, extended where they end.
+
+A (data set, neuron) trains at every rate of the grid with the seeds of ``tuning``, none of which
+the verdict rests on. Chosen is the rate with the best validation accuracy, mean over those seeds; a
+cell that diverged counts as accuracy 0, and the test split plays no part. Where the best is the
+grid's least or greatest rate, the grid goes on by a factor of 2 until it is not, ``EXTENSIONS``
+times at most. Then the seeds of the verdict train at the chosen rate.
+
+The verdict's cells at the shared rate are the profile's own. All others lie in a profile folder of
+their rate, ``results/tuning/<rate>/``. No torch here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from benchmarks.params import Params
+from benchmarks.profile import Profile
+from benchmarks.records.files import as_json, record_path, write_atomic
+from benchmarks.records.schema import Record
+from benchmarks.records.selection import Cells, Selection, load
+
+EXTENSIONS = 4  # of a grid, at either end
+_FACTOR = 2.0
+
+Scores = dict[float, list[float]]  # learning rate -> validation accuracy of each tuning seed
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Records of the verdict's seeds at the chosen rates, and what these were chosen from."""
+
+    cells: Cells  # a neuron without all of its cells on every data set is not in it
+    rates: dict[tuple[str, str], float]  # (data set, neuron) -> the chosen rate
+    by_rate: dict[tuple[str, str], Scores]
+
+    def at_end(self, dataset: str, neuron: str) -> bool:
+        """Whether a better rate may lie beyond the grid."""
+        return is_at_end(self.by_rate[dataset, neuron])
+
+
+def profile_at(profile: Profile, params: Params, rate: float, seed: int) -> Profile:
+    """Where the cells of a rate and seed lie."""
+    own = rate == params.training.learning_rate and seed in params.seeds
+    return profile if own else at_rate(profile, rate)
+
+
+def at_rate(profile: Profile, rate: float) -> Profile:
+    """The folder of a rate."""
+    return Profile(profile.tuning / f"{rate:g}")
+
+
+def scores_of(profile: Profile, params: Params, dataset: str, neuron: str) -> Scores:
+    """Of every rate that has all of its tuning seeds' records, in ascending order."""
+    chosen = Selection((dataset,), (neuron,), params.tuning.seeds)
+    scores: Scores = {}
+    for rate in reachable_rates(params):
+        records = load(at_rate(profile, rate).runs, chosen).of(dataset, neuron)
+        if len(records) == len(chosen.seeds) > 0:
+            scores[rate] = [_validation(record) for record in records]
+    return scores
+
+
+def wanted_rates(params: Params, scores: Scores) -> list[float]:
+    """Rates that are still to be tried: those of the grid, then those beyond its end."""
+    if missing := [rate for rate in params.rates if rate not in scores]:
+        return missing
+    if not is_at_end(scores):
+        return []
+    rate = best(scores)
+    known = reachable_rates(params)
+    place = known.index(rate) + (-1 if rate == min(scores) else 1)
+    return [known[place]] if 0 <= place < len(known) else []
+
+
+def reachable_rates(params: Params) -> list[float]:
+    """The grid, and what lies beyond either end of it, in ascending order."""
+    least, greatest = params.rates[0], params.rates[-1]
+    steps = [_FACTOR**step for step in range(1, EXTENSIONS + 1)]
+    beyond = [least / step for step in reversed(steps)], [greatest * step for step in steps]
+    below, above = ([float(f"{rate:g}") for rate in rates] for rates in beyond)  # as in a path
+    return [*below, *params.rates, *above]
+
+
+def best(scores: Scores) -> float:
+    """The least of the rates whose mean accuracy is highest."""
+    return max(scores, key=lambda rate: sum(scores[rate]))
+
+
+def is_at_end(scores: Scores) -> bool:
+    return best(scores) in (min(scores), max(scores))
+
+
+def tuned_cells(profile: Profile, params: Params) -> Tuned | None:
+    """None where params.yaml names no neuron to tune, or no neuron is through.
+
+    Raises InputError for records that are not valid.
+    """
+    rates: dict[tuple[str, str], float] = {}
+    by_rate: dict[tuple[str, str], Scores] = {}
+    records: dict[tuple[str, str, int], Record] = {}
+    neurons = params.tuning.neurons if params.tuning.seeds else ()
+    for dataset, neuron in Selection(tuple(params.datasets), neurons, ()).groups:
+        scores = scores_of(profile, params, dataset, neuron)
+        if wanted_rates(params, scores):
+            continue
+        by_rate[dataset, neuron] = scores
+        rates[dataset, neuron] = best(scores)
+        found = at_own_rate(profile, params, dataset, neuron, best(scores))
+        records |= {(dataset, neuron, record.seed): record for record in found}
+    through = {key for key in rates if all((*key, seed) in records for seed in params.seeds)}
+    whole = tuple(n for n in neurons if all((d, n) in through for d in params.datasets))
+    if not whole:
+        return None
+    kept = Selection(tuple(params.datasets), whole, tuple(params.seeds))
+    inside = {key: record for key, record in records.items() if key[1] in whole}
+    return Tuned(Cells(profile.runs, kept, inside), rates, by_rate)
+
+
+def at_own_rate(
+    profile: Profile, params: Params, dataset: str, neuron: str, rate: float
+) -> list[Record]:
+    """The verdict's records at ``rate`` that exist."""
+    chosen = Selection((dataset,), (neuron,), tuple(params.seeds))
+    folder = profile_at(profile, params, rate, chosen.seeds[0])
+    return load(folder.runs, chosen).of(dataset, neuron)
+
+
+def write_choice(profile: Profile, params: Params, dataset: str, neuron: str) -> bool:
+    """Write what the choice for a (data set, neuron) rests on; False while cells are missing."""
+    scores = scores_of(profile, params, dataset, neuron)
+    if wanted_rates(params, scores):
+        return False
+    rate = best(scores)
+    if len(at_own_rate(profile, params, dataset, neuron, rate)) < len(params.seeds):
+        return False
+    tried = [(r, s) for r in scores for s in params.tuning.seeds]
+    tried += [(rate, seed) for seed in params.seeds]
+    content = {
+        "dataset": dataset,
+        "neuron": neuron,
+        "seeds": list(params.tuning.seeds),
+        "chosen": rate,
+        "at_end_of_grid": is_at_end(scores),
+        "validation_accuracy": {f"{r:g}": values for r, values in scores.items()},
+        "records": {
+            f"{r:g}/{seed}": _digest(profile, params, dataset, neuron, r, seed) for r, seed in tried
+        },
+    }
+    write_atomic(profile.tuned / dataset / f"{neuron}.json", as_json(content))
+    return True
+
+
+def _digest(
+    profile: Profile, params: Params, dataset: str, neuron: str, rate: float, seed: int
+) -> str:
+    folder = profile_at(profile, params, rate, seed)
+    return hashlib.sha256(record_path(folder.runs, dataset, neuron, seed).read_bytes()).hexdigest()
+
+
+def _validation(record: Record) -> float:
+    return record.result.accuracy.validation if record.result is not None else 0.0

@@ -1,0 +1,1 @@
+"""What ``compare`` says of a new neuron, as text, files and page."""

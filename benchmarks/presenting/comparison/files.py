@@ -1,0 +1,254 @@
+"""A comparison as tables for the terminal and for files, as a section of the page, as a figure."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd
+from rich import box
+from rich.table import Table
+
+from benchmarks import wording
+from benchmarks.evidence import estimates
+from benchmarks.evidence.comparison.compare import COSTS
+from benchmarks.evidence.comparison.report import SIDES, Colour, Compared, Report
+from benchmarks.evidence.families import FAMILIES
+from benchmarks.presenting.comparison.forest import draw, half_of
+from benchmarks.presenting.comparison.words import (
+    between,
+    gaps,
+    in_words,
+    methods,
+    outlook,
+    overview,
+    p_text,
+    paragraph,
+    stage,
+    verdict_words,
+)
+from benchmarks.presenting.figures.bars import Bar, bar
+from benchmarks.presenting.figures.write import DPI, STYLE
+from benchmarks.presenting.page.templating import environment
+from benchmarks.records.files import as_json, write_atomic, write_atomic_bytes
+
+
+@dataclass(frozen=True)
+class Line:
+    """One baseline on one data set as tables show it."""
+
+    dataset: str
+    baseline: str
+    verdict: str
+    side: Colour
+    points: str
+    brief: str  # points without their standard deviation and number
+    p: str
+    effect: str
+    spikes: str
+    synops: str
+    bar: Bar | None
+
+
+TITLES = {
+    "dataset": "data set",
+    "baseline": "against",
+    "verdict": "it is",
+    "points": "test accuracy, points",
+    "p": "p, Holm",
+    "effect": "effect size",
+    "spikes": "spikes, ratio",
+    "synops": "SynOps, ratio",
+}
+COST_TITLES = {
+    "training_step": "training step",
+    "neuron_forward_backward": "neuron alone",
+    "kept_bytes": "bytes kept",
+}
+CAPTION = (
+    "Test accuracy: mean of the paired differences ± standard deviation [95 % interval] (number "
+    "of pairs); spikes and SynOps: geometric mean of the paired ratios [95 % interval]. The "
+    f"intervals are those of single comparisons. {FAMILIES['compare'][1]} The verdict follows p; "
+    "the same within the margin is shown by two one-sided tests, corrected likewise. The effect "
+    "size is the mean difference in standard deviations of the differences, corrected for few "
+    "seeds."
+)
+OVERALL_CAPTION = (
+    "The pairs of all data sets together: interquartile mean of the differences; p of their "
+    "being equal everywhere, corrected over the baselines; probability that a run of the new "
+    "neuron beats one of the baseline. Intervals are those of a bootstrap of seeds within data "
+    "sets. Time and memory are times those of the baseline, medians of one run on one device."
+)
+
+
+def lines(report: Report) -> list[Line]:
+    """The comparisons of test accuracy as text, data set by data set."""
+    ratios = {(c.metric, c.dataset, c.baseline): c for c in report.compared}
+    found = sorted(report.of("accuracy"), key=lambda c: report.datasets.index(c.dataset))
+    return [
+        Line(
+            dataset=c.dataset,
+            baseline=c.baseline,
+            verdict=c.absent or verdict_words(c.verdict),
+            side=SIDES.get(c.verdict, "even"),
+            points=wording.NOTHING if c.absent else estimates.points(c.found),
+            brief=wording.NOTHING if c.absent else _points(c),
+            p=wording.NOTHING if math.isnan(c.p_holm) else p_text(c.p_holm),
+            effect=wording.NOTHING if math.isnan(c.effect) else wording.signed(c.effect),
+            spikes=_ratio_text(ratios["spikes", c.dataset, c.baseline]),
+            synops=_ratio_text(ratios["synops", c.dataset, c.baseline]),
+            bar=bar(c.found, half_of(report, c.dataset)),
+        )
+        for c in found
+    ]
+
+
+def _points(c: Compared) -> str:
+    return f"{wording.signed(100 * c.found.mean)}{estimates.interval(c.found, 100, '+.1f')}"
+
+
+def _ratio_text(c: Compared) -> str:
+    if c.absent:
+        return c.absent
+    decided = c.verdict in SIDES or c.verdict == "the same"
+    decided_words = f", {verdict_words(c.verdict, c.metric)}" if decided else ""
+    return f"{estimates.ratio(c.found)}{decided_words}"
+
+
+def overall_rows(report: Report) -> tuple[list[str], list[list[str]]]:
+    """Titles and one row a baseline, and device where there are several."""
+    devices = list(dict.fromkeys(c.device for c in report.costs)) or [""]
+    several = len(devices) > 1
+    whats = [what for what in COSTS if any(c.what == what for c in report.costs)]
+    times = {(c.device, c.baseline, c.what): f"{c.times:.2g} ×" for c in report.costs}
+    head = ["against", "it is", "interquartile mean, points", "p, Holm", "beats"]
+    head += ["device"] if several else []
+    rows = [
+        [
+            o.baseline,
+            verdict_words(o.verdict),
+            f"{wording.signed(100 * o.difference.value)}{between(o.difference, 100, '+.1f')}",
+            wording.NOTHING if math.isnan(o.p_holm) else p_text(o.p_holm),
+            f"{o.improvement.value:.2f}{between(o.improvement, 1, '.2f')}",
+            *([device] if several else []),
+            *(times.get((device, o.baseline, what), wording.NOTHING) for what in whats),
+        ]
+        for o in report.overall
+        for device in devices
+        if o.datasets
+    ]
+    return [*head, *(COST_TITLES[what] for what in whats)], rows
+
+
+def terminal_table(report: Report) -> Table:
+    """The verdicts on test accuracy for the terminal."""
+    shown = {name: TITLES[name] for name in ("dataset", "baseline", "verdict")}
+    shown |= {"brief": "points", "p": TITLES["p"]}
+    title = f"{report.neuron}: test accuracy against recorded neurons"
+    # 80 columns: nothing may be cut off, names least of all
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, heading in shown.items():
+        whole = name in ("dataset", "baseline", "verdict")
+        table.add_column(heading, overflow="fold", no_wrap=whole)
+    styles = {"ahead": "green", "behind": "red", "even": ""}
+    before = None
+    for line in lines(report):
+        if before not in (None, line.dataset):
+            table.add_section()
+        before = line.dataset
+        table.add_row(*(str(getattr(line, name)) for name in shown), style=styles[line.side])
+    return table
+
+
+def write_comparison(report: Report, folder: Path) -> list[Path]:
+    """Write ``comparison.{json,csv,md}``, ``section.html`` and ``figure.png``; returns the paths.
+
+    The section is a fragment for a page with the style sheet of the report. No figure is written
+    where nothing could be paired, and an old one is removed.
+    """
+    text = {
+        "comparison.json": as_json({**_plain(asdict(report)), "words": list(in_words(report))}),
+        "comparison.csv": _csv(report),
+        "comparison.md": _markdown(report),
+        "section.html": _section(report),
+    }
+    for name, content in text.items():
+        write_atomic(folder / name, content)
+    written = [folder / name for name in text]
+    picture = folder / "figure.png"
+    with matplotlib.rc_context(STYLE):
+        figure = draw(report)
+        if figure is None:
+            picture.unlink(missing_ok=True)
+            return written
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+    write_atomic_bytes(picture, file.getvalue())
+    return [*written, picture]
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no nan: null."""
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _csv(report: Report) -> str:
+    rows = []
+    for c in report.compared:
+        row = asdict(c)
+        found = row.pop("found")
+        for name in ("seeds", "new", "recorded"):
+            row[name] = " ".join(map(str, row[name]))
+        rows.append({"neuron": report.neuron} | row | found)
+    return pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+
+
+def _markdown(report: Report) -> str:
+    found = [[str(getattr(line, name)) for name in TITLES] for line in lines(report)]
+    head, overall = overall_rows(report)
+    parts = [
+        f"# {report.neuron} against recorded neurons",
+        *in_words(report),
+        _grid(list(TITLES.values()), found),
+        CAPTION,
+        *([_grid(head, overall), OVERALL_CAPTION] if overall else []),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _grid(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+
+
+def _section(report: Report) -> str:
+    head, overall = overall_rows(report)
+    found = lines(report)
+    return (
+        environment()
+        .get_template("compare.html.j2")
+        .render(
+            neuron=report.neuron,
+            neuron_class=report.neuron_class,
+            overview=overview(report),
+            stage=f"{stage(report)} {outlook(report)}".strip(),
+            gaps=gaps(report),
+            methods=methods(report),
+            paragraphs=[paragraph(report, baseline) for baseline in report.baselines],
+            titles=TITLES,
+            lines={d: [line for line in found if line.dataset == d] for d in report.datasets},
+            axes={d: half_of(report, d) for d in report.datasets},
+            caption=CAPTION,
+            sides=SIDES,
+            head=head,
+            overall=overall,
+            overall_caption=OVERALL_CAPTION,
+        )
+    )

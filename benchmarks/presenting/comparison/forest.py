@@ -1,0 +1,87 @@
+"""The paired differences as a forest plot."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from benchmarks.evidence.comparison.report import SIDES, Compared, Report
+from benchmarks.presenting.figures.bars import half_axis
+from benchmarks.presenting.figures.looks import WIDE, Look, colours
+
+
+def half_of(report: Report, dataset: str) -> float:
+    """Half the width of a data set's axis in tables, in percentage points."""
+    reach = max(map(abs, _limits([c for c in report.of("accuracy") if c.dataset == dataset])))
+    return half_axis(reach)
+
+
+def _limits(found: list[Compared]) -> tuple[float, float]:
+    """Least and greatest point of 0, the seeds and the intervals of a data set, with a margin.
+
+    An interval of two pairs can be ten times as wide as the others: those are cut off.
+    """
+    ends = [v for c in found if c.found.n > 2 for v in (c.found.low, c.found.high)]
+    seeds = [a - b for c in found for a, b in zip(c.new, c.recorded, strict=True)]
+    low, high = (100 * extreme([0.0, *ends, *seeds]) for extreme in (min, max))
+    margin = max(0.06 * (high - low), 0.5)
+    return low - margin, high + margin
+
+
+def draw(report: Report) -> Figure | None:
+    """Forest plot of the paired differences: a panel a data set, a row a baseline, a dot a seed.
+
+    None where nothing could be paired.
+    """
+    found = [c for c in report.of("accuracy") if not c.absent]
+    datasets = [d for d in report.datasets if any(c.dataset == d for c in found)]
+    if not datasets:
+        return None
+    looks, rows = colours(report.baselines), len(report.baselines)
+    left = 0.25 + 0.066 * max(map(len, report.baselines))
+    width = min(WIDE, left + 3.6 * len(datasets))
+    height = 1.15 + 0.34 * rows
+    figure = Figure(figsize=(width, height))
+    panels = figure.subplots(1, len(datasets), squeeze=False, sharey=True)[0]
+    figure.subplots_adjust(
+        left=left / width,
+        right=1 - 0.15 / width,
+        top=1 - 0.3 / height,
+        bottom=0.68 / height,
+        wspace=0.08,
+    )
+    for axes, dataset in zip(panels, datasets, strict=True):
+        axes.axvline(0, color="#333333", lw=0.9, ls=":")
+        for c in found:
+            if c.dataset == dataset:
+                _draw_row(axes, report.baselines.index(c.baseline), c, looks[c.baseline])
+        axes.set_title(dataset)
+        axes.set_xlim(_limits([c for c in found if c.dataset == dataset]))
+        axes.xaxis.set_major_locator(MaxNLocator(5, prune="both"))
+        axes.set_yticks(range(rows), report.baselines)
+        axes.set_ylim(rows - 0.4, -0.6)
+        axes.grid(axis="y", visible=False)
+    note = f"test accuracy of {report.neuron} minus the baseline's, points"
+    more = "small: a seed, large: their mean with its 95 % interval"
+    figure.text(0.5, 0.05 / height, f"{note}\n{more}", ha="center", va="bottom", fontsize=9)
+    return figure
+
+
+def _draw_row(axes: Axes, y: int, c: Compared, look: Look) -> None:
+    seeds = [100 * (new - old) for new, old in zip(c.new, c.recorded, strict=True)]
+    axes.plot(seeds, [y + 0.26] * len(seeds), "o", color=look.colour, ms=3, alpha=0.55, mew=0)
+    if c.found.n > 1:
+        axes.plot([100 * c.found.low, 100 * c.found.high], [y, y], color=look.colour, lw=1.5)
+    face, edge = ("white", look.colour) if look.hollow else (look.colour, "white")
+    middle = 100 * c.found.mean
+    axes.plot(middle, y, look.marker, mfc=face, mec=edge, mew=0.9, ms=7.5, zorder=3)
+    if c.verdict in SIDES:
+        axes.annotate(
+            c.verdict,
+            (middle, y),
+            xytext=(0, 5),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+        )

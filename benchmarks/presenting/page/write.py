@@ -1,0 +1,215 @@
+"""One self-contained page from records, tables' rows, figures and manifests."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from markupsafe import Markup, escape
+
+from benchmarks.evidence.analysis import declared
+from benchmarks.evidence.claims import verdicts as claims
+from benchmarks.evidence.claims.verdicts import Comparison, Verdict
+from benchmarks.evidence.estimates import points
+from benchmarks.evidence.families import FAMILIES, Side
+from benchmarks.evidence.tuning import Tuned
+from benchmarks.presenting.figures.bars import Bar, bar, half_axis
+from benchmarks.presenting.figures.write import CAPTIONS, OVER_ALL, figure_path
+from benchmarks.presenting.page.grid import grid_of, link, record_links
+from benchmarks.presenting.page.notes import (
+    chances,
+    counts,
+    demonstration,
+    differing,
+    hosts_in_words,
+    manifests,
+)
+from benchmarks.presenting.page.templating import environment
+from benchmarks.presenting.tables.write import Judged, all_tables, judge
+from benchmarks.profile import Profile
+from benchmarks.records.files import write_atomic
+from benchmarks.records.selection import SUBJECT, Selection, load
+from benchmarks.throughput.timings import files, read_speeds
+
+# the figures of one data set in the order of the page
+_ORDER = ("networks", "accuracy_spikes", "spikes_by_step", "curves", "association")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim with its verdict at the shared and at each neuron's own best learning rate."""
+
+    shared: Verdict
+    tuned: Verdict | None
+    source: Markup
+    command: str | None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure to embed."""
+
+    about: str  # data set, device, or the learning rates
+    uri: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One comparison as the page shows it."""
+
+    other: str
+    kind: str
+    text: str
+    bar: Bar | None
+    side: str
+    says: str
+
+
+def write_report(
+    profile: Profile, selection: Selection, settings: dict[str, Any], tuned: Tuned | None
+) -> Path:
+    """Write the profile's page; ``settings`` is the training section of params.yaml.
+
+    Figures are those that :mod:`benchmarks.presenting.figures` left; absent ones are left out.
+    Raises InputError for records, manifests or throughput files that are not valid.
+    """
+    cells = load(profile.runs, selection)
+    speeds = read_speeds(profile.throughput)
+    compared = claims.comparisons(cells, SUBJECT)
+    devices = speeds.devices
+    judged = judge(cells, tuned)
+    links = record_links(profile, cells, tuned, settings)
+    grids = [
+        grid_of(profile, table, links.get(table.name, {}))
+        for table in all_tables(cells, speeds, tuned, judged)
+    ]
+    page = (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            subject=SUBJECT,
+            selection=selection,
+            settings=settings,
+            differing=differing(cells, settings),
+            counts=counts(cells),
+            tuned=tuned,
+            untuned=_untuned(selection, tuned),
+            claims=_claims(judged),
+            tallies=_tallies(judged),
+            summary=_summary(compared),
+            tuned_summary=_summary(claims.comparisons(tuned.cells, SUBJECT)) if tuned else [],
+            axes={d: _axis(d, compared) for d in selection.datasets},
+            comparisons={d: _lines(d, compared) for d in selection.datasets},
+            readings={d: claims.reading(d, compared) for d in selection.datasets},
+            chances=chances(selection),
+            family=FAMILIES["subject"][1],
+            rules=f"{FAMILIES['claim holds'][1]} {FAMILIES['claim fails'][1]}",
+            demonstration=demonstration(cells),
+            analysis=declared().says(len(selection.seeds)),
+            sections=_sections(profile.compared),
+            grids={grid.name: grid for grid in grids},
+            figures={
+                kind: _pictures(profile.figures, kind, selection.datasets)
+                for kind in (*_ORDER, "samples")
+            },
+            over_all={k: _pictures(profile.figures, k, (a,)) for k, a in OVER_ALL.items()},
+            speed_figures={
+                kind: _pictures(profile.figures, kind, devices)
+                for kind in ("throughput", "scaling", "roofline")
+            },
+            timed=[link(profile, path) for path in files(profile.throughput)],
+            order=_ORDER,
+            captions=CAPTIONS,
+            host=hosts_in_words(cells.hosts),
+            manifests=manifests(profile.data, selection),
+            manifest_links={
+                d: link(profile, profile.data / f"{d}.json") for d in selection.datasets
+            },
+        )
+    )
+    write_atomic(profile.page, page)
+    return profile.page
+
+
+def _claims(judged: Judged) -> list[Row]:
+    own = {verdict.id: verdict for verdict in judged.tuned or []}
+    rows = []
+    for shared in judged.shared:
+        tuned = own.get(shared.id)
+        command = shared.command or (tuned.command if tuned else None)
+        rows.append(Row(shared, tuned, _with_links(shared.source), command))
+    return sorted(rows, key=lambda row: row.shared.status == "not tested here")
+
+
+def _with_links(text: str) -> Markup:
+    return Markup(re.sub(r"https://[\w./-]*\w", r'<a href="\g<0>">\g<0></a>', str(escape(text))))
+
+
+def _tallies(judged: Judged) -> dict[str, dict[str, int]]:
+    """At which learning rate -> how many claims on records have which status."""
+    sides = {"at the shared learning rate": judged.shared}
+    if judged.tuned is not None:
+        sides["at each neuron's own best rate"] = judged.tuned
+    return {
+        name: dict(Counter(v.short for v in found if v.rests_on == "records"))
+        for name, found in sides.items()
+    }
+
+
+def _untuned(selection: Selection, tuned: Tuned | None) -> list[str]:
+    return [n for n in selection.neurons if tuned and n not in tuned.cells.selection.neurons]
+
+
+def _sections(compared: Path) -> list[Markup]:
+    """What `compare` wrote about each neuron; our own HTML."""
+    paths = sorted(compared.glob("*/section.html"))
+    return [Markup(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def _summary(compared: list[Comparison]) -> list[str]:
+    """The answer in one sentence a group of neurons."""
+    names = {
+        "baseline": "the LIF and PLIF baselines",
+        "control": "the controls",
+        "other": "other neurons",
+    }
+    sentences = []
+    for kind, name in names.items():
+        found = claims.once([c for c in compared if c.kind == kind and c.found.n])
+        if found:
+            noun = "comparison" if len(found) == 1 else "comparisons"
+            counts = {side: found.count(side) for side in get_args(Side)}
+            shown = ", ".join(f"{claims.side_words(s)} in {n}" for s, n in counts.items() if n)
+            sentences.append(f"Against {name}, {len(found)} {noun}: {shown}.")
+    return sentences
+
+
+def _axis(dataset: str, compared: list[Comparison]) -> float:
+    """Half the width of the axis that the intervals of a data set share, in percentage points."""
+    found = [c.found for c in compared if c.dataset == dataset and c.found.n > 1]
+    return half_axis(100 * max((abs(v) for e in found for v in (e.low, e.high)), default=0.0))
+
+
+def _lines(dataset: str, compared: list[Comparison]) -> list[Line]:
+    half = _axis(dataset, compared)
+    lines = []
+    for c in compared:
+        if c.dataset == dataset:
+            text = points(c.found) if c.found.n else c.says
+            says = c.says if c.found.n else ""
+            side = c.side if c.side in ("ahead", "behind") else "even"
+            lines.append(Line(c.other, c.kind, text, bar(c.found, half), side, says))
+    return sorted(lines, key=lambda line: ("baseline", "control", "other").index(line.kind))
+
+
+def _pictures(folder: Path, kind: str, about: tuple[str, ...]) -> list[Picture]:
+    paths = {name: figure_path(folder, kind, name) for name in about}
+    return [Picture(name, _data_uri(path)) for name, path in paths.items() if path.exists()]
+
+
+def _data_uri(path: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

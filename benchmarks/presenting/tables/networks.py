@@ -1,0 +1,190 @@
+"""What the same data set gives on other networks and under other splits, recorded earlier."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks import params as params_file
+from benchmarks import wording
+from benchmarks.events.published.catalogue import SETS
+from benchmarks.evidence import estimates
+from benchmarks.evidence.recordings import over_seeds_and_recordings, right_of
+from benchmarks.evidence.statistics import Estimate, estimate, paired_difference, paired_ratio
+from benchmarks.params import Training
+from benchmarks.presenting.tables.table import Number, Row, Table, make_table
+from benchmarks.profile import INDEX, Profile
+from benchmarks.records.recorded import FOLDER, open_recorded
+from benchmarks.records.schema import Result
+from benchmarks.records.selection import BASELINE, FROZEN, SUBJECT, Cells
+
+_FOLDS = re.compile(r"(?<=[a-z])\d+$")  # of ncars-blocks3: the 3
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Cells that were trained alike."""
+
+    name: str  # of what is recorded, or "here"
+    cells: Cells
+
+
+def networks(here: Cells) -> Table:
+    """Rows for the published sets that are selected, from here and from what is recorded.
+
+    Raises InputError for a recorded profile that is damaged.
+    """
+    bases = {base for dataset in here.selection.datasets if (base := _base(dataset)) in SETS}
+    own = Profile(here.runs.parents[1]).name
+    sources = [_Source("here", here), *_recorded(bases, own)] if bases else []
+    groups = [
+        (split, source, neuron)
+        for source in sources
+        for split in _splits(source.cells, bases)
+        for neuron in source.cells.selection.neurons
+        if _results(source.cells, split, neuron)
+    ]
+    groups.sort(key=lambda group: (group[0], _weights(group[1].cells, group[0])))
+    made = [_row(*group) for group in groups]
+    return make_table("networks", "Networks and splits", made, "no published data set")
+
+
+def _recorded(bases: set[str], own: str) -> Iterator[_Source]:
+    for path in sorted(FOLDER.glob(f"*/{INDEX}")):
+        recorded = path.parent.name
+        params = params_file.read(path.parent / "params.yaml")
+        if recorded != own and bases & set(map(_base, params.datasets)):
+            opened = open_recorded(recorded)
+            yield _Source(f"recorded/{recorded}", opened.cells)
+
+
+def _base(dataset: str) -> str:
+    return dataset.partition("-")[0]
+
+
+def _splits(cells: Cells, bases: set[str]) -> dict[str, list[str]]:
+    """Data sets by what they are called without the number of a fold or block."""
+    found: dict[str, list[str]] = {}
+    for dataset in cells.selection.datasets:
+        if _base(dataset) in bases:
+            found.setdefault(_FOLDS.sub("", dataset), []).append(dataset)
+    return found
+
+
+def _results(cells: Cells, split: str, neuron: str) -> dict[tuple[str, int], Result]:
+    """By (data set, seed); of folds each is a value of its own."""
+    return {
+        (dataset, record.seed): record.result
+        for dataset in _splits(cells, {_base(split)}).get(split, [])
+        for record in cells.of(dataset, neuron)
+        if record.result is not None
+    }
+
+
+def _weights(cells: Cells, split: str) -> int:
+    """At inference, the most of any neuron."""
+    found = (_results(cells, split, neuron) for neuron in cells.selection.neurons)
+    return max(r.parameters.inference for results in found for r in results.values())
+
+
+def _row(split: str, source: _Source, neuron: str) -> Row:
+    results = _results(source.cells, split, neuron)
+    subject = _results(source.cells, split, SUBJECT)
+    both = [key for key in results if key in subject] if neuron != SUBJECT else []
+    test, validation = (
+        estimate([getattr(r.accuracy, part) for r in results.values()])
+        for part in ("test", "validation")
+    )
+    spikes = estimate([r.spikes.per_sample for r in results.values()])
+    ratios = {n: _ratio(results, _results(source.cells, split, n)) for n in (BASELINE, FROZEN)}
+    lead = paired_difference(
+        [subject[key].accuracy.test for key in both], [results[key].accuracy.test for key in both]
+    )
+    wide = _over_recordings(both, subject, results)
+    weights = next(iter(results.values())).parameters.inference
+    training = Training.model_validate(source.cells.of(next(iter(results))[0], neuron)[0].settings)
+    devices = sorted({host.device for host in source.cells.hosts})
+    network = words_of(training)
+    kind = "fold" if all(dataset != split for dataset, _ in results) else "seed"
+    raw = {
+        "split": split,
+        "from": source.name,
+        "network": network,
+        "weights": weights,
+        "epochs": training.epochs,
+        "neuron": neuron,
+        "test_mean": test.mean,
+        "test_low": test.low,
+        "test_high": test.high,
+        "over": f"{kind}s",
+        "n": test.n,
+        "validation_mean": validation.mean,
+        "spikes_mean": spikes.mean,
+        **{f"spikes_to_{name}": ratio.mean for name, ratio in ratios.items()},
+        f"{SUBJECT}_minus": lead.mean,
+        f"{SUBJECT}_minus_low": lead.low,
+        f"{SUBJECT}_minus_high": lead.high,
+        f"{SUBJECT}_minus_low_recordings": wide.low,
+        f"{SUBJECT}_minus_high_recordings": wide.high,
+        "device": ", ".join(devices),
+    }
+    nothing = wording.NOTHING
+    return raw, {
+        "split": split,
+        "network": network,
+        "weights": Number(f"{weights:,}", weights),
+        "neuron": neuron,
+        "test accuracy, %": Number(
+            f"{estimates.brief(test, 100)}{estimates.interval(test, 100, '.1f')} "
+            f"({wording.plural(test.n, kind)})",
+            test.mean,
+        ),
+        "validation, %": Number(estimates.brief(validation, 100), validation.mean),
+        "spikes a sample": Number(f"{spikes.mean:,.0f}", spikes.mean),
+        **{
+            f"to {n}": Number("1" if n == neuron else estimates.ratio(r), r.mean)
+            for n, r in ratios.items()
+        },
+        f"{SUBJECT} minus it, points": _points(lead) if both else nothing,
+        "[also over recordings]": estimates.interval(wide, 100, "+.1f").strip() or nothing,
+        "device": ", ".join(devices),
+        "from": source.name,
+    }
+
+
+def _ratio(of: dict[tuple[str, int], Result], other: dict[tuple[str, int], Result]) -> Estimate:
+    """Of spikes, paired; nan throughout where one of the two has graded outputs."""
+    both = [k for k in of if k in other and of[k].spiking and other[k].spiking]
+    left, right = ([side[k].spikes.per_sample for k in both] for side in (of, other))
+    return paired_ratio(left, right)
+
+
+def _over_recordings(
+    both: list[tuple[str, int]],
+    subject: dict[tuple[str, int], Result],
+    other: dict[tuple[str, int], Result],
+) -> Estimate:
+    """Of one split's seeds; folds have other test recordings each, so they tell by themselves."""
+    left, right = (
+        [bits for key in both if (bits := right_of(of[key])) is not None] for of in (subject, other)
+    )
+    one_split = len({dataset for dataset, _ in both}) == 1
+    if not one_split or not len(left) == len(right) == len(both):
+        return estimate([])
+    found = over_seeds_and_recordings(left, right)
+    return Estimate(found.value, float("nan"), found.low, found.high, len(both))
+
+
+def _points(lead: Estimate) -> Number:
+    text = wording.signed(100 * lead.mean) + estimates.interval(lead, 100, "+.1f")
+    return Number(text, lead.mean)
+
+
+def words_of(training: Training) -> str:
+    """The network of a section ``training`` in a few words."""
+    if training.network == "matched":
+        channels = "-".join(map(str, training.channels))
+        return f"conv {channels}, fc {training.hidden}"
+    width = "" if training.width == 1 else f", width {training.width:g}"
+    return f"{training.network}{width}"

@@ -1,0 +1,1 @@
+"""What a cell leaves behind: schema, reading, writing, baselines."""

@@ -1,0 +1,79 @@
+"""The handshake with DVC."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.errors import InputError
+from benchmarks.params import Params
+from benchmarks.profile import Profile
+from benchmarks.records.files import write_atomic
+from benchmarks.running.jobs import Stage, concluded
+
+if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
+    pass
+
+
+def hand_to_dvc(whole: set[Stage], partial: set[Stage], params: Params, profile: Profile) -> None:
+    """Let DVC record the results of whole stages as its own.
+
+    ``partial``: stages that stay stale. Where a kind has none, all of its stages are committed by
+    the kind's name: stage by stage DVC reads its files again each time, half a second each.
+    """
+    done = [stage for stage in whole if concluded(stage, params, profile)]
+    behind = partial | (whole - set(done))
+    names: set[str] = set()
+    for stage in done:
+        alone = any(stage.kind == other.kind for other in behind)
+        names.add(stage.name(params) if alone else stage.kind_name(params))
+    if names:
+        ask_dvc("commit", "--force", *sorted(names))
+
+
+def hand_times_to_dvc(params: Params, specs: Path) -> None:
+    """Let DVC record times as its own, where it already knows such a stage's results.
+
+    Within ``dvc repro`` the stage is DVC's own to record; before the first ``dvc repro`` of a
+    clone what the stage depends on is not there.
+    """
+    lock = Path(params.at, "dvc.lock")
+    inside = "DVC_STAGE" in os.environ or "DVC_ROOT" in os.environ
+    known = lock.exists() and "  throughput:" in lock.read_text(encoding="utf-8")
+    if not inside and known and (specs / "checkout.json").exists():
+        ask_dvc("commit", "--force", f"{params.at}dvc.yaml:throughput")
+
+
+def ask_dvc(*words: str) -> str:
+    """What DVC prints. Raises InputError with DVC's own reason."""
+    _do_without_git()
+    command = [sys.executable, "-m", "dvc", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+    if done.returncode != 0:
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        errors = [line[len("error: ") :] for line in lines if line.lower().startswith("error: ")]
+        reason = "; ".join(errors or lines[-1:]) or f"exit status {done.returncode}"
+        raise InputError(f"dvc {words[0]}: {reason}")
+    return done.stdout
+
+
+def _do_without_git() -> None:
+    """Tell DVC, in a download without git's history, that there is none."""
+    local = Path(".dvc", "config.local")
+    if not Path(".dvc", "config").exists() or local.exists():
+        return
+    asked = ["git", "rev-parse", "--git-dir"]
+    try:
+        if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
+            return
+    except OSError:
+        pass  # there is no git at all
+    write_atomic(local, "[core]\n    no_scm = true\n")
+
+
+def _environment() -> dict[str, str]:
+    """This environment first on PATH, so that the commands of dvc.yaml find this Python."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
