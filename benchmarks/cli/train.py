@@ -51,7 +51,7 @@ def cell(
     from benchmarks.running.cells import assist, run_cell
     from benchmarks.running.jobs import at, summary
     from benchmarks.training.distributed import joined
-    from benchmarks.training.train import Cell
+    from benchmarks.training.state import Cell
 
     profile, params = opened(context)
     asked = Cell(dataset, neuron, seed)

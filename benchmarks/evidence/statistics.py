@@ -8,7 +8,7 @@ One statistic for every table, claim and comparison. Of ``n`` differences, one a
   differences are typical values (Hartigan, JASA 1969), so its ends are two of them;
 - Student's t below that, where the sign-flip test can call nothing different.
 
-Simulated on the recorded residuals of paired leads (tests/benchmarks/residuals.csv) t covers the
+Simulated on the recorded residuals of paired leads (tests/evidence/residuals.csv) t covers the
 mean 95.2 times in 100 at five seeds and sign flips 94.6 times at ten; of leads of skewness 1, 93.4
 and 93.9 times. Where two seeds of ten are outliers, as those of LIF on dvs_digits after ten epochs,
 79 and 89 times. There bootstrap-t, its symmetric form and Hall's transformation reached 83 to 89

@@ -31,7 +31,8 @@ from benchmarks.records.schema import Curves, Hashes, Record
 from benchmarks.training import host, measure, neurons, protocol
 from benchmarks.training.distributed import ALONE, Group
 from benchmarks.training.networks import build_network
-from benchmarks.training.train import Cell, Progress, hashes_of, side_of, train_cell
+from benchmarks.training.state import Cell, Progress
+from benchmarks.training.train import hashes_of, side_of, train_cell
 
 _log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from benchmarks.records.files import record_path
 from benchmarks.records.schema import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
-    from benchmarks.training.train import Cell, Progress
+    from benchmarks.training.state import Cell, Progress
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Job:
 
     @property
     def cell(self) -> Cell:
-        from benchmarks.training.train import Cell
+        from benchmarks.training.state import Cell
 
         return Cell(self.stage.dataset, self.stage.neuron, self.seed)
 

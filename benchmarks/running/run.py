@@ -41,7 +41,7 @@ from benchmarks.running.jobs import (
 )
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
-    from benchmarks.training.train import Progress
+    from benchmarks.training.state import Progress
 
 _log = logging.getLogger(__name__)
 _Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]  # as joblib.delayed gives it

@@ -15,7 +15,7 @@ from benchmarks.records.files import as_json
 from benchmarks.records.recorded import Index, Recorded, other_versions
 from benchmarks.records.schema import Record
 from benchmarks.running.cells import run_cell
-from benchmarks.training.train import Cell, Progress
+from benchmarks.training.state import Cell, Progress
 
 Likeness = Literal["bit-identical", "equal within tolerance", "different"]
 

@@ -9,8 +9,6 @@ the tests hold this against SpikingJelly's op_counter.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -30,9 +28,7 @@ from benchmarks.training.coefficients import (
     coefficients,
     spike_counts,
 )
-
-if TYPE_CHECKING:
-    from benchmarks.training.train import Trained
+from benchmarks.training.state import Trained
 
 
 def result_of(trained: Trained) -> Result:

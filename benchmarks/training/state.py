@@ -1,14 +1,19 @@
-"""What training changes, and how it ends early."""
+"""A cell before, while and after it trains."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from benchmarks.records.schema import Curves
-from benchmarks.training import asf
+from benchmarks.errors import InputError
+from benchmarks.events import EventSet
+from benchmarks.params import ALIAS
+from benchmarks.records.schema import Curves, Failure, Hashes
+from benchmarks.training import asf, host
 from benchmarks.training.blocks import Network
 
 
@@ -32,3 +37,38 @@ class State:
 
 class DivergedError(ArithmeticError):
     """Loss or gradient is no number any more."""
+
+
+Progress = Callable[[int, int, str], None]  # update, updates in all, what to say
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is trained: one data set, one neuron's alias, one seed.
+
+    Raises InputError for a name that could not stand in params.yaml.
+    """
+
+    dataset: str
+    neuron: str
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name in (self.dataset, self.neuron):  # they become folders
+            if not re.fullmatch(ALIAS, name):
+                raise InputError(f"{name!r} is no name of a data set or neuron: use {ALIAS}")
+
+    def __str__(self) -> str:
+        return f"{self.dataset}/{self.neuron}/{self.seed}"
+
+
+@dataclass
+class Trained:
+    """A cell at the end of its training, with the weights of its best epoch."""
+
+    state: State
+    hashes: Hashes
+    data: EventSet
+    device: torch.device
+    failure: Failure | None
+    course: host.Course

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from torch import nn
 from benchmarks.errors import InputError
 from benchmarks.events import EventSet, ensure_for
 from benchmarks.events.published.labels import flip_keeps_label
-from benchmarks.params import ALIAS, NORMALISED, Params, Training
+from benchmarks.params import NORMALISED, Params, Training
 from benchmarks.records.schema import Failure, Hashes
 from benchmarks.training import asf, augment, checkpoints, graphs, host, measure, neurons, protocol
 from benchmarks.training.batches import Batch
@@ -25,42 +23,8 @@ from benchmarks.training.contract import check_neuron
 from benchmarks.training.distributed import ALONE, Group
 from benchmarks.training.graphs import GraphedUpdate
 from benchmarks.training.networks import build_network, prepare_synapses
-from benchmarks.training.state import DivergedError, State
+from benchmarks.training.state import Cell, DivergedError, Progress, State, Trained
 from benchmarks.training.updates import update
-
-Progress = Callable[[int, int, str], None]  # update, updates in all, what to say
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What is trained: one data set, one neuron's alias, one seed.
-
-    Raises InputError for a name that could not stand in params.yaml.
-    """
-
-    dataset: str
-    neuron: str
-    seed: int
-
-    def __post_init__(self) -> None:
-        for name in (self.dataset, self.neuron):  # they become folders
-            if not re.fullmatch(ALIAS, name):
-                raise InputError(f"{name!r} is no name of a data set or neuron: use {ALIAS}")
-
-    def __str__(self) -> str:
-        return f"{self.dataset}/{self.neuron}/{self.seed}"
-
-
-@dataclass
-class Trained:
-    """A cell at the end of its training, with the weights of its best epoch."""
-
-    state: State
-    hashes: Hashes
-    data: EventSet
-    device: torch.device
-    failure: Failure | None
-    course: host.Course
 
 
 def train_cell(

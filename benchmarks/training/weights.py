@@ -11,7 +11,8 @@ from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records.files import read_record, record_path
 from benchmarks.training.blocks import Network
-from benchmarks.training.train import Cell, Progress, train_cell
+from benchmarks.training.state import Cell, Progress
+from benchmarks.training.train import train_cell
 
 
 def cell_named(name: str) -> Cell:

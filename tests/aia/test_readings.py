@@ -26,10 +26,10 @@ from benchmarks.training import measure
 from benchmarks.training.blocks import Block
 from benchmarks.training.contract import check_neuron
 from benchmarks.training.networks import build_network, prepare_synapses
-from benchmarks.training.train import Cell
+from benchmarks.training.state import Cell
 from tests.aia import formulas
 from tests.aia.formulas import DOUBLE, MOMENTUM, coefficients, random, some_spikes
-from tests.benchmarks.small import small_profile
+from tests.small import small_profile
 
 READINGS: dict[type[nn.Module], formulas.Formula] = {
     AIA: formulas.aia,

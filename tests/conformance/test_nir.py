@@ -20,7 +20,7 @@ from benchmarks.training.export import to_nir, write_nir
 from benchmarks.training.networks import build_network
 from benchmarks.training.neurons import builder
 from benchmarks.training.weights import folded_network
-from tests.benchmarks.small import run_command, small_profile
+from tests.small import run_command, small_profile
 
 SIZE, CLASSES, STEPS, BATCH = 16, 5, 10, 8
 TRAINING = Training(channels=(6, 12), hidden=20, initial_gain=3.0)

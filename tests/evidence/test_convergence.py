@@ -18,7 +18,7 @@ from benchmarks.evidence.convergence import (
 )
 from benchmarks.records.schema import Record
 from benchmarks.records.selection import Cells, Selection
-from tests.benchmarks.made_records import failed, made
+from tests.made_records import failed, made
 
 
 def _trained(curve: list[float], neuron: str = "aia", seed: int = 0) -> Record:

@@ -11,7 +11,7 @@ from benchmarks.evidence.tuning import Tuned
 from benchmarks.presenting.tables.ladder import ladder_table
 from benchmarks.records.schema import Record
 from benchmarks.records.selection import Cells, Selection
-from tests.benchmarks.made_records import failed, made
+from tests.made_records import failed, made
 
 LIF = "snntorch_lif"
 SEEDS = (0, 1, 2)

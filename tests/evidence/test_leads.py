@@ -15,7 +15,7 @@ from benchmarks.presenting.figures.leads import by_epoch, by_rate
 from benchmarks.presenting.figures.looks import colours
 from benchmarks.records.schema import Record
 from benchmarks.records.selection import Cells, Selection
-from tests.benchmarks.made_records import made
+from tests.made_records import made
 
 LIF = "snntorch_lif"
 NEURONS = (LIF, "aia", "gain_frozen")

@@ -19,7 +19,7 @@ from benchmarks.evidence.readings import READINGS
 from benchmarks.evidence.tuning import Tuned
 from benchmarks.records.schema import Association, Record
 from benchmarks.records.selection import CONTROLS, SUBJECT, Cells, Selection
-from tests.benchmarks.made_records import LAYERS, made
+from tests.made_records import LAYERS, made
 
 LIF = "snntorch_lif"
 BARELY = [0.01 * k for k in (1, 2, 3, 4, 5, 6, 7, -1, -2, 2)]

@@ -25,10 +25,10 @@ from benchmarks.training import checkpoints, protocol
 from benchmarks.training.neurons import builder
 from benchmarks.training.state import State
 from benchmarks.training.train import fresh_state
-from tests.benchmarks.made_records import made as made_record
-from tests.benchmarks.small import ROOT, small_profile
 from tests.events.recordings import AEDAT4_HERE, FORMATS, made
 from tests.events.small_sets import tarred, zipped
+from tests.made_records import made as made_record
+from tests.small import ROOT, small_profile
 
 _RECORD = sealed(made_record(protocol="3-0123456789abcdef"))
 _IDENTITY = {"hashes": {"neuron": "n"}, "arithmetic": "portable"}

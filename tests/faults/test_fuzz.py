@@ -16,7 +16,7 @@ import yaml
 from benchmarks.cli import main as command_line
 from benchmarks.errors import InputError
 from benchmarks.params import read
-from tests.benchmarks.small import small_profile
+from tests.small import small_profile
 
 ODD: list[Any] = [
     *(None, True, -1, 0, 1.5, 10**30, float("nan"), float("inf"), "", "x" * 5000, "\0", "ä", "1e5"),

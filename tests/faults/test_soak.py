@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.benchmarks.small import ROOT, small_profile
 from tests.faults.fuzzed import fuzz
+from tests.small import ROOT, small_profile
 
 pytestmark = pytest.mark.soak
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "20"))

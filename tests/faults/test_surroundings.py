@@ -14,7 +14,7 @@ from benchmarks.cli import main as command_line
 from benchmarks.errors import InputError
 from benchmarks.events import registry
 from benchmarks.running import newcomer
-from tests.benchmarks.small import ROOT, small_profile
+from tests.small import ROOT, small_profile
 
 
 def run_in(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -38,10 +38,12 @@ def test_a_command_within_benchmarks_says_where_to_run_it() -> None:
 
 def test_figures_are_drawn_whatever_a_notebook_and_a_matplotlibrc_ask_for(tmp_path: Path) -> None:
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
-    words = ("-c", "import benchmarks.cli.main; from benchmarks.presenting.figures import write; import matplotlib as m; "
-             "print(m.rcParams['text.usetex'], m.get_backend())")  # fmt: skip
+    code = (
+        "import benchmarks.cli.main, benchmarks.presenting.figures.write, matplotlib as m; "
+        "print(m.rcParams['text.usetex'], m.get_backend())"
+    )
     done = subprocess.run(
-        [sys.executable, *words],
+        [sys.executable, "-c", code],
         cwd=tmp_path,
         env={
             **os.environ,

@@ -23,7 +23,7 @@ from benchmarks.profile import Profile
 from benchmarks.records.files import as_json
 from benchmarks.running import cells
 from benchmarks.training import protocol, train
-from benchmarks.training.train import Cell
+from benchmarks.training.state import Cell
 
 ROOT = Path(__file__).parents[2]
 KEPT = Path(__file__).with_name("digests.json")

@@ -17,7 +17,7 @@ from benchmarks.profile import Profile
 from benchmarks.records.files import as_bits
 from benchmarks.records.selection import Cells, Selection, load
 from benchmarks.running.freezing import freeze
-from tests.benchmarks.made_records import SETTINGS, made, write, write_profile
+from tests.made_records import SETTINGS, made, write, write_profile
 
 NEURONS = ("aia", "snntorch_lif")
 WIDE = {**SETTINGS, "channels": [32, 64], "size": 48}

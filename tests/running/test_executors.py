@@ -16,8 +16,8 @@ from benchmarks.errors import InputError
 from benchmarks.running import executors, run
 from benchmarks.running.jobs import jobs_of
 from benchmarks.running.workers import Each, Lost
-from tests.benchmarks.small import small_profile
-from tests.benchmarks.test_workers import double_or_die
+from tests.running.test_workers import double_or_die
+from tests.small import small_profile
 
 
 def _engine(name: executors.Engine, package: str) -> object:

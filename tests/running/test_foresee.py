@@ -13,7 +13,7 @@ from benchmarks.params import read
 from benchmarks.profile import Profile
 from benchmarks.records.files import record_path, write_atomic
 from benchmarks.running import foresee, step
-from tests.benchmarks.small import ROOT, small_profile
+from tests.small import ROOT, small_profile
 
 
 def quiet(done: int, total: int, say: str) -> None: ...

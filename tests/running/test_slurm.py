@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.running import slurm
 from benchmarks.running.jobs import jobs_of, unfinished
-from tests.benchmarks.small import small_profile
+from tests.small import small_profile
 
 
 def test_a_line_of_the_array_trains_one_cell_which_the_next_run_takes(tmp_path: Path) -> None:

@@ -25,10 +25,10 @@ from benchmarks.training.asf import FlowScales, flow_logits
 from benchmarks.training.blocks import Block, Network, Pooling
 from benchmarks.training.contract import check_neuron
 from benchmarks.training.networks import build_network
-from benchmarks.training.train import Cell
+from benchmarks.training.state import Cell
 from tests.aia import formulas
 from tests.aia.formulas import DOUBLE, MOMENTUM, coefficients, random, some_spikes
-from tests.benchmarks.small import small_profile
+from tests.small import small_profile
 
 LIBRARY = "spikingjelly.activation_based.neuron"
 OF_READINGS: list[tuple[type[LIF], formulas.Formula]] = [

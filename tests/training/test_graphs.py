@@ -13,8 +13,8 @@ from benchmarks.records.files import read_host, record_path
 from benchmarks.records.schema import Record
 from benchmarks.running.cells import run_cell
 from benchmarks.training import graphs
-from benchmarks.training.train import Cell
-from tests.benchmarks.small import AIA, LIF, small_profile
+from benchmarks.training.state import Cell
+from tests.small import AIA, LIF, small_profile
 
 on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="on a GPU")
 NEURONS = {"aia": AIA, "lif": LIF, "leaky": {"class": "snntorch:Leaky", "match": True}}

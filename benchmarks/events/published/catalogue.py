@@ -9,7 +9,7 @@ put it beside the data: where ``licence`` is "not confirmed", ``licence_page`` i
 from __future__ import annotations
 
 from benchmarks.errors import unknown
-from benchmarks.events.published.entries import Archive, RealSet
+from benchmarks.events.published.entries import Archive, RealSet, figshare, mendeley
 from benchmarks.events.splits import FOLDS
 
 _GB = 10**9
@@ -20,21 +20,6 @@ def known(name: str) -> RealSet:
     if name not in SETS:
         raise unknown("real data set", name, SETS)
     return SETS[name]
-
-
-def _figshare(number: int) -> tuple[str, ...]:
-    """The first answers some networks with an empty 202; users report the others to work then."""
-    return (
-        f"https://figshare.com/ndownloader/files/{number}",
-        f"https://ndownloader.figshare.com/files/{number}",
-        f"https://api.figshare.com/v2/file/download/{number}",
-    )
-
-
-def _mendeley(dataset: str, file: str) -> tuple[str, ...]:
-    return (
-        f"https://data.mendeley.com/public-files/datasets/{dataset}/files/{file}/file_downloaded",
-    )
 
 
 _UNCONFIRMED = "not confirmed"
@@ -97,7 +82,7 @@ _ALL = (
         archives=(
             Archive(
                 name="CIFAR10DVS.zip",
-                urls=_figshare(38023437),
+                urls=figshare(38023437),
                 md5="ce3a4a0682dc0943703bd8f749a7701c",
                 size=None,
                 about=int(11.2 * _GB),
@@ -121,7 +106,7 @@ _ALL = (
         height=128,
         format="aedat2",
         archives=tuple(
-            Archive(f"{of}.zip", _figshare(number)[1:] + _figshare(number)[:1], md5, size, size)
+            Archive(f"{of}.zip", figshare(number)[1:] + figshare(number)[:1], md5, size, size)
             for of, (number, size, md5) in _CIFAR10_ZIPS.items()
         ),
         page=_CIFAR10_PAGE,
@@ -220,14 +205,14 @@ _ALL = (
         archives=(
             Archive(
                 name="Train.zip",
-                urls=_mendeley("468j46mzdv", "39c25547-014b-4137-a934-9d29fa53c7a0"),
+                urls=mendeley("468j46mzdv", "39c25547-014b-4137-a934-9d29fa53c7a0"),
                 md5="20959b8e626244a1b502305a9e6e2031",
                 size=None,
                 about=int(1.0 * _GB),
             ),
             Archive(
                 name="Test.zip",
-                urls=_mendeley("468j46mzdv", "05a4d654-7e03-4c15-bdfa-9bb2bcbea494"),
+                urls=mendeley("468j46mzdv", "05a4d654-7e03-4c15-bdfa-9bb2bcbea494"),
                 md5="69ca8762b2fe404d9b9bad1103e97832",
                 size=None,
                 about=int(0.17 * _GB),
@@ -252,7 +237,7 @@ _ALL = (
         archives=(
             Archive(
                 name="N-Caltech101-archive.zip",
-                urls=_mendeley("cy6cvx3ryv", "36b5c52a-b49d-4853-addb-a836a8883e49"),
+                urls=mendeley("cy6cvx3ryv", "36b5c52a-b49d-4853-addb-a836a8883e49"),
                 md5="66201824eabb0239c7ab992480b50ba3",
                 size=None,
                 about=int(3.7 * _GB),

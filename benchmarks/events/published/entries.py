@@ -52,3 +52,18 @@ class RealSet:
     @property
     def download_bytes(self) -> int:
         return sum(archive.size or archive.about for archive in self.archives)
+
+
+def figshare(number: int) -> tuple[str, ...]:
+    """The first answers some networks with an empty 202; users report the others to work then."""
+    return (
+        f"https://figshare.com/ndownloader/files/{number}",
+        f"https://ndownloader.figshare.com/files/{number}",
+        f"https://api.figshare.com/v2/file/download/{number}",
+    )
+
+
+def mendeley(dataset: str, file: str) -> tuple[str, ...]:
+    return (
+        f"https://data.mendeley.com/public-files/datasets/{dataset}/files/{file}/file_downloaded",
+    )

@@ -11,7 +11,6 @@ comparisons, not corrected.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from benchmarks.evidence.aggregates import (
     stratified_bootstrap,
 )
 from benchmarks.evidence.analysis import declared
+from benchmarks.evidence.comparison.matching import Matched, match, pairs_of, verdict_of
 from benchmarks.evidence.comparison.report import (
     METRICS,
     Compared,
@@ -30,16 +30,14 @@ from benchmarks.evidence.comparison.report import (
     Overall,
     Provenance,
     Report,
-    Verdict,
 )
 from benchmarks.evidence.convergence import said as unconverged_said
-from benchmarks.evidence.families import Judged, Sample, Side, judge
-from benchmarks.evidence.gaps import GRADED, why_no_pair
-from benchmarks.evidence.metrics import MEASURES, Measure, about, counting, sample
+from benchmarks.evidence.families import Judged, Sample, judge
+from benchmarks.evidence.metrics import MEASURES, counting
 from benchmarks.evidence.statistics import effect_size, exponential, smallest_sign_flip_p
 from benchmarks.records.files import read_host, record_path
-from benchmarks.records.schema import Record, Result
-from benchmarks.records.selection import Cells, Pair, Selection, neuron_of
+from benchmarks.records.schema import Record
+from benchmarks.records.selection import Cells, Selection, neuron_of
 from benchmarks.throughput.timings import Timing
 
 
@@ -132,16 +130,6 @@ def _refuse_other_rate(new: list[Record], recorded: list[Record]) -> None:
                 )
 
 
-def _pairs(cells: Cells, dataset: str, baseline: str) -> list[Pair]:
-    neuron = cells.selection.neurons[0]
-    try:
-        return cells.pairs(dataset, neuron, baseline)
-    except InputError as error:
-        raise InputError(
-            f"{error}; if {neuron} is the stale one, delete its record and compare again"
-        ) from error
-
-
 def _failed(cells: Cells) -> Iterable[str]:
     for record in cells.records.values():
         if record.failure is not None and record.dataset in cells.selection.datasets:
@@ -163,7 +151,7 @@ def _provenance(cells: Cells) -> Iterable[Provenance]:
     neuron, *against = cells.selection.neurons
     for baseline in against:
         for dataset in cells.selection.datasets:
-            for pair in _pairs(cells, dataset, baseline):
+            for pair in pairs_of(cells, dataset, baseline):
                 new = cells.records[dataset, neuron, pair.seed].hashes
                 yield Provenance(
                     dataset=dataset,
@@ -181,21 +169,10 @@ def _provenance(cells: Cells) -> Iterable[Provenance]:
 # ---- what is tested ----
 
 
-@dataclass(frozen=True)
-class _Matched:
-    """The values of one comparison before it is judged."""
-
-    dataset: str
-    baseline: str
-    pairs: list[Pair]
-    sample: Sample
-    absent: str = ""
-
-
 def _family(metric: Metric, cells: Cells, alpha: float) -> list[Compared]:
     """All comparisons of a metric, corrected for one another."""
     matched = [
-        _match(metric, cells, dataset, baseline)
+        match(metric, cells, dataset, baseline)
         for baseline in cells.selection.neurons[1:]
         for dataset in cells.selection.datasets
     ]
@@ -203,7 +180,7 @@ def _family(metric: Metric, cells: Cells, alpha: float) -> list[Compared]:
     return [_compared(metric, m, j) for m, j in zip(matched, judged, strict=True)]
 
 
-def _compared(metric: Metric, m: _Matched, judged: Judged) -> Compared:
+def _compared(metric: Metric, m: Matched, judged: Judged) -> Compared:
     measure = MEASURES[metric]
     return Compared(
         metric=metric,
@@ -220,40 +197,9 @@ def _compared(metric: Metric, m: _Matched, judged: Judged) -> Compared:
         p_same=judged.p_same,
         margin=m.sample.margin,
         effect=effect_size(m.sample.values, m.sample.grain),
-        verdict=_verdict(metric, judged.side),
+        verdict=verdict_of(metric, judged.side),
         absent=m.absent,
     )
-
-
-def _match(metric: Metric, cells: Cells, dataset: str, baseline: str) -> _Matched:
-    neuron, measure = cells.selection.neurons[0], MEASURES[metric]
-    pairs = _pairs(cells, dataset, baseline)
-    reason = "" if pairs else why_no_pair(cells, dataset, neuron, baseline)
-    if measure.is_ratio:
-        reason = reason or _no_ratio(neuron, [pair.left for pair in pairs], measure)
-        reason = reason or _no_ratio(baseline, [pair.right for pair in pairs], measure)
-    if reason:
-        return _Matched(dataset, baseline, pairs, Sample([]), reason)
-    found = replace(sample(metric, pairs), copies=about(dataset, baseline))
-    return _Matched(dataset, baseline, pairs, found)
-
-
-def _no_ratio(neuron: str, results: list[Result], measure: Measure) -> str:
-    """Why there is no ratio of a neuron's counts; empty if there is."""
-    if not all(result.spiking for result in results):
-        return f"{neuron}: {GRADED}"
-    return "" if all(measure.of(result) > 0 for result in results) else f"{neuron}: a silent seed"
-
-
-def _verdict(metric: Metric, side: Side) -> Verdict:
-    if side == "no interval":
-        return "not tested"
-    if side == "the same" or side == "not distinguishable":
-        return side
-    above: tuple[Verdict, Verdict] = ("better", "worse")
-    if MEASURES[metric].fewer:
-        above = ("more", "fewer")
-    return above[0] if side == "ahead" else above[1]
 
 
 def _overall(cells: Cells, alpha: float) -> list[Overall]:
@@ -262,7 +208,7 @@ def _overall(cells: Cells, alpha: float) -> list[Overall]:
         baseline: [
             m
             for dataset in cells.selection.datasets
-            if (m := _match("accuracy", cells, dataset, baseline)).pairs
+            if (m := match("accuracy", cells, dataset, baseline)).pairs
         ]
         for baseline in cells.selection.neurons[1:]
     }
@@ -280,7 +226,7 @@ def _overall(cells: Cells, alpha: float) -> list[Overall]:
     return [_over_datasets(baseline, of, j) for (baseline, of), j in found]
 
 
-def _over_datasets(baseline: str, matched: list[_Matched], judged: Judged) -> Overall:
+def _over_datasets(baseline: str, matched: list[Matched], judged: Judged) -> Overall:
     of = MEASURES["accuracy"].of
     strata = [np.array([[of(pair.left), of(pair.right)] for pair in m.pairs]) for m in matched]
     return Overall(
@@ -292,7 +238,7 @@ def _over_datasets(baseline: str, matched: list[_Matched], judged: Judged) -> Ov
         p=judged.p,
         p_holm=judged.p_family,
         method=judged.method,
-        verdict=_verdict("accuracy", judged.side),
+        verdict=verdict_of("accuracy", judged.side),
     )
 
 

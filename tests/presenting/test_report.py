@@ -18,8 +18,8 @@ from benchmarks.presenting.page.write import write_report
 from benchmarks.presenting.tables.write import write_tables
 from benchmarks.profile import Profile
 from benchmarks.records.selection import SUBJECT, Selection, load
-from tests.benchmarks.made_records import SETTINGS, failed, made, selection, write, write_profile
-from tests.benchmarks.test_tables import grid_params, write_grid
+from tests.made_records import SETTINGS, failed, made, selection, write, write_profile
+from tests.presenting.test_tables import grid_params, write_grid
 
 NEURONS = ("snntorch_lif", "aia", "gain_frozen")
 CHOSEN = Selection(("dvs_digits",), NEURONS, (0, 1, 2))
@@ -339,7 +339,7 @@ def test_figures_and_page_need_no_torch(tmp_path: Path) -> None:
         "from benchmarks.presenting.figures.write import write_figures\n"
         "from benchmarks.profile import Profile\n"
         "from benchmarks.presenting.page.write import write_report\n"
-        "from tests.benchmarks.made_records import SETTINGS, selection\n"
+        "from tests.made_records import SETTINGS, selection\n"
         f"profile = Profile(Path({str(tmp_path)!r}))\n"
         "write_figures(profile, selection(), None)\n"
         "write_report(profile, selection(), SETTINGS, None)\n"

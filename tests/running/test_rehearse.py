@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.params import read as read_params
-from tests.benchmarks.small import ROOT, run_command
+from tests.small import ROOT, run_command
 
 SMALL = ("--samples", "40", "--neurons", "snntorch_lif,aia", "--width", "0.03")
 

@@ -33,7 +33,7 @@ from benchmarks.profile import Profile
 from benchmarks.records.schema import AssociationEffect, Record, Result
 from benchmarks.records.selection import Selection, load
 from benchmarks.throughput.timings import Speeds, read_speeds
-from tests.benchmarks.made_records import (
+from tests.made_records import (
     DATASETS,
     NEURONS,
     SETTINGS,
@@ -548,7 +548,7 @@ def test_tables_need_no_torch(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from benchmarks.profile import Profile\n"
         "from benchmarks.presenting.tables.write import write_tables\n"
-        "from tests.benchmarks.made_records import selection\n"
+        "from tests.made_records import selection\n"
         f"write_tables(Profile(Path({str(tmp_path)!r})), selection(), None)\n"
         "sys.exit('torch' in sys.modules)"
     )

@@ -16,7 +16,7 @@ from benchmarks.presenting.tables.rows import cells_table
 from benchmarks.records.selection import Selection, load
 from benchmarks.running import run, workers
 from benchmarks.running.jobs import Job, Outcome, Stage, unfinished
-from tests.benchmarks.small import ROOT, small_profile
+from tests.small import ROOT, small_profile
 
 
 def double_or_die(number: int) -> int:
@@ -43,7 +43,7 @@ def test_who_stops_listening_leaves_no_worker() -> None:
 PARENT = """
 import sys, time
 from benchmarks import workers
-from tests.benchmarks.test_workers import sleep
+from tests.running.test_workers import sleep
 if __name__ == "__main__":
     for _ in workers.each(sleep, ["{0}/a", "{0}/b"], 2): ...
 """

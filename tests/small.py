@@ -14,7 +14,7 @@ from benchmarks.params import Params
 from benchmarks.params import read as read_params
 from benchmarks.profile import Profile
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 LIF = {"class": "aia.neuron:LIF", "match": True}
 AIA = {"class": "aia.neuron:AIA", "match": True}
 

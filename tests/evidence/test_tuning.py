@@ -17,8 +17,8 @@ from benchmarks.evidence.tuning import (
 from benchmarks.profile import Profile
 from benchmarks.records.selection import Selection
 from benchmarks.running.jobs import Stage, next_jobs
-from tests.benchmarks.made_records import made, write
-from tests.benchmarks.test_tables import RATES, SHARED, TUNING_SEEDS, grid_params, write_grid
+from tests.made_records import made, write
+from tests.presenting.test_tables import RATES, SHARED, TUNING_SEEDS, grid_params, write_grid
 
 CHOSEN = Selection(("dvs_digits",), ("aia",), (0, 1, 2))
 PARAMS = grid_params(CHOSEN)

@@ -18,7 +18,7 @@ from benchmarks.presenting.figures.write import write_figures
 from benchmarks.presenting.page.write import write_report
 from benchmarks.profile import Profile
 from benchmarks.records.selection import Selection, load
-from tests.benchmarks.made_records import (
+from tests.made_records import (
     SETTINGS,
     failed,
     made,
@@ -26,7 +26,7 @@ from tests.benchmarks.made_records import (
     write_data,
     write_throughput,
 )
-from tests.benchmarks.test_tables import write_grid
+from tests.presenting.test_tables import write_grid
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), None)

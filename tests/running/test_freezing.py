@@ -26,9 +26,9 @@ from benchmarks.records.files import (
 from benchmarks.records.selection import Selection
 from benchmarks.records.swap import BEGUN
 from benchmarks.running.freezing import freeze, freeze_times
-from tests.benchmarks import made_records
-from tests.benchmarks.made_records import failed, made, write, write_profile, write_throughput
-from tests.benchmarks.small import ROOT, command
+from tests import made_records
+from tests.made_records import failed, made, write, write_profile, write_throughput
+from tests.small import ROOT, command
 
 WHOLE = made_records.selection()
 ONE = Selection(("dvs_digits",), ("aia",), (0,))

@@ -20,9 +20,9 @@ from benchmarks.running import newcomer, verify
 from benchmarks.running.cells import run_cell
 from benchmarks.running.freezing import freeze
 from benchmarks.training import protocol
-from benchmarks.training.train import Cell
-from tests.benchmarks.made_records import selection, write_profile
-from tests.benchmarks.small import ROOT, run_command, small_profile
+from benchmarks.training.state import Cell
+from tests.made_records import selection, write_profile
+from tests.small import ROOT, run_command, small_profile
 
 
 def quiet(done: int, total: int, say: str) -> None: ...

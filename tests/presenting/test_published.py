@@ -11,7 +11,7 @@ from benchmarks.events.published.catalogue import SETS
 from benchmarks.evidence.published import read_published
 from benchmarks.presenting.tables.published import published
 from benchmarks.records.selection import Cells, Selection
-from tests.benchmarks.made_records import made
+from tests.made_records import made
 
 
 def _cells(dataset: str, accuracies: list[float]) -> Cells:

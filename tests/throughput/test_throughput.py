@@ -40,8 +40,8 @@ from benchmarks.throughput.timings import (
 )
 from benchmarks.training import nvml
 from benchmarks.training.host import arithmetic_on
-from tests.benchmarks.made_records import write_throughput
-from tests.benchmarks.small import AIA, ROOT, small_profile
+from tests.made_records import write_throughput
+from tests.small import AIA, ROOT, small_profile
 
 CPU = torch.device("cpu")
 MACHINE = {"aia_device": "cpu", "aia_copy_gb_per_s": 10.0, "aia_matmul_gflop_per_s": 100.0}

@@ -16,7 +16,7 @@ from benchmarks.params import Matched, NeuronParams, Params, read
 from benchmarks.records.selection import CONTROLS
 from benchmarks.training import contract, neurons
 from benchmarks.yamlfile import parse_yaml
-from tests.benchmarks.small import ROOT, run_command, small_profile
+from tests.small import ROOT, run_command, small_profile
 
 
 class WrongShape(nn.Module):
@@ -60,7 +60,7 @@ class Plain(WrongShape):
         return soft - soft.detach() + (drive > 1).float()  # in this order it is exactly 0 or 1
 
 
-HERE = "tests.benchmarks.test_params_and_neurons"
+HERE = "tests.training.test_params_and_neurons"
 
 
 def build(path: str, match: bool = False, **args: object) -> neurons.Build:

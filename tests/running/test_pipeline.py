@@ -16,7 +16,7 @@ import yaml
 from benchmarks.errors import InputError
 from benchmarks.running import dvc
 from benchmarks.training import protocol
-from tests.benchmarks.small import AIA, LIF, ROOT
+from tests.small import AIA, LIF, ROOT
 
 CELLS = {"cell@dvs_digits-aia", "cell@dvs_digits-lif"}
 TUNING = "tuning@dvs_digits-aia"

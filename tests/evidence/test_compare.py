@@ -27,7 +27,7 @@ from benchmarks.presenting.comparison.words import in_words
 from benchmarks.records.schema import Record, SynOps
 from benchmarks.records.selection import Cells, Selection
 from benchmarks.throughput.timings import Timing
-from tests.benchmarks.made_records import DATASETS, SETTINGS, failed, made
+from tests.made_records import DATASETS, SETTINGS, failed, made
 
 SAMPLES = 360
 NEW = "mine"

@@ -24,9 +24,10 @@ from benchmarks.training import augment, protocol
 from benchmarks.training.batches import Batch
 from benchmarks.training.distributed import ALONE
 from benchmarks.training.neurons import builder
-from benchmarks.training.train import Cell, fresh_state
+from benchmarks.training.state import Cell
+from benchmarks.training.train import fresh_state
 from benchmarks.training.updates import update
-from tests.benchmarks.small import AIA, ROOT, command, run_command, small_profile
+from tests.small import AIA, ROOT, command, run_command, small_profile
 
 TINY = {"network": "vgg11", "width": 0.03, "size": 16, "augment": "nda", "epochs": 3}
 

@@ -38,8 +38,8 @@ from benchmarks.records.files import (
 from benchmarks.running import cells
 from benchmarks.running.cells import finished, run_cell
 from benchmarks.training import checkpoints
-from benchmarks.training.train import Cell
-from tests.benchmarks.small import AIA, LIF, ROOT, command, run_command, small_profile
+from benchmarks.training.state import Cell
+from tests.small import AIA, LIF, ROOT, command, run_command, small_profile
 
 
 def quiet(done: int, total: int, say: str) -> None: ...
@@ -210,7 +210,7 @@ def test_the_association_is_measured_by_leaving_it_out(tmp_path: Path) -> None:
 
 
 def test_a_diverged_cell_is_recorded_with_its_epoch_and_reason(tmp_path: Path) -> None:
-    neurons = {"bad": {"class": "tests.benchmarks.test_train:Overflows"}}
+    neurons = {"bad": {"class": "tests.training.test_train:Overflows"}}
     params, profile = small_profile(tmp_path, neurons)
     record = run_cell(Cell("dvs_digits", "bad", 0), params, profile, quiet)
     assert record.result is None

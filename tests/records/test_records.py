@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.errors import InputError
 from benchmarks.records.files import as_json, read_record, record_path, sealed
-from tests.benchmarks.made_records import made, selection, write_profile
+from tests.made_records import made, selection, write_profile
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.benchmarks.small import LIF, ROOT
+from tests.small import LIF, ROOT
 
 LEAKY = {"class": "snntorch:Leaky", "match": True}
 # what a newcomer writes, knowing PyTorch and the contract

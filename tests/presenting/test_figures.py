@@ -15,8 +15,8 @@ from benchmarks.presenting.figures.write import RATES, figure_path, write_figure
 from benchmarks.profile import Profile
 from benchmarks.records.selection import Selection, load
 from benchmarks.throughput.timings import Timing
-from tests.benchmarks.made_records import NEURONS, failed, made, selection, write, write_profile
-from tests.benchmarks.test_tables import write_grid
+from tests.made_records import NEURONS, failed, made, selection, write, write_profile
+from tests.presenting.test_tables import write_grid
 
 ONE = Selection(("dvs_digits",), ("snntorch_lif", "aia"), (0, 1))
 

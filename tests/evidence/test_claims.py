@@ -15,7 +15,7 @@ from benchmarks.evidence.statistics import least_effect, tails
 from benchmarks.presenting.tables.claims import verdict_frame
 from benchmarks.records.schema import Association, Record, Result
 from benchmarks.records.selection import CONTROLS, LIBRARY_BASELINES, SUBJECT, Cells, Selection
-from tests.benchmarks.made_records import DATASETS, LAYERS, failed, made
+from tests.made_records import DATASETS, LAYERS, failed, made
 
 LIFS = ("snntorch_lif", "spikingjelly_lif", "spikingjelly_plif")
 COMMAND = "python -m benchmarks --profile core run"
