@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import lzma
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import IO, Annotated
 
 import numpy as np
-from filelock import FileLock
 from numpy.lib import format as npy
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -27,6 +25,7 @@ from benchmarks.events.published.disk import disk_faults, require_space
 from benchmarks.events.recipe import Recipe
 from benchmarks.events.splits import Members
 from benchmarks.events.store import INDEX, Store, load
+from benchmarks.records.swap import replacing
 
 Report = Callable[[int, int, str], None]  # recordings done, in all, what to say
 
@@ -109,18 +108,14 @@ def unpack(path: Path, cache: Path, name: str, report: Report) -> About:
     Raises InputError, leaving what is there as it is, for a file that is damaged, holds anything
     else than data set ``name``, or whose frames are not those that were packed.
     """
-    with disk_faults(cache):
+    with disk_faults(cache), _refusals(path), lzma.open(path) as file:
+        about = About.model_validate_json(file.readline(_MOST))
+        if about.name != name:
+            raise InputError(f"{path}: it holds data set {about.name}; give this name")
         cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / ".unpacking.lock"), _emptied(cache / ".unpacking") as part:
-            with _refusals(path), lzma.open(path) as file:
-                about = About.model_validate_json(file.readline(_MOST))
-                if about.name != name:
-                    raise InputError(f"{path}: it holds data set {about.name}; give this name")
-                _extract(file, about, part, report)
-                _check(about, part)
-            folder = _folder(cache, about.name, about.recipe)
-            shutil.rmtree(folder, ignore_errors=True)
-            part.replace(folder)
+        with replacing(_folder(cache, about.name, about.recipe)) as part:
+            _extract(file, about, part, report)
+            _check(about, part)
     return about
 
 
@@ -134,17 +129,6 @@ def kept(cache: Path, name: str, recipe: Recipe) -> Framed | None:
 
 def _folder(cache: Path, name: str, recipe: Recipe) -> Path:
     return cache / f"{name}-{recipe}-packed"
-
-
-@contextmanager
-def _emptied(folder: Path) -> Iterator[Path]:
-    """A new folder, which goes again if it is not taken away."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
