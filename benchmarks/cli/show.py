@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
 from benchmarks.cli.app import app, opened
 from benchmarks.cli.progress import say
 from benchmarks.params import Params
 from benchmarks.profile import Profile
-
-if TYPE_CHECKING:
-    pass
 
 
 @app.command()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import Annotated, Literal, cast
 
 import typer
 
 from benchmarks.cli.app import app, opened
 from benchmarks.cli.progress import say
 from benchmarks.errors import unknown
-
-if TYPE_CHECKING:
-    pass
 
 
 @app.command()

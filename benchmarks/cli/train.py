@@ -20,7 +20,6 @@ from benchmarks.profile import Profile
 if TYPE_CHECKING:
     from benchmarks.running.jobs import Job, Outcome
 
-
 _EXECUTORS = ("local", "dask", "ray", "slurm-array")
 
 

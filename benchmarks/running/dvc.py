@@ -6,16 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmarks.errors import InputError
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records.files import write_atomic
 from benchmarks.running.jobs import Stage, concluded
-
-if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
-    pass
 
 
 def hand_to_dvc(whole: set[Stage], partial: set[Stage], params: Params, profile: Profile) -> None:

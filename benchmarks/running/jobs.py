@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from benchmarks.errors import InputError
-from benchmarks.evidence.tuning import write_choice
-from benchmarks.params import Params
-from benchmarks.profile import Profile
-
-if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
-    pass
-
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from benchmarks.evidence.tuning import best, profile_at, reachable_rates, scores_of, wanted_rates
+from benchmarks.errors import InputError
+from benchmarks.evidence.tuning import (
+    best,
+    profile_at,
+    reachable_rates,
+    scores_of,
+    wanted_rates,
+    write_choice,
+)
+from benchmarks.params import Params
+from benchmarks.profile import Profile
 from benchmarks.records.files import record_path
 from benchmarks.records.schema import Record
 

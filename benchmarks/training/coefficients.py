@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,13 +13,9 @@ from torch import Tensor
 
 from benchmarks.events import Split
 from benchmarks.records.schema import Association, AssociationEffect
-from benchmarks.training.activity import Activity, activity
+from benchmarks.training.activity import EVALUATION_BATCH, Activity, activity, spikes_of
 from benchmarks.training.batches import batches
 from benchmarks.training.blocks import Block, Network
-
-if TYPE_CHECKING:
-    pass
-from benchmarks.training.activity import EVALUATION_BATCH, spikes_of
 
 
 @runtime_checkable
