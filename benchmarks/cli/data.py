@@ -84,11 +84,12 @@ def pack(
 def verify(context: typer.Context, name: Name, at: From = None, part: Part = False) -> None:
     """Hash a data set's archives again, count its recordings, look at the beginning of each.
 
+    Of a format that tonic reads, one recording of each class is compared with what tonic finds.
     With --part: hash each recording of the declared part again. At last, compare the recordings of
     the splits: one that leaks is named.
     """
     from benchmarks.cli.data_splits import say_resemblances
-    from benchmarks.events.published import inspection
+    from benchmarks.events.published import inspection, second_reader
     from benchmarks.events.published.acquire import find
     from benchmarks.events.published.catalogue import known
     from benchmarks.events.published.layout import is_rehearsal
@@ -116,6 +117,8 @@ def verify(context: typer.Context, name: Name, at: From = None, part: Part = Fal
         )
     if tree is None and not good:
         raise InputError(f"{chosen.title} is not here: python -m benchmarks data get {name}")
+    if tree is not None and (count := second_reader.agreeing(chosen, tree)):
+        say(f"tonic reads the same events in {count} of them, the first of each class and part")
     if tree is not None and not is_rehearsal(tree):
         names = [f"{name}-{split}" for split in chosen.splits]
         say_resemblances(names, context.obj.events, at)
