@@ -10,8 +10,7 @@ import inspect
 from typing import Any
 
 import torch
-from snntorch import surrogate
-from snntorch._neurons.neurons import SpikingNeuron
+from snntorch import SpikingNeuron, surrogate
 from torch import Tensor, nn
 
 VERSION_OF = "snntorch"

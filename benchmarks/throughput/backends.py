@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from benchmarks.throughput.plan import Plan, library_of
 
 # SpikingJelly chooses when its operators are imported, from one variable for each of them.
 _SPIKINGJELLY = tuple(f"SJ_{name}_CUDA_IMPLEMENTATION" for name in ("IF", "LIF", "PLIF"))
-_OPERATORS = {"IFNode": "if_", "LIFNode": "lif", "ParametricLIFNode": "plif"}
+_KINDS = {"IFNode": "if", "LIFNode": "lif", "ParametricLIFNode": "plif"}
 _OURS = {"native": "C++", "compile": "torch.compile", "triton": "Triton", "eager": "eager"}
 
 
@@ -58,11 +57,12 @@ def label(plan: Plan, alias: str, neuron: nn.Module, device: torch.device) -> st
 
 def _spikingjelly(neuron: nn.Module, device: torch.device) -> str:
     """What SpikingJelly itself says that it selected; PyTorch where it has no choice."""
-    operator = _OPERATORS.get(type(getattr(neuron, "node", None)).__name__)
-    if device.type != "cuda" or operator is None:
+    kind = _KINDS.get(type(getattr(neuron, "node", None)).__name__)
+    if device.type != "cuda" or kind is None:
         return "torch"
-    module = importlib.import_module(f"spikingjelly._ops.{operator}")
+    from spikingjelly.activation_based import functional
+
     try:
-        return str(module._selection.diagnostics(device)["implementation"])
+        return str(functional.neuron_implementation(kind, device)["implementation"])
     except RuntimeError:  # not available: timing it will say why
         return os.environ.get(_SPIKINGJELLY[1], "auto")
