@@ -114,7 +114,7 @@ def compare(
 def _say_compared(new: Newcomer, recorded: Recorded, others: tuple[str, ...]) -> None:
     """Time the newcomer beside the others, then write and say what the comparison found."""
     from benchmarks.evidence.comparison.compare import compare, sums_of
-    from benchmarks.presenting.comparison.files import terminal_table, write_comparison
+    from benchmarks.presenting.comparison.files import terminal_tables, write_comparison
     from benchmarks.presenting.comparison.words import in_words
     from benchmarks.running.newcomer import cells
     from benchmarks.throughput.runner import measure_throughput
@@ -133,7 +133,7 @@ def _say_compared(new: Newcomer, recorded: Recorded, others: tuple[str, ...]) ->
         sums_of(recorded.cells),
     )
     write_comparison(made, new.profile.folder)
-    console.print(terminal_table(made))
+    console.print(terminal_tables(made))
     for words in in_words(made):
         say(words)
     say(f"wrote {new.profile.folder}; `python -m benchmarks report` adds it to the page")

@@ -61,6 +61,15 @@ def _signed(scale: float, form: str, unit: str) -> Callable[[Estimate], str]:
     return number
 
 
+def _counts(noun: str) -> _Words:
+    return _Words(
+        ahead=f"fewer {noun} than",
+        behind=f"more {noun} than",
+        number=lambda found: f"{estimates.ratio(exponential(found))} times as many",
+        amount=lambda gain: f"{100 * (1 - math.exp(-gain)):.2g} % fewer",
+    )
+
+
 WORDS: dict[Metric, _Words] = {
     "accuracy": _Words(
         ahead="ahead of",
@@ -68,18 +77,8 @@ WORDS: dict[Metric, _Words] = {
         number=_signed(100, "+.1f", "points"),
         amount=lambda gain: f"a lead of {100 * gain:.1f} points",
     ),
-    "spikes": _Words(
-        ahead="fewer spikes than",
-        behind="more spikes than",
-        number=lambda found: f"{estimates.ratio(exponential(found))} times as many",
-        amount=lambda gain: f"{100 * (1 - math.exp(-gain)):.2g} % fewer",
-    ),
-    "synops": _Words(
-        ahead="fewer operations than",
-        behind="more operations than",
-        number=lambda found: f"{estimates.ratio(exponential(found))} times as many",
-        amount=lambda gain: f"{100 * (1 - math.exp(-gain)):.2g} % fewer",
-    ),
+    "spikes": _counts("spikes"),
+    "synops": _counts("operations"),
     "selectivity": _Words(
         ahead="more selective than",
         behind="less selective than",

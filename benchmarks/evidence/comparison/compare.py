@@ -244,12 +244,7 @@ def _over_datasets(baseline: str, matched: list[Matched], judged: Judged) -> Ove
 
 # ---- what it costs ----
 
-# what was measured -> what the new neuron does that many times as
-COSTS = {
-    "training_step": "a training step takes {} as long",
-    "neuron_forward_backward": "the neuron alone, forward and backward, takes {} as long",
-    "kept_bytes": "it keeps {} as many bytes for the backward pass",
-}
+COSTS = ("training_step", "neuron_forward_backward", "kept_bytes")
 
 
 def _costs(neuron: str, against: tuple[str, ...], speeds: list[Timing]) -> Iterable[Cost]:

@@ -68,7 +68,7 @@ class Cost:
 
     device: str
     baseline: str
-    what: str  # a key of COSTS
+    what: str  # one of COSTS
     new: float
     recorded: float
     times: float  # time or bytes, new over baseline

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import matplotlib
 import pandas as pd
 from rich import box
+from rich.console import Group
 from rich.table import Table
 
 from benchmarks import wording
@@ -23,11 +25,8 @@ from benchmarks.presenting.comparison.words import (
     between,
     gaps,
     in_words,
-    methods,
-    outlook,
     overview,
     p_text,
-    paragraph,
     stage,
     verdict_words,
 )
@@ -64,6 +63,7 @@ TITLES = {
     "spikes": "spikes, ratio",
     "synops": "SynOps, ratio",
 }
+OVERALL_TITLES = ("interquartile mean, points", "p, Holm", "beats")
 COST_TITLES = {
     "training_step": "training step",
     "neuron_forward_backward": "neuron alone",
@@ -72,8 +72,11 @@ COST_TITLES = {
 CAPTION = (
     "Test accuracy: mean of the paired differences ± standard deviation [95 % interval] (number "
     "of pairs); spikes and SynOps: geometric mean of the paired ratios [95 % interval]. The "
-    f"intervals are those of single comparisons. {FAMILIES['compare'][1]} The verdict follows p; "
-    "the same within the margin is shown by two one-sided tests, corrected likewise. The effect "
+    f"intervals are those of single comparisons. {FAMILIES['compare'][1]} Each p is that of the "
+    "exact sign-flip test where the number of pairs lets it reach the corrected level, otherwise "
+    "that of Student's t test, which assumes that the differences are normally distributed. The "
+    "verdict follows p; the same within the margin is shown by two one-sided tests, corrected "
+    "likewise. The effect "
     "size is the mean difference in standard deviations of the differences, corrected for few "
     "seeds."
 )
@@ -125,8 +128,7 @@ def overall_rows(report: Report) -> tuple[list[str], list[list[str]]]:
     several = len(devices) > 1
     whats = [what for what in COSTS if any(c.what == what for c in report.costs)]
     times = {(c.device, c.baseline, c.what): f"{c.times:.2g} ×" for c in report.costs}
-    head = ["against", "it is", "interquartile mean, points", "p, Holm", "beats"]
-    head += ["device"] if several else []
+    head = ["against", "it is", *OVERALL_TITLES, *(["device"] if several else [])]
     rows = [
         [
             o.baseline,
@@ -144,23 +146,43 @@ def overall_rows(report: Report) -> tuple[list[str], list[list[str]]]:
     return [*head, *(COST_TITLES[what] for what in whats)], rows
 
 
-def terminal_table(report: Report) -> Table:
-    """The verdicts on test accuracy for the terminal."""
-    shown = {name: TITLES[name] for name in ("dataset", "baseline", "verdict")}
-    shown |= {"brief": "points", "p": TITLES["p"]}
-    title = f"{report.neuron}: test accuracy against recorded neurons"
-    # 80 columns: nothing may be cut off, names least of all
-    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name, heading in shown.items():
-        whole = name in ("dataset", "baseline", "verdict")
-        table.add_column(heading, overflow="fold", no_wrap=whole)
+def terminal_tables(report: Report) -> Group:
+    """For the terminal: test accuracy, spikes and SynOps, all data sets with time and memory."""
+    accuracy = {"brief": "points", "p": TITLES["p"]}
+    counts = {name: TITLES[name] for name in ("spikes", "synops")}
+    head, rows = overall_rows(report)
+    fit = [place for place, title in enumerate(head) if title not in OVERALL_TITLES]
+    title = f"{report.neuron}: all data sets, time and memory"
+    overall = _terminal_table(title, (head[place] for place in fit))
+    for row in rows:
+        overall.add_row(*(row[place] for place in fit))
+    return Group(
+        _by_dataset(report, "test accuracy", {"verdict": TITLES["verdict"]} | accuracy),
+        _by_dataset(report, "spikes and SynOps", counts),
+        *([overall] if rows else []),
+    )
+
+
+def _by_dataset(report: Report, what: str, columns: dict[str, str]) -> Table:
+    shown = {name: TITLES[name] for name in ("dataset", "baseline")} | columns
+    table = _terminal_table(f"{report.neuron}: {what} against recorded neurons", shown.values())
     styles = {"ahead": "green", "behind": "red", "even": ""}
     before = None
     for line in lines(report):
         if before not in (None, line.dataset):
             table.add_section()
         before = line.dataset
-        table.add_row(*(str(getattr(line, name)) for name in shown), style=styles[line.side])
+        style = styles[line.side] if "verdict" in columns else ""
+        table.add_row(*(str(getattr(line, name)) for name in shown), style=style)
+    return table
+
+
+def _terminal_table(title: str, head: Iterable[str]) -> Table:
+    """Of 80 columns: nothing may be cut off, names least of all."""
+    whole = [TITLES[name] for name in ("dataset", "baseline", "verdict")]
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in head:
+        table.add_column(heading, overflow="fold", no_wrap=heading in whole)
     return table
 
 
@@ -238,10 +260,8 @@ def _section(report: Report) -> str:
             neuron=report.neuron,
             neuron_class=report.neuron_class,
             overview=overview(report),
-            stage=f"{stage(report)} {outlook(report)}".strip(),
+            stage=stage(report),
             gaps=gaps(report),
-            methods=methods(report),
-            paragraphs=[paragraph(report, baseline) for baseline in report.baselines],
             titles=TITLES,
             lines={d: [line for line in found if line.dataset == d] for d in report.datasets},
             axes={d: half_of(report, d) for d in report.datasets},
