@@ -64,28 +64,13 @@ def rehearse(chosen: RealSet, samples: int, params: Params, out: Path, say: Say)
         steps.append(_run(step, commands, {**os.environ, **environment}))
 
     ours = [sys.executable, "-m", "benchmarks", "--profile", str(out)]
+    own = [sys.executable, "-m", "benchmarks.running.rehearse"]
     archive = out / "archive" / chosen.archives[0].name
-    run(
-        "film and pack",
-        [
-            sys.executable,
-            "-m",
-            "benchmarks.running.rehearse",
-            "film",
-            chosen.name,
-            str(samples),
-            str(out),
-        ],
-    )
+    run("film and pack", [*own, "film", chosen.name, str(samples), str(out)])
     with _served(archive.parent) as address:
-        run(
-            "download, verify, unpack",
-            [
-                *(sys.executable, "-m", "benchmarks.running.rehearse", "acquire"),
-                *(chosen.name, str(archive), f"{address}/{archive.name}"),
-            ],
-            environment={"XDG_CACHE_HOME": str(out / "cache")},
-        )
+        acquire = [*own, "acquire", chosen.name, str(archive), f"{address}/{archive.name}"]
+        cache = {"XDG_CACHE_HOME": str(out / "cache")}
+        run("download, verify, unpack", acquire, environment=cache)
     there = {f"AIA_DATA_{chosen.name.upper()}": str(out / "cache/aia-bench/data" / chosen.name)}
     run("read, make frames", [*ours, "data", "manifest", name], environment=there)
     run("check neurons", [*ours, "specs"], environment=there)

@@ -13,7 +13,7 @@ from benchmarks.evidence import estimates
 from benchmarks.evidence.recordings import over_seeds_and_recordings, right_of
 from benchmarks.evidence.statistics import Estimate, estimate, paired_difference, paired_ratio
 from benchmarks.params import Training
-from benchmarks.presenting.tables.table import Number, Row, Table, make_table
+from benchmarks.presenting.tables.table import Number, Row, Shown, Table, make_table
 from benchmarks.profile import INDEX, Profile
 from benchmarks.records.recorded import FOLDER, open_recorded
 from benchmarks.records.schema import Result
@@ -88,68 +88,97 @@ def _weights(cells: Cells, split: str) -> int:
     return max(r.parameters.inference for results in found for r in results.values())
 
 
+@dataclass(frozen=True)
+class _Line:
+    """A neuron on one split of one source."""
+
+    split: str
+    source: str
+    training: Training
+    neuron: str
+    weights: int  # at inference
+    test: Estimate
+    validation: Estimate
+    spikes: Estimate
+    ratios: dict[str, Estimate]  # of spikes, to other neurons
+    lead: Estimate  # of the subject, in test accuracy
+    wide: Estimate  # the same with an interval over recordings too
+    over: str  # seeds or folds, in the singular
+    device: str
+
+
 def _row(split: str, source: _Source, neuron: str) -> Row:
+    line = _line(split, source, neuron)
+    return _raw(line), _shown(line)
+
+
+def _line(split: str, source: _Source, neuron: str) -> _Line:
     results = _results(source.cells, split, neuron)
     subject = _results(source.cells, split, SUBJECT)
     both = [key for key in results if key in subject] if neuron != SUBJECT else []
-    test, validation = (
-        estimate([getattr(r.accuracy, part) for r in results.values()])
-        for part in ("test", "validation")
+    left, right = ([side[key].accuracy.test for key in both] for side in (subject, results))
+    (dataset, _), one = next(iter(results.items()))
+    return _Line(
+        split=split,
+        source=source.name,
+        training=Training.model_validate(source.cells.of(dataset, neuron)[0].settings),
+        neuron=neuron,
+        weights=one.parameters.inference,
+        test=estimate([r.accuracy.test for r in results.values()]),
+        validation=estimate([r.accuracy.validation for r in results.values()]),
+        spikes=estimate([r.spikes.per_sample for r in results.values()]),
+        ratios={n: _ratio(results, _results(source.cells, split, n)) for n in (BASELINE, FROZEN)},
+        lead=paired_difference(left, right),
+        wide=_over_recordings(both, subject, results),
+        over="fold" if all(dataset != split for dataset, _ in results) else "seed",
+        device=", ".join(sorted({host.device for host in source.cells.hosts})),
     )
-    spikes = estimate([r.spikes.per_sample for r in results.values()])
-    ratios = {n: _ratio(results, _results(source.cells, split, n)) for n in (BASELINE, FROZEN)}
-    lead = paired_difference(
-        [subject[key].accuracy.test for key in both], [results[key].accuracy.test for key in both]
-    )
-    wide = _over_recordings(both, subject, results)
-    weights = next(iter(results.values())).parameters.inference
-    training = Training.model_validate(source.cells.of(next(iter(results))[0], neuron)[0].settings)
-    devices = sorted({host.device for host in source.cells.hosts})
-    network = words_of(training)
-    kind = "fold" if all(dataset != split for dataset, _ in results) else "seed"
-    raw = {
-        "split": split,
-        "from": source.name,
-        "network": network,
-        "weights": weights,
-        "epochs": training.epochs,
-        "neuron": neuron,
-        "test_mean": test.mean,
-        "test_low": test.low,
-        "test_high": test.high,
-        "over": f"{kind}s",
-        "n": test.n,
-        "validation_mean": validation.mean,
-        "spikes_mean": spikes.mean,
-        **{f"spikes_to_{name}": ratio.mean for name, ratio in ratios.items()},
-        f"{SUBJECT}_minus": lead.mean,
-        f"{SUBJECT}_minus_low": lead.low,
-        f"{SUBJECT}_minus_high": lead.high,
-        f"{SUBJECT}_minus_low_recordings": wide.low,
-        f"{SUBJECT}_minus_high_recordings": wide.high,
-        "device": ", ".join(devices),
+
+
+def _raw(line: _Line) -> dict[str, object]:
+    return {
+        "split": line.split,
+        "from": line.source,
+        "network": words_of(line.training),
+        "weights": line.weights,
+        "epochs": line.training.epochs,
+        "neuron": line.neuron,
+        "test_mean": line.test.mean,
+        "test_low": line.test.low,
+        "test_high": line.test.high,
+        "over": f"{line.over}s",
+        "n": line.test.n,
+        "validation_mean": line.validation.mean,
+        "spikes_mean": line.spikes.mean,
+        **{f"spikes_to_{name}": ratio.mean for name, ratio in line.ratios.items()},
+        f"{SUBJECT}_minus": line.lead.mean,
+        f"{SUBJECT}_minus_low": line.lead.low,
+        f"{SUBJECT}_minus_high": line.lead.high,
+        f"{SUBJECT}_minus_low_recordings": line.wide.low,
+        f"{SUBJECT}_minus_high_recordings": line.wide.high,
+        "device": line.device,
     }
-    nothing = wording.NOTHING
-    return raw, {
-        "split": split,
-        "network": network,
-        "weights": Number(f"{weights:,}", weights),
-        "neuron": neuron,
-        "test accuracy, %": Number(
-            f"{estimates.brief(test, 100)}{estimates.interval(test, 100, '.1f')} "
-            f"({wording.plural(test.n, kind)})",
-            test.mean,
-        ),
-        "validation, %": Number(estimates.brief(validation, 100), validation.mean),
-        "spikes a sample": Number(f"{spikes.mean:,.0f}", spikes.mean),
+
+
+def _shown(line: _Line) -> Shown:
+    test, nothing = line.test, wording.NOTHING
+    accuracy = f"{estimates.brief(test, 100)}{estimates.interval(test, 100, '.1f')}"
+    return {
+        "split": line.split,
+        "network": words_of(line.training),
+        "weights": Number(f"{line.weights:,}", line.weights),
+        "neuron": line.neuron,
+        "test accuracy, %": Number(f"{accuracy} ({wording.plural(test.n, line.over)})", test.mean),
+        "validation, %": Number(estimates.brief(line.validation, 100), line.validation.mean),
+        "spikes a sample": Number(f"{line.spikes.mean:,.0f}", line.spikes.mean),
         **{
-            f"to {n}": Number("1" if n == neuron else estimates.ratio(r), r.mean)
-            for n, r in ratios.items()
+            f"to {n}": Number("1" if n == line.neuron else estimates.ratio(r), r.mean)
+            for n, r in line.ratios.items()
         },
-        f"{SUBJECT} minus it, points": _points(lead) if both else nothing,
-        "[also over recordings]": estimates.interval(wide, 100, "+.1f").strip() or nothing,
-        "device": ", ".join(devices),
-        "from": source.name,
+        f"{SUBJECT} minus it, points": _points(line.lead) if line.lead.n else nothing,
+        "[also over recordings]": estimates.interval(line.wide, 100, "+.1f").strip() or nothing,
+        "device": line.device,
+        "from": line.source,
     }
 
 
