@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.evidence import estimates
-from benchmarks.evidence.claims.verdicts import Verdict, read_claims, verdicts
+from benchmarks.evidence.claims.verdicts import ClaimVerdict, read_claims, verdicts
 from benchmarks.evidence.metrics import sample
 from benchmarks.evidence.recordings import over_seeds_and_recordings, right_of
 from benchmarks.evidence.statistics import Estimate, estimate, exponential
@@ -52,7 +52,7 @@ def numbers(text: str) -> set[str]:
     return set(re.findall(r"−?\d+\.\d+|\d{1,3}(?:,\d{3})+", text))
 
 
-def judged(cells: Cells) -> dict[str, Verdict]:
+def judged(cells: Cells) -> dict[str, ClaimVerdict]:
     return {v.id: v for v in verdicts(read_claims(), cells, SUBJECT)}
 
 
@@ -61,7 +61,7 @@ def own_rates(of: Recorded) -> Cells | None:
     return tuned.cells if tuned else None
 
 
-def said(verdict: Verdict) -> str:
+def said(verdict: ClaimVerdict) -> str:
     return " ".join([verdict.says, *(each.says for each in verdict.evidence)])
 
 

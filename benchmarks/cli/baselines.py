@@ -8,7 +8,7 @@ import typer
 import yaml
 
 from benchmarks.cli.app import Jobs, app, opened
-from benchmarks.cli.progress import Progress, console, say
+from benchmarks.cli.progress import ProgressBar, console, say
 from benchmarks.errors import InputError
 from benchmarks.yamlfile import parse_yaml
 
@@ -66,7 +66,7 @@ def verify(
     else:
         chosen = again.chosen_cells(recorded, cells, seed)
     found = []
-    with Progress(f"{len(chosen)} cells", "updates") as report:
+    with ProgressBar(f"{len(chosen)} cells", "updates") as report:
         for checked in again.verify(recorded, chosen, report):
             say(f"{checked.cell}: {checked.likeness} ({checked.says})")
             found.append(checked)
@@ -101,7 +101,7 @@ def compare(
         say(f"other rounding than the baselines': {other_versions(recorded.index)}")
     total = len(newcomer.jobs(new))
     faults = []
-    with Progress(f"{new.alias}, {total} cells", "cells") as report:
+    with ProgressBar(f"{new.alias}, {total} cells", "cells") as report:
         outcomes = newcomer.train(new, jobs or usual())
         for done, outcome in enumerate(outcomes, start=1):
             report(done, total, f"{outcome.job.cell} {outcome.says}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from benchmarks.cli.progress import Progress, console, say
+from benchmarks.cli.progress import ProgressBar, console, say
 from benchmarks.errors import InputError
 from benchmarks.profile import Profile
 
@@ -56,7 +56,7 @@ def get(context: typer.Context, name: Name, at: From = None, part: Part = False)
     if part:
         _declare(chosen, at)
     else:
-        with Progress(name, "MB") as report:
+        with ProgressBar(name, "MB") as report:
             tree = acquire(chosen, at, report)
         say(f"{chosen.title}: {len(entries(chosen, tree)):,} recordings in {tree}")
     if chosen.note:
@@ -99,11 +99,11 @@ def verify(context: typer.Context, name: Name, at: From = None, part: Part = Fal
     chosen = known(name)
     if part:
         return _verify_part(chosen, context.obj.events)
-    with Progress(f"{name}, archives", "MB") as report:
+    with ProgressBar(f"{name}, archives", "MB") as report:
         good, wrong = inspection.archives(chosen, at, report)
     tree = find(chosen, at)
     if tree is not None:
-        with Progress(f"{name}, recordings", "files") as report:
+        with ProgressBar(f"{name}, recordings", "files") as report:
             count, faults = inspection.tree(chosen, tree, report)
         wrong += faults
         say(f"{count:,} recordings in {tree}")
@@ -159,7 +159,7 @@ def manifest(context: typer.Context, name: Name) -> None:
 
     profile: Profile = context.obj
     training = read_params(profile.params).training
-    with Progress(name, "steps") as report:
+    with ProgressBar(name, "steps") as report:
         made = ensure_for(name, training, profile.events, report)
     write_manifest(made, profile.data)
     counts = [len(split.labels) for split in (made.train, made.validation, made.test)]
@@ -170,14 +170,14 @@ def _whole(chosen: RealSet, at: Path | None) -> tuple[RealSet, list[Entry]]:
     from benchmarks.events.published.acquire import acquire
     from benchmarks.events.published.layout import entries
 
-    with Progress(chosen.name, "MB") as report:
+    with ProgressBar(chosen.name, "MB") as report:
         return chosen, entries(chosen, acquire(chosen, at, report))
 
 
 def _declare(chosen: RealSet, at: Path | None) -> None:
     from benchmarks.events.published import parts
 
-    with Progress(f"{chosen.name}, hashing", "files") as report:
+    with ProgressBar(f"{chosen.name}, hashing", "files") as report:
         part = parts.declare(chosen, at, report)
     table = Table()
     table.add_column("class", no_wrap=True)
@@ -196,7 +196,7 @@ def _verify_part(chosen: RealSet, events: Path) -> None:
     from benchmarks.events.published import parts
 
     part = parts.declared(chosen)
-    with Progress(f"{chosen.name}, hashing", "files") as report:
+    with ProgressBar(f"{chosen.name}, hashing", "files") as report:
         parts.verify(part, report)
     say(f"{parts.described(part)} in {part.tree}: as declared")
     say_resemblances([f"{chosen.name}-part"], events, None)

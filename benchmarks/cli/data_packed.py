@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.cli.progress import Progress, say
+from benchmarks.cli.progress import ProgressBar, say
 from benchmarks.errors import InputError
 from benchmarks.events import real
 from benchmarks.events.packed import About, pack, unpack
@@ -23,9 +23,9 @@ def pack_frames(name: str, out: Path, profile: Profile) -> None:
     training = read_params(profile.params).training
     choice = real.choice_of(name)
     recipe = choice.recipe(training.steps, training.size, training.binning)
-    with Progress(name, "recordings") as report:
+    with ProgressBar(name, "recordings") as report:
         made = real.framed(choice, recipe, profile.events, report)
-    with Progress(f"{name}, packing", "recordings") as report:
+    with ProgressBar(f"{name}, packing", "recordings") as report:
         sha256 = pack(made, out, report)
     say(f"{out}: {in_units(out.stat().st_size)}, {_described(made.about)}")
     say(f"sha256 of what is in it: {sha256}")
@@ -33,7 +33,7 @@ def pack_frames(name: str, out: Path, profile: Profile) -> None:
 
 def unpack_frames(name: str, path: Path, events: Path) -> None:
     """Put packed frames into the cache ``events``. Raises InputError as :func:`unpack`."""
-    with Progress(f"{name}, unpacking", "recordings") as report:
+    with ProgressBar(f"{name}, unpacking", "recordings") as report:
         about = unpack(path, events, name, report)
     say(f"{path}: {_described(about)}")
     say(f"sha256 of what is in it, as it was packed: {about.sha256}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.cli.progress import Progress, console, say
+from benchmarks.cli.progress import ProgressBar, console, say
 from benchmarks.events import EventSet, ensure, real
 from benchmarks.events.resemblance import SIDE, STEPS, resemblances
 from benchmarks.events.splits import TooFewError
@@ -42,5 +42,5 @@ def say_resemblances(names: list[str], events: Path, at: Path | None) -> None:
 def _event_images(name: str, events: Path, at: Path | None) -> EventSet:
     if not real.is_real(name):
         return ensure(name, STEPS, events)
-    with Progress(name, "recordings") as report:
+    with ProgressBar(name, "recordings") as report:
         return real.load(name, STEPS, events, report, SIDE, "sum", at)

@@ -23,7 +23,7 @@ def say(text: str) -> None:
     console.print(text, markup=False)
 
 
-class Progress:
+class ProgressBar:
     """A progress bar on a terminal, plain lines a few seconds apart elsewhere."""
 
     def __init__(self, title: str, unit: str) -> None:

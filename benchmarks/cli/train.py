@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from benchmarks.cli.app import Dataset, Jobs, Neuron, app, opened
-from benchmarks.cli.progress import Progress, console, say
+from benchmarks.cli.progress import ProgressBar, console, say
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import Params
 from benchmarks.profile import Profile
@@ -59,7 +59,7 @@ def cell(
         if not group.leads:
             assist(asked, params, profile, group)
             return
-        with Progress(str(asked), "updates") as report:
+        with ProgressBar(str(asked), "updates") as report:
             record = run_cell(asked, params, profile, report, group)
     say(f"{asked}: {summary(record)}")
 
@@ -83,7 +83,7 @@ def _train_stage(
     from benchmarks.running.run import run_stage
 
     profile, params = opened(context)
-    with Progress(f"{dataset}/{neuron}", "updates") as report:
+    with ProgressBar(f"{dataset}/{neuron}", "updates") as report:
         run_stage(Stage(kind, dataset, neuron), params, profile, report)
 
 
@@ -146,12 +146,12 @@ def _train_stale(
     if not stale:
         say("every cell is up to date")
         return []
-    with Progress("checking records", "records") as report:
+    with ProgressBar("checking records", "records") as report:
         todo = unfinished(stale, params, profile, report)
     stages, left = {job.stage for job in stale}, Counter(job.stage for job in todo)
     faults: list[Outcome] = []
     try:
-        with Progress(f"{len(todo)} cells", "cells") as report:
+        with ProgressBar(f"{len(todo)} cells", "cells") as report:
             rounds = run_rounds(todo, stages, params, profile, minutes, work)
             for done, (outcome, known) in enumerate(rounds, start=1):
                 if outcome.error:
@@ -191,7 +191,7 @@ def _outcomes(
 def _foresee(profile: Profile, params: Params) -> None:
     from benchmarks.running.foresee import advice, foresee, table
 
-    with Progress("measuring", "neurons") as report:
+    with ProgressBar("measuring", "neurons") as report:
         lines = foresee(params, profile, report)
     console.print(table(lines))
     hours = sum(line.cells * line.seconds for line in lines) / 3600
@@ -245,7 +245,7 @@ def export(
 
     profile, params = opened(context)
     check_exports(params, cell_named(cell).neuron)
-    with Progress(cell, "updates") as report:
+    with ProgressBar(cell, "updates") as report:
         network, size = folded_network(cell, params, profile, report)
     write_nir(network, size, out)
     say(f"wrote {out}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import lzma
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,8 @@ from benchmarks.events.published.disk import disk_faults, require_space
 from benchmarks.events.recipe import Recipe
 from benchmarks.events.splits import Members
 from benchmarks.events.store import INDEX, Store, load
+from benchmarks.progress import Progress
 from benchmarks.records.swap import replacing
-
-Report = Callable[[int, int, str], None]  # recordings done, in all, what to say
 
 _MAGIC = b"\xfd7zXZ\x00"
 _MEMBERS = {"labels": "<i8", "ids": "<i8", "parts": "<U5", "sources": "<i8"}
@@ -79,7 +78,7 @@ def is_packed(path: Path) -> bool:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
-def pack(framed: Framed, out: Path, report: Report) -> str:
+def pack(framed: Framed, out: Path, progress: Progress) -> str:
     """Write ``out``, whole or not at all; returns the hash of what is in it."""
     about = framed.about.model_copy(update={"sha256": framed.sha256()})
     unfinished = out.with_name(f".{out.name}.part")
@@ -95,14 +94,14 @@ def pack(framed: Framed, out: Path, report: Report) -> str:
                 for first in range(0, len(frames), _CHUNK):
                     chunk = frames[first : first + _CHUNK]
                     file.write(np.moveaxis(chunk, 1, -1).tobytes())
-                    report(first + len(chunk), len(frames), "packed")
+                    progress(first + len(chunk), len(frames), "packed")
             unfinished.replace(out)
         finally:
             unfinished.unlink(missing_ok=True)
     return about.sha256
 
 
-def unpack(path: Path, cache: Path, name: str, report: Report) -> About:
+def unpack(path: Path, cache: Path, name: str, progress: Progress) -> About:
     """Unpack a file of :func:`pack` into ``cache``, in place of an older one of the set and recipe.
 
     Raises InputError, leaving what is there as it is, for a file that is damaged, holds anything
@@ -114,7 +113,7 @@ def unpack(path: Path, cache: Path, name: str, report: Report) -> About:
             raise InputError(f"{path}: it holds data set {about.name}; give this name")
         cache.mkdir(parents=True, exist_ok=True)
         with replacing(_folder(cache, about.name, about.recipe)) as part:
-            _extract(file, about, part, report)
+            _extract(file, about, part, progress)
             _check(about, part)
     return about
 
@@ -145,7 +144,7 @@ def _refusals(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _extract(file: IO[bytes], about: About, folder: Path, report: Report) -> None:
+def _extract(file: IO[bytes], about: About, folder: Path, progress: Progress) -> None:
     members = {name: npy.read_array(file, allow_pickle=False) for name in _MEMBERS}
     index = npy.read_array(file, allow_pickle=False)
     steps, polarities, height, width = about.shape
@@ -160,7 +159,7 @@ def _extract(file: IO[bytes], about: About, folder: Path, report: Report) -> Non
         chunk = frames[first : first + _CHUNK]
         content = np.frombuffer(file.read(chunk.size), np.uint8)
         chunk[:] = np.moveaxis(content.reshape(-1, polarities, height, width, steps), -1, 1)
-        report(first + len(chunk), len(frames), "unpacked")
+        progress(first + len(chunk), len(frames), "unpacked")
     frames.flush()
     if file.read(1):
         raise ValueError("it holds more than its index says")

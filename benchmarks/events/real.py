@@ -24,12 +24,9 @@ from benchmarks.events.published.entries import RealSet
 from benchmarks.events.published.layout import Entry, entries, is_rehearsal
 from benchmarks.events.recipe import SLICINGS, Binning, Recipe, Slicing, binning_for
 from benchmarks.events.sets import EventSet, Split
+from benchmarks.progress import Progress
 
-Report = store.Report
 REHEARSAL, PART = "rehearsal", "part"
-
-
-def silent(done: int, total: int, say: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def load(
     name: str,
     steps: int,
     cache: Path,
-    report: store.Report,
+    progress: Progress,
     size: int | None = None,
     binning: Binning | None = None,
     at: Path | None = None,
@@ -103,7 +100,7 @@ def load(
     """
     choice = choice_of(name)
     recipe = choice.recipe(steps, size, binning)
-    made = framed(choice, recipe, cache, report, at)
+    made = framed(choice, recipe, cache, progress, at)
     split = choice.split or made.about.split
     dealt = {
         part: Split(
@@ -127,14 +124,14 @@ def load(
 
 
 def framed(
-    choice: Choice, recipe: Recipe, cache: Path, report: store.Report, at: Path | None = None
+    choice: Choice, recipe: Recipe, cache: Path, progress: Progress, at: Path | None = None
 ) -> packed.Framed:
     """Frames of all recordings, made or found; see :func:`load`. Packed ones stand in for
     recordings that are not here."""
     carried = packed.kept(cache, choice.recordings, recipe)
     if carried is not None and not _is_here(choice, at):
         return carried
-    found = _part(choice.of) if choice.part else _whole(choice, at, report)
+    found = _part(choice.of) if choice.part else _whole(choice, at, progress)
     members = _members(found.of, found.entries)
     about = packed.About(
         name=choice.recordings,
@@ -146,7 +143,7 @@ def framed(
         note=found.note,
         ordered=members.ordered,
     )
-    made = store.build(found.of, found.entries, recipe, cache, report)
+    made = store.build(found.of, found.entries, recipe, cache, progress)
     return packed.Framed(about, members, made)
 
 
@@ -154,8 +151,8 @@ def _is_here(choice: Choice, at: Path | None) -> bool:
     return parts.is_declared(choice.of) if choice.part else find(choice.of, at) is not None
 
 
-def _whole(choice: Choice, at: Path | None, report: store.Report) -> Recordings:
-    tree = acquire(choice.of, at, report)
+def _whole(choice: Choice, at: Path | None, progress: Progress) -> Recordings:
+    tree = acquire(choice.of, at, progress)
     if is_rehearsal(tree) != choice.rehearsal:
         made_up = "are made up" if is_rehearsal(tree) else "are the set's own"
         right = f"{choice.of.name}-{REHEARSAL}" if is_rehearsal(tree) else choice.of.name

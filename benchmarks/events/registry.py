@@ -23,6 +23,7 @@ from benchmarks.events.published.catalogue import SETS as PUBLISHED
 from benchmarks.events.recipe import Binning, at_size, binning_for
 from benchmarks.events.sets import EventSet, Split, split_sources
 from benchmarks.params import Training
+from benchmarks.progress import Progress, silent
 from benchmarks.records.files import write_atomic_bytes
 from benchmarks.source import digest
 
@@ -50,7 +51,7 @@ def ensure(
     name: str,
     steps: int,
     cache: Path,
-    report: real.Report = real.silent,
+    progress: Progress = silent,
     *,
     size: int | None = None,
     binning: Binning | None = None,
@@ -61,12 +62,12 @@ def ensure(
     for the set), or as recorded.
 
     A recorded set (:mod:`benchmarks.events.real`) is looked for and, if need be, downloaded;
-    ``report`` hears how far that is. The cached file of a set that is made here is named after
+    ``progress`` hears how far that is. The cached file of a set that is made here is named after
     :data:`VERSION` and those of the libraries; one that does not hold what it should is made again.
     Raises InputError for a name, a number of steps or a binning that cannot be.
     """
     if real.is_real(name):
-        return real.load(name, steps, cache, report, size, binning)
+        return real.load(name, steps, cache, progress, size, binning)
     if name not in SETS:
         raise unknown("data set", name, [*SETS, *PUBLISHED])
     if not 1 <= steps <= DURATION_US:
@@ -79,7 +80,7 @@ def ensure_for(
     name: str,
     training: Training,
     cache: Path,
-    report: real.Report = real.silent,
+    progress: Progress = silent,
     *,
     seed: int | None = None,
 ) -> EventSet:
@@ -94,7 +95,7 @@ def ensure_for(
             f"data set {name!r}: split_by_seed deals out sets that are made here; a recorded one "
             "has its splits in its name (see `data`)"
         )
-    made = ensure(name, training.steps, cache, report, size=size, binning=binning)
+    made = ensure(name, training.steps, cache, progress, size=size, binning=binning)
     return dealt(made, seed) if training.split_by_seed and seed is not None else made
 
 

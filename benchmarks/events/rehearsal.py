@@ -26,8 +26,7 @@ from benchmarks.events.published.catalogue import SETS
 from benchmarks.events.published.entries import RealSet
 from benchmarks.events.published.layout import REHEARSAL
 from benchmarks.events.recording import Recording
-
-Report = Callable[[int, int, str], None]  # recordings done, in all, what to say
+from benchmarks.progress import Progress
 
 _SEED = 20230605
 
@@ -65,7 +64,7 @@ def rehearsed(name: str) -> RealSet:
     return SETS[name]
 
 
-def write_archive(chosen: RealSet, samples: int, folder: Path, report: Report) -> Path:
+def write_archive(chosen: RealSet, samples: int, folder: Path, progress: Progress) -> Path:
     """Film ``samples`` recordings and pack them as the set's first archive is packed.
 
     Classes and parts get shares as in the set itself, at least two recordings each, so there may
@@ -78,7 +77,7 @@ def write_archive(chosen: RealSet, samples: int, folder: Path, report: Report) -
     tree = folder / "tree"
     for done, (path, index) in enumerate(_planned(chosen, counts, made), start=1):
         film.write(tree / path, _filmed(chosen, film, made, index, generator))
-        report(done, total, path)
+        progress(done, total, path)
     archive = folder / chosen.archives[0].name
     _pack(tree, archive, {"counts": counts})
     return archive

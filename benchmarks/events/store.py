@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -30,9 +30,8 @@ from benchmarks.events.published.entries import RealSet
 from benchmarks.events.published.layout import Entry
 from benchmarks.events.recipe import Recipe
 from benchmarks.events.recording import Recording, on_canvas
+from benchmarks.progress import Progress
 from benchmarks.source import digest
-
-Report = Callable[[int, int, str], None]  # recordings done, in all, what to say
 
 INDEX = np.dtype(
     [
@@ -76,7 +75,7 @@ def build(
     entries: list[Entry],
     recipe: Recipe,
     cache: Path,
-    report: Report,
+    progress: Progress,
     jobs: int = 0,
 ) -> Store:
     """The store of ``entries``, from ``cache`` or built into it by ``jobs`` processes (0: a core).
@@ -92,7 +91,7 @@ def build(
             return kept
         shutil.rmtree(folder, ignore_errors=True)
         part = folder.with_name(f"{folder.name}.part")
-        _make(chosen, entries, recipe, part, report, jobs or joblib.cpu_count())
+        _make(chosen, entries, recipe, part, progress, jobs or joblib.cpu_count())
         part.replace(folder)
         made = load(folder, len(entries))
         assert made is not None
@@ -104,7 +103,7 @@ def _make(
     entries: list[Entry],
     recipe: Recipe,
     part: Path,
-    report: Report,
+    progress: Progress,
     jobs: int,
 ) -> None:
     _reserve(part, (len(entries), *recipe.shape(chosen.height, chosen.width)))
@@ -120,7 +119,7 @@ def _make(
     for count, fault in pool(joblib.delayed(_fill)(job) for job in left):
         done += count
         faults += [fault] if fault else []
-        report(done, len(entries), "recordings")
+        progress(done, len(entries), "recordings")
     if faults:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise InputError(f"{faults[0]}{more}; what is sound is kept for the next time")

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from benchmarks.evidence.claims.specs import BothWays, ClaimSpec, Differs, Reaches
-from benchmarks.evidence.claims.verdicts import Verdict, verdicts
+from benchmarks.evidence.claims.verdicts import ClaimVerdict, verdicts
 from benchmarks.evidence.readings import READINGS, Reading
 from benchmarks.evidence.tuning import Tuned
 from benchmarks.records.selection import CONTROLS, SUBJECT, Cells
@@ -24,7 +24,7 @@ class Put:
 
     reading: str
     settled: str  # why the reading's definition answers it; "" where records do
-    verdict: Verdict | None  # None where the definition answers
+    verdict: ClaimVerdict | None  # None where the definition answers
     against: tuple[str, ...]  # what it is held against
     shared_controls: tuple[str, ...]  # those among them that are the subject's, not its own
     own_rates: bool  # all at their own best learning rates, or all at the shared one

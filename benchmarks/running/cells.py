@@ -17,6 +17,7 @@ from benchmarks.errors import InputError
 from benchmarks.events import ensure_for
 from benchmarks.params import Params, Training
 from benchmarks.profile import Profile
+from benchmarks.progress import Progress, silent
 from benchmarks.records import killed
 from benchmarks.records.files import (
     as_json,
@@ -31,7 +32,7 @@ from benchmarks.records.schema import Curves, Hashes, Record
 from benchmarks.training import host, measure, neurons, protocol
 from benchmarks.training.distributed import ALONE, Group
 from benchmarks.training.networks import build_network
-from benchmarks.training.state import Cell, Progress
+from benchmarks.training.state import Cell
 from benchmarks.training.train import hashes_of, side_of, train_cell
 
 _log = logging.getLogger(__name__)
@@ -101,14 +102,11 @@ def _alone_at(lock: Path) -> Iterator[bool]:
 
 def assist(cell: Cell, params: Params, profile: Profile, group: Group) -> None:
     """Train a cell together with the process that leads, writing nothing."""
-    train_cell(cell, params, profile.events, _checkpoint(cell, profile), _silent, group)
+    train_cell(cell, params, profile.events, _checkpoint(cell, profile), silent, group)
 
 
 def _checkpoint(cell: Cell, profile: Profile) -> Path:
     return profile.checkpoints / f"{cell.dataset}-{cell.neuron}-{cell.seed}.safetensors"
-
-
-def _silent(done: int, total: int, say: str) -> None: ...
 
 
 def finished(cell: Cell, params: Params, profile: Profile) -> Record | None:

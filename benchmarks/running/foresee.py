@@ -24,7 +24,7 @@ from benchmarks.events.published.catalogue import SETS as PUBLISHED
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records.files import record_path
-from benchmarks.running.step import Cost, Size, cost_of
+from benchmarks.running.step import Size, StepCost, cost_of
 from benchmarks.training.activity import EVALUATION_BATCH
 
 _SHARE = {"train": 0.81, "validation": 0.09, "test": 0.1}  # of a set without an official split
@@ -48,7 +48,7 @@ def foresee(
 ) -> list[Foreseen]:
     """One line a (data set, neuron). Raises InputError for a data set that is not known."""
     sizes = {dataset: size_of(dataset, params, profile) for dataset in params.datasets}
-    costs: dict[tuple[str, int], Cost] = {}
+    costs: dict[tuple[str, int], StepCost] = {}
     wanted = [(neuron, size) for size in sizes.values() for neuron in params.neuron]
     for done, (neuron, size) in enumerate(wanted, start=1):
         if (neuron, size.side) not in costs:
@@ -127,7 +127,7 @@ def _free_bytes() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def _apart(params: Params, neuron: str, size: Size) -> Cost:
+def _apart(params: Params, neuron: str, size: Size) -> StepCost:
     """Measured in a process of its own, whose peak is this neuron's."""
     context = multiprocessing.get_context("forkserver")  # which imports torch once for all
     context.set_forkserver_preload([__name__, "torch._dynamo"])
@@ -136,7 +136,7 @@ def _apart(params: Params, neuron: str, size: Size) -> Cost:
 
 
 def _line(
-    params: Params, profile: Profile, dataset: str, neuron: str, size: Size, cost: Cost
+    params: Params, profile: Profile, dataset: str, neuron: str, size: Size, cost: StepCost
 ) -> Foreseen:
     training = params.training
     updates = training.epochs * math.ceil(size.train / training.batch)

@@ -17,11 +17,12 @@ from benchmarks.evidence.tuning import (
 )
 from benchmarks.params import Params
 from benchmarks.profile import Profile
+from benchmarks.progress import Progress, silent
 from benchmarks.records.files import record_path
 from benchmarks.records.schema import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
-    from benchmarks.training.state import Cell, Progress
+    from benchmarks.training.state import Cell
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,13 @@ def next_jobs(stage: Stage, params: Params, profile: Profile) -> list[Job]:
 
 
 def unfinished(
-    jobs: list[Job], params: Params, profile: Profile, progress: Progress | None = None
+    jobs: list[Job], params: Params, profile: Profile, progress: Progress = silent
 ) -> list[Job]:
     """The jobs without a valid record; DVC knows whole stages alone, which hold several."""
     left = []
     for done, job in enumerate(jobs, start=1):
         left += [] if _finished(job, params, profile) else [job]
-        (progress or silent)(done, len(jobs), str(job.stage.neuron))
+        progress(done, len(jobs), str(job.stage.neuron))
     return left
 
 
@@ -146,10 +147,6 @@ def summary(record: Record) -> str:
         return f"diverged in epoch {record.failure.epoch + 1}: {record.failure.reason}"
     accuracy, spikes = record.result.accuracy, record.result.spikes.per_sample
     return f"test {accuracy.test:.1%}, {spikes:,.0f} spikes a sample"
-
-
-def silent(done: int, total: int, say: str) -> None:
-    """A cell in a pool reports when it ends."""
 
 
 def concluded(stage: Stage, params: Params, profile: Profile) -> bool:

@@ -30,6 +30,7 @@ from benchmarks.errors import InputError
 from benchmarks.events.published.download import md5_of
 from benchmarks.events.published.entries import RealSet
 from benchmarks.params import Params
+from benchmarks.progress import silent
 from benchmarks.records.files import write_atomic
 
 Say = Callable[[str], None]
@@ -139,7 +140,7 @@ def _served(folder: Path) -> Iterator[str]:
 
 def as_served(chosen: RealSet, archive: Path, address: str) -> RealSet:
     """The set with the rehearsal's archive for its own."""
-    md5 = md5_of(archive, _silent)
+    md5 = md5_of(archive, silent)
     size = archive.stat().st_size
     first = replace(
         chosen.archives[0], urls=(address,), md5=md5, size=size, about=size, contents=""
@@ -155,12 +156,9 @@ def _main(arguments: list[str]) -> None:
     what, name, *rest = arguments
     chosen = rehearsed(name)
     if what == "film":
-        write_archive(chosen, int(rest[0]), Path(rest[1], "archive"), _silent)
+        write_archive(chosen, int(rest[0]), Path(rest[1], "archive"), silent)
     else:
-        acquire(as_served(chosen, Path(rest[0]), rest[1]), None, _silent)
-
-
-def _silent(done: int, total: int, say: str) -> None: ...
+        acquire(as_served(chosen, Path(rest[0]), rest[1]), None, silent)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import joblib
 from joblib.externals.loky import get_reusable_executor
@@ -23,6 +23,7 @@ from benchmarks.errors import InputError, unknown
 from benchmarks.events import ensure_for, unmade
 from benchmarks.params import Params
 from benchmarks.profile import Profile
+from benchmarks.progress import Progress, silent
 from benchmarks.records import killed
 from benchmarks.running import workers as workers_of
 from benchmarks.running.dvc import ask_dvc
@@ -35,13 +36,9 @@ from benchmarks.running.jobs import (
     jobs_of,
     next_jobs,
     path_of,
-    silent,
     summary,
     unfinished,
 )
-
-if TYPE_CHECKING:  # torch takes seconds to import, and only the workers need it
-    from benchmarks.training.state import Progress
 
 _log = logging.getLogger(__name__)
 _Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]  # as joblib.delayed gives it

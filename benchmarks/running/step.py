@@ -43,7 +43,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Cost:
+class StepCost:
     """What one neuron takes on this device."""
 
     update: float  # s
@@ -51,7 +51,7 @@ class Cost:
     peak_bytes: int  # of the process on a CPU, allocated on a GPU
 
 
-def cost_of(params: Params, neuron: str, size: Size, budget: float = BUDGET) -> Cost:
+def cost_of(params: Params, neuron: str, size: Size, budget: float = BUDGET) -> StepCost:
     """Measured in this process, whose peak shall be this neuron's: call it in one of its own."""
     device = host.settle()
     whole = params.training
@@ -72,7 +72,7 @@ def cost_of(params: Params, neuron: str, size: Size, budget: float = BUDGET) -> 
     at_inference = built + 3 * evaluated.frames * max(layers)
     peak = max(_peak_of(at_once, training), at_inference)
     update = training[-1].seconds(at_once) * whole.batch / part
-    return Cost(update, inference.seconds(evaluated), peak)
+    return StepCost(update, inference.seconds(evaluated), peak)
 
 
 @dataclass(frozen=True)

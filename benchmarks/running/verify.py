@@ -11,11 +11,12 @@ from typing import Literal
 
 from benchmarks.errors import InputError
 from benchmarks.profile import Profile
+from benchmarks.progress import Progress
 from benchmarks.records.files import as_json
 from benchmarks.records.recorded import Index, Recorded, other_versions
 from benchmarks.records.schema import Record
 from benchmarks.running.cells import run_cell
-from benchmarks.training.state import Cell, Progress
+from benchmarks.training.state import Cell
 
 Likeness = Literal["bit-identical", "equal within tolerance", "different"]
 

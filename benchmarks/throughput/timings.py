@@ -91,7 +91,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Cost:
+class StepRatio:
     """A training step of AIA over one of LIF on a device: median ratio and its interval.
 
     At ``batch``, or at the profile's; ``graph``: each step replayed as one CUDA graph. ``draws``:
@@ -119,7 +119,7 @@ class Speeds:
     """Everything that the throughput files below a folder say."""
 
     all: list[Timing]
-    costs: list[Cost]
+    costs: list[StepRatio]
     machines: list[Machine]
 
     @property
@@ -210,7 +210,7 @@ def _commit(content: Mapping[str, Any]) -> str:
     return f"{str(noted.get('id') or '')[:7]}{'+' if changed else ''}"
 
 
-def _costs(device: str, taken: Iterable[Mapping[str, Any]]) -> list[Cost]:
+def _costs(device: str, taken: Iterable[Mapping[str, Any]]) -> list[StepRatio]:
     """AIA against LIF in training steps taken in turn, one cost a batch and way of running them."""
     ratios: dict[tuple[int | None, bool], list[npt.NDArray[np.float64]]] = {}
     for about in taken:
@@ -220,7 +220,9 @@ def _costs(device: str, taken: Iterable[Mapping[str, Any]]) -> list[Cost]:
     return [_cost(device, np.array(found), *how) for how, found in ratios.items()]
 
 
-def _cost(device: str, ratios: npt.NDArray[np.float64], batch: int | None, graph: bool) -> Cost:
+def _cost(
+    device: str, ratios: npt.NDArray[np.float64], batch: int | None, graph: bool
+) -> StepRatio:
     """Of the ratios ``[draws, pairs]``.
 
     The interval is the bootstrap's, 95 %, of the median over pairs: networks are drawn, and of each
@@ -233,7 +235,7 @@ def _cost(device: str, ratios: npt.NDArray[np.float64], batch: int | None, graph
     drawn = np.median(ratios[which, each], axis=(1, 2))
     low, high = np.quantile(drawn, (0.025, 0.975))
     middle = float(np.median(ratios))
-    return Cost(device, middle, float(low), float(high), ratios.size, draws, batch, graph)
+    return StepRatio(device, middle, float(low), float(high), ratios.size, draws, batch, graph)
 
 
 def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:

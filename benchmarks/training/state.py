@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -37,9 +36,6 @@ class State:
 
 class DivergedError(ArithmeticError):
     """Loss or gradient is no number any more."""
-
-
-Progress = Callable[[int, int, str], None]  # update, updates in all, what to say
 
 
 @dataclass(frozen=True)

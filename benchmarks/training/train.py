@@ -14,6 +14,7 @@ from benchmarks.errors import InputError
 from benchmarks.events import EventSet, ensure_for
 from benchmarks.events.published.labels import flip_keeps_label
 from benchmarks.params import NORMALISED, Params, Training
+from benchmarks.progress import Progress
 from benchmarks.records.schema import Failure, Hashes
 from benchmarks.training import asf, augment, checkpoints, graphs, host, measure, neurons, protocol
 from benchmarks.training.batches import Batch
@@ -23,7 +24,7 @@ from benchmarks.training.contract import check_neuron
 from benchmarks.training.distributed import ALONE, Group
 from benchmarks.training.graphs import GraphedUpdate
 from benchmarks.training.networks import build_network, prepare_synapses
-from benchmarks.training.state import Cell, DivergedError, Progress, State, Trained
+from benchmarks.training.state import Cell, DivergedError, State, Trained
 from benchmarks.training.updates import update
 
 

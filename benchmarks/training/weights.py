@@ -9,9 +9,10 @@ from aia import fold
 from benchmarks.errors import InputError
 from benchmarks.params import Params
 from benchmarks.profile import Profile
+from benchmarks.progress import Progress
 from benchmarks.records.files import read_record, record_path
 from benchmarks.training.blocks import Network
-from benchmarks.training.state import Cell, Progress
+from benchmarks.training.state import Cell
 from benchmarks.training.train import train_cell
 
 

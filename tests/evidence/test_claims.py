@@ -10,7 +10,7 @@ import pytest
 from benchmarks.errors import InputError
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.claims import verdicts as claims
-from benchmarks.evidence.claims.verdicts import ClaimSpec, Verdict, read_claims, verdicts
+from benchmarks.evidence.claims.verdicts import ClaimSpec, ClaimVerdict, read_claims, verdicts
 from benchmarks.evidence.statistics import least_effect, tails
 from benchmarks.presenting.tables.claims import verdict_frame
 from benchmarks.records.schema import Association, Record, Result
@@ -41,7 +41,7 @@ def _more_accurate(*against: str, **changes: Any) -> ClaimSpec:
     return _spec(name="differs", **(settings | changes))
 
 
-def _verdict(spec: ClaimSpec, cells: Cells) -> Verdict:
+def _verdict(spec: ClaimSpec, cells: Cells) -> ClaimVerdict:
     (found,) = verdicts([spec], cells, SUBJECT)
     return found
 

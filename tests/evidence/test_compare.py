@@ -20,7 +20,7 @@ from rich.console import Console
 from benchmarks.errors import InputError
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.comparison.compare import compare
-from benchmarks.evidence.comparison.report import Report
+from benchmarks.evidence.comparison.report import ComparisonReport
 from benchmarks.evidence.statistics import least_effect
 from benchmarks.presenting.comparison.files import (
     Line,
@@ -95,7 +95,7 @@ def report(
     against: tuple[str, ...] = LIFS,
     datasets: tuple[str, ...] = DATASETS,
     speeds: list[Timing] | None = None,
-) -> Report:
+) -> ComparisonReport:
     new = [make(d, NEW, s) for d in datasets for s in range(seeds)]
     return compare(new, recorded(make, seeds, against, datasets), against, speeds or [])
 
@@ -106,12 +106,12 @@ def timing(neuron: str, what: str, median: float, device: str = "Made CPU", **mo
     return Timing(device=device, what=what, neuron=neuron, median=median, **fields)
 
 
-def said(found: Report, start: str) -> str:
+def said(found: ComparisonReport, start: str) -> str:
     (paragraph,) = [words for words in in_words(found) if words.startswith(start)]
     return paragraph
 
 
-def line(found: Report, dataset: str, baseline: str = LIFS[0]) -> Line:
+def line(found: ComparisonReport, dataset: str, baseline: str = LIFS[0]) -> Line:
     (only,) = [row for row in lines(found) if (row.dataset, row.baseline) == (dataset, baseline)]
     return only
 
@@ -192,7 +192,7 @@ def test_a_handicap_of_three_points_is_found_where_neurons_scatter_as_when_conve
 CONVERGED, ROUNDING = 0.012, 0.003
 
 
-def planted(lead: float, sd: float) -> Report:
+def planted(lead: float, sd: float) -> ComparisonReport:
     """A converged neuron whose paired lead over LIF has this mean and scatter, 10 seeds."""
     steps = np.resize([0.6, -1.5, 1.2, -0.6, 0.3, 1.5, -1.2, -0.3, 0.9, -0.9], 10)
     steps *= sd / np.std(steps, ddof=1)
@@ -573,7 +573,7 @@ def test_a_comparison_without_timings_says_so() -> None:
 
 
 @pytest.fixture(scope="module")
-def whole() -> Report:
+def whole() -> ComparisonReport:
     """Two baselines, one of them graded, ten seeds, a failed and a missing cell, timings."""
     make = scattered({NEW: 0.05}, spikes={NEW: 800.0})
 
@@ -606,7 +606,7 @@ class Tags(HTMLParser):
         self.text.append(data)
 
 
-def test_all_files_are_written_and_can_be_read(tmp_path: Path, whole: Report) -> None:
+def test_all_files_are_written_and_can_be_read(tmp_path: Path, whole: ComparisonReport) -> None:
     paths = {path.name: path for path in write_comparison(whole, tmp_path)}
     stems = {"comparison.json", "comparison.csv", "comparison.md", "section.html", "figure.png"}
     assert set(paths) == stems == {path.name for path in tmp_path.iterdir()}
@@ -632,7 +632,9 @@ def test_all_files_are_written_and_can_be_read(tmp_path: Path, whole: Report) ->
     assert matplotlib.image.imread(paths["figure.png"]).shape[2] == 4
 
 
-def test_the_text_has_the_words_on_top_and_whole_tables(tmp_path: Path, whole: Report) -> None:
+def test_the_text_has_the_words_on_top_and_whole_tables(
+    tmp_path: Path, whole: ComparisonReport
+) -> None:
     write_comparison(whole, tmp_path)
     text = (tmp_path / "comparison.md").read_text()
     places = [text.index(paragraph) for paragraph in in_words(whole)]
@@ -644,7 +646,7 @@ def test_the_text_has_the_words_on_top_and_whole_tables(tmp_path: Path, whole: R
     assert "relu: graded outputs, not spikes" in text
 
 
-def test_the_section_is_a_whole_fragment_with_bars(tmp_path: Path, whole: Report) -> None:
+def test_the_section_is_a_whole_fragment_with_bars(tmp_path: Path, whole: ComparisonReport) -> None:
     write_comparison(whole, tmp_path)
     section = (tmp_path / "section.html").read_text()
     tags = Tags()
@@ -659,7 +661,7 @@ def test_the_section_is_a_whole_fragment_with_bars(tmp_path: Path, whole: Report
     assert all(0 <= v <= 100 for v in places)
 
 
-def test_the_same_records_give_the_same_bytes(tmp_path: Path, whole: Report) -> None:
+def test_the_same_records_give_the_same_bytes(tmp_path: Path, whole: ComparisonReport) -> None:
     first, second = (
         {path.name: path.read_bytes() for path in write_comparison(whole, tmp_path / name)}
         for name in ("first", "second")
@@ -667,7 +669,7 @@ def test_the_same_records_give_the_same_bytes(tmp_path: Path, whole: Report) -> 
     assert first == second
 
 
-def test_the_terminal_shows_every_verdict(whole: Report) -> None:
+def test_the_terminal_shows_every_verdict(whole: ComparisonReport) -> None:
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(terminal_tables(whole))
     text = console.export_text()

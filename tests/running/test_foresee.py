@@ -53,7 +53,7 @@ def test_short_memory_comes_with_what_to_change(monkeypatch: pytest.MonkeyPatch)
     assert foresee.advice([line]) == ""
 
 
-def in_a_process_of_its_own(budget: float, *tried: object) -> step.Cost:
+def in_a_process_of_its_own(budget: float, *tried: object) -> step.StepCost:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context) as pool:
         return pool.submit(step.cost_of, *tried, budget).result()

@@ -30,8 +30,8 @@ from benchmarks.throughput.plan import ORDER, base, scaling
 from benchmarks.throughput.runner import FULL, QUICK, folder_of, measure_throughput
 from benchmarks.throughput.timings import (
     TITLES,
-    Cost,
     Machine,
+    StepRatio,
     Timing,
     in_figures,
     read_speeds,
@@ -185,7 +185,7 @@ def test_the_cost_of_the_association_comes_with_an_interval(measured: dict[str, 
     assert (cost.draws, cost.pairs) == (10, 60)
 
 
-def _costs_of(path: Path, *taken: dict[str, Any]) -> list[Cost]:
+def _costs_of(path: Path, *taken: dict[str, Any]) -> list[StepRatio]:
     entries = [{"extra_info": about} for about in taken]
     path.write_text(json.dumps({"machine_info": MACHINE, "benchmarks": entries}))
     found = speeds_of(path)
@@ -199,7 +199,7 @@ def test_the_interval_of_the_cost_covers_what_networks_differ_by(
 ) -> None:
     """A network's own ratio is sure, and its own; of older files, a process's, an entry each."""
 
-    def interval(*ratios: float) -> Cost:
+    def interval(*ratios: float) -> StepRatio:
         aia, lif = [[ratio] * 40 for ratio in ratios], [[1.0] * 40 for _ in ratios]
         taken = [{"pairs_s": {"aia": a, "lif": b}} for a, b in zip(aia, lif, strict=True)]
         if together:

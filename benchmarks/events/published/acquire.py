@@ -24,11 +24,12 @@ from filelock import FileLock, Timeout
 
 from benchmarks.errors import InputError
 from benchmarks.events.published.advice import Place, Search, not_here
-from benchmarks.events.published.archives import Report, extract, kind, member_names
+from benchmarks.events.published.archives import extract, kind, member_names
 from benchmarks.events.published.disk import disk_faults, in_units
 from benchmarks.events.published.download import NotServed, download, md5_of
 from benchmarks.events.published.entries import Archive, RealSet
 from benchmarks.events.published.layout import entries
+from benchmarks.progress import Progress
 from benchmarks.records.files import as_json, write_atomic
 
 _ROUNDED = (0.8, 1.25)  # of `about`: a rounded size, in units of 1000 or of 1024
@@ -65,7 +66,7 @@ def find(chosen: RealSet, explicit: Path | None = None) -> Path | None:
     return None
 
 
-def acquire(chosen: RealSet, explicit: Path | None, progress: Report) -> Path:
+def acquire(chosen: RealSet, explicit: Path | None, progress: Progress) -> Path:
     """A tree that holds every recording of ``chosen``: found, unpacked or downloaded.
 
     ``explicit``: a tree, a folder of archives, or an archive; then nothing is downloaded.
@@ -95,7 +96,7 @@ def acquire(chosen: RealSet, explicit: Path | None, progress: Report) -> Path:
 
 
 def archives_at(
-    chosen: RealSet, place: Place, progress: Report, *, trust_stamps: bool = True
+    chosen: RealSet, place: Place, progress: Progress, *, trust_stamps: bool = True
 ) -> tuple[dict[str, list[Path]], list[str]]:
     """Files that are the archives of ``chosen``, by the archive's name, and why others are not."""
     found: dict[str, list[Path]] = {}
@@ -120,7 +121,7 @@ def archives_at(
 
 
 def _make(
-    chosen: RealSet, looked: dict[Place, str], explicit: Path | None, progress: Report
+    chosen: RealSet, looked: dict[Place, str], explicit: Path | None, progress: Progress
 ) -> Path:
     """The tree from archives that are here and archives that are downloaded."""
     files: dict[str, list[Path]] = {}
@@ -151,7 +152,9 @@ def _make(
     return _unpack(chosen, files, cache / "tree", progress)
 
 
-def _unpack(chosen: RealSet, files: Mapping[str, list[Path]], tree: Path, progress: Report) -> Path:
+def _unpack(
+    chosen: RealSet, files: Mapping[str, list[Path]], tree: Path, progress: Progress
+) -> Path:
     """Archives that a killed process unpacked are not unpacked again."""
     todo = [
         (archive, tree / f"{archive.name.split('.')[0]}{number or ''}", file)
@@ -219,7 +222,7 @@ def _fits(archive: Archive, file: Path) -> bool:
     return low * archive.about < size < high * archive.about
 
 
-def _stamped_md5(chosen: RealSet, file: Path, progress: Report, trust: bool) -> str:
+def _stamped_md5(chosen: RealSet, file: Path, progress: Progress, trust: bool) -> str:
     state = file.stat()
     with suppress(OSError, ValueError, TypeError, KeyError):
         kept = json.loads(_stamp_of(chosen, file).read_text(encoding="utf-8"))
@@ -243,7 +246,7 @@ def _stamp_of(chosen: RealSet, file: Path) -> Path:
 
 
 @contextmanager
-def _alone(cache: Path, progress: Report) -> Iterator[None]:
+def _alone(cache: Path, progress: Progress) -> Iterator[None]:
     lock = FileLock(cache / ".lock")
     try:
         lock.acquire(timeout=0)

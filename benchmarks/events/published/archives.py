@@ -16,16 +16,16 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
 from benchmarks.errors import InputError
 from benchmarks.events.published.disk import disk_faults, in_units, require_space
+from benchmarks.progress import Progress
 
 Kind = Literal["zip", "tar", "7z"]
-Report = Callable[[int, int, str], None]  # done, total, what
 
 _MAGIC: dict[bytes, Kind] = {
     b"PK\x03\x04": "zip",
@@ -74,7 +74,7 @@ def member_names(path: Path) -> list[str]:
             return list(archive.getnames())
 
 
-def extract(path: Path, target: Path, report: Report) -> None:
+def extract(path: Path, target: Path, progress: Progress) -> None:
     """Unpack ``path``, and the archives in it, to the new folder ``target``.
 
     The folder appears whole or not at all: it is filled as ``.unpacking-<name>`` beside it, which
@@ -89,14 +89,14 @@ def extract(path: Path, target: Path, report: Report) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         try:
-            _extract_nested(path, temporary, report, _DEPTH)
+            _extract_nested(path, temporary, progress, _DEPTH)
             temporary.replace(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _extract_nested(path: Path, folder: Path, report: Report, depth: int) -> None:
-    _extract_one(path, folder, report)
+def _extract_nested(path: Path, folder: Path, progress: Progress, depth: int) -> None:
+    _extract_one(path, folder, progress)
     if not depth:
         return
     for inner in [at for at in sorted(folder.rglob("*")) if at.is_file() and _named_so(at)]:
@@ -105,7 +105,7 @@ def _extract_nested(path: Path, folder: Path, report: Report, depth: int) -> Non
             raise _refused(path, str(inner.relative_to(folder)), f"clashes with {into.name!r}")
         into.mkdir()
         try:
-            _extract_nested(inner, into, report, depth - 1)
+            _extract_nested(inner, into, progress, depth - 1)
         except InputError as error:
             # the folder goes: what is in it is known to a person by the outer archive's name
             raise InputError(f"{path}: in it, {str(error).removeprefix(f'{folder}/')}") from error
@@ -137,20 +137,20 @@ def _check_amount(path: Path, amount: int) -> None:
         )
 
 
-def _extract_one(path: Path, folder: Path, report: Report) -> None:
+def _extract_one(path: Path, folder: Path, progress: Progress) -> None:
     with _refusals(path):
         match kind(path):
             case "zip":
-                _extract_zip(path, folder, report)
+                _extract_zip(path, folder, progress)
             case "tar":
-                _extract_tar(path, folder, report)
+                _extract_tar(path, folder, progress)
             case "7z":
-                _extract_7z(path, folder, report)
+                _extract_7z(path, folder, progress)
             case None:
                 raise InputError(f"{path}: neither a zip, nor a tar.gz, nor a 7z archive")
 
 
-def _extract_zip(path: Path, folder: Path, report: Report) -> None:
+def _extract_zip(path: Path, folder: Path, progress: Progress) -> None:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         seen: set[str] = set()
@@ -168,10 +168,10 @@ def _extract_zip(path: Path, folder: Path, report: Report) -> None:
             with _refusals(path, member.filename):
                 archive.extract(member, folder)
             done += member.file_size
-            report(done // 10**6, total // 10**6, f"unpacking {path.name}")
+            progress(done // 10**6, total // 10**6, f"unpacking {path.name}")
 
 
-def _extract_tar(path: Path, folder: Path, report: Report) -> None:
+def _extract_tar(path: Path, folder: Path, progress: Progress) -> None:
     total = path.stat().st_size
     require_space(folder, total, f"unpack {path.name}")
     # One pass, as a second over gzip takes minutes: the caller removes the folder on a refusal.
@@ -188,7 +188,7 @@ def _extract_tar(path: Path, folder: Path, report: Report) -> None:
                 raise _refused(path, member.name, "is a link or a device")
             with _refusals(path, member.name):
                 _write(archive, member, folder / member.name)
-            report(file.tell() // 10**6, total // 10**6, f"unpacking {path.name}")
+            progress(file.tell() // 10**6, total // 10**6, f"unpacking {path.name}")
         assert archive.fileobj is not None
         while rest := archive.fileobj.read(2**20):  # to its end, where gzip has its checksum
             amount += len(rest)
@@ -206,7 +206,7 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, at: Path) -> None:
         shutil.copyfileobj(content, file)
 
 
-def _extract_7z(path: Path, folder: Path, report: Report) -> None:
+def _extract_7z(path: Path, folder: Path, progress: Progress) -> None:
     with _seven_zip(path) as archive:
         seen: set[str] = set()
         for member in archive.files:
@@ -217,9 +217,9 @@ def _extract_7z(path: Path, folder: Path, report: Report) -> None:
         total = archive.archiveinfo().uncompressed
         _check_amount(path, total)
         require_space(folder, total, f"unpack {path.name}")
-        report(0, total // 10**6, f"unpacking {path.name}")
+        progress(0, total // 10**6, f"unpacking {path.name}")
         archive.extractall(folder)
-        report(total // 10**6, total // 10**6, f"unpacking {path.name}")
+        progress(total // 10**6, total // 10**6, f"unpacking {path.name}")
 
 
 @contextlib.contextmanager

@@ -20,9 +20,10 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from benchmarks.events.published.archives import Report, kind_of
+from benchmarks.events.published.archives import kind_of
 from benchmarks.events.published.disk import disk_faults, require_space
 from benchmarks.events.published.entries import Archive
+from benchmarks.progress import Progress
 from benchmarks.records.files import as_json, write_atomic
 
 _CHUNK = 1 << 18  # bytes
@@ -72,7 +73,7 @@ class _Begun:
     total: int  # bytes of the whole file; 0: not said
 
 
-def download(archive: Archive, folder: Path, report: Report) -> Path:
+def download(archive: Archive, folder: Path, progress: Progress) -> Path:
     """Fetch ``archive`` into ``folder`` and return its path there. Progress is reported in MB.
 
     Raises NotServed if no address has it, InputError for a full or read-only disk; either way
@@ -84,20 +85,20 @@ def download(archive: Archive, folder: Path, report: Report) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for url in archive.urls:
             try:
-                _fetch(session, url, archive, target, report)
+                _fetch(session, url, archive, target, progress)
                 return target
             except (_Refused, _Cut, requests.RequestException) as error:
                 answers.append((url, _in_words(error)))
     raise NotServed(tuple(answers))
 
 
-def md5_of(path: Path, report: Report) -> str:
+def md5_of(path: Path, progress: Progress) -> str:
     """Hex digest of a file. Progress is reported in MB."""
     state, total = hashlib.md5(usedforsecurity=False), path.stat().st_size
     with path.open("rb") as file:
         while block := file.read(_CHUNK):
             state.update(block)
-            report(file.tell() // 10**6, total // 10**6, f"checking {path.name}")
+            progress(file.tell() // 10**6, total // 10**6, f"checking {path.name}")
     return state.hexdigest()
 
 
@@ -120,15 +121,15 @@ def _session(patience: Patience) -> Iterator[requests.Session]:
 
 
 def _fetch(
-    session: requests.Session, url: str, archive: Archive, target: Path, report: Report
+    session: requests.Session, url: str, archive: Archive, target: Path, progress: Progress
 ) -> None:
     """All of one address: as many requests as it takes, then the check and the rename."""
     part = target.with_name(f"{target.name}.part")
     while True:
         resumed = _size(part) > 0
         try:
-            _append_all(session, url, archive, part, report)
-            _check(archive, part, report)
+            _append_all(session, url, archive, part, progress)
+            _check(archive, part, progress)
             break
         except _OtherFile:
             _forget(part)
@@ -141,7 +142,7 @@ def _fetch(
 
 
 def _append_all(
-    session: requests.Session, url: str, archive: Archive, part: Path, report: Report
+    session: requests.Session, url: str, archive: Archive, part: Path, progress: Progress
 ) -> None:
     """Fill the ``.part``, with further requests as long as each brings something."""
     for _ in range(_RESUMES):
@@ -150,7 +151,7 @@ def _append_all(
         if begun and before == begun.total > 0:
             return
         try:
-            return _append(session, url, archive, part, report)
+            return _append(session, url, archive, part, progress)
         except _Cut:
             if _size(part) <= before:
                 raise
@@ -158,7 +159,7 @@ def _append_all(
 
 
 def _append(
-    session: requests.Session, url: str, archive: Archive, part: Path, report: Report
+    session: requests.Session, url: str, archive: Archive, part: Path, progress: Progress
 ) -> None:
     """One request for what is missing, written behind what is there."""
     begun = _begun(part)
@@ -181,7 +182,7 @@ def _append(
             for block in blocks:
                 file.write(block)
                 at = file.tell()
-                report(at // 10**6, max(total, at) // 10**6, f"fetching {archive.name}")
+                progress(at // 10**6, max(total, at) // 10**6, f"fetching {archive.name}")
 
 
 def _range(begun: _Begun, url: str, size: int) -> dict[str, str]:
@@ -240,12 +241,12 @@ def _refuse_page(first: bytes) -> None:
     raise _Refused(f"{what} in place of an archive")
 
 
-def _check(archive: Archive, part: Path, report: Report) -> None:
+def _check(archive: Archive, part: Path, progress: Progress) -> None:
     size = _size(part)
     if archive.size and size != archive.size:
         raise _OtherFile(f"a file of {size:,} bytes, expected {archive.size:,}")
     if archive.md5:
-        found = md5_of(part, report)
+        found = md5_of(part, progress)
         if found != archive.md5:
             raise _OtherFile(
                 f"wrong checksum: md5 {found} ({size:,} bytes), expected {archive.md5}"

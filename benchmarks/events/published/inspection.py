@@ -6,9 +6,9 @@ from pathlib import Path
 
 from benchmarks.events.formats import aedat2, aedat3, aedat4
 from benchmarks.events.published.acquire import archives_at, places
-from benchmarks.events.published.archives import Report
 from benchmarks.events.published.entries import RealSet
 from benchmarks.events.published.layout import entries
+from benchmarks.progress import Progress
 
 _MAGIC = {
     "aedat2": aedat2.MAGIC,
@@ -21,7 +21,7 @@ _ATIS_EVENT = 5  # bytes
 
 
 def archives(
-    chosen: RealSet, explicit: Path | None, report: Report
+    chosen: RealSet, explicit: Path | None, progress: Progress
 ) -> tuple[list[Path], list[str]]:
     """Archives that are what they should be, hashed again, and what is wrong with others.
 
@@ -30,13 +30,13 @@ def archives(
     good: list[Path] = []
     wrong: list[str] = []
     for place in places(chosen, explicit):
-        found, refused = archives_at(chosen, place, report, trust_stamps=False)
+        found, refused = archives_at(chosen, place, progress, trust_stamps=False)
         good += [file for files in found.values() for file in files]
         wrong += [f"{place.path}: {why}" for why in refused]
     return good, wrong
 
 
-def tree(chosen: RealSet, path: Path, report: Report) -> tuple[int, list[str]]:
+def tree(chosen: RealSet, path: Path, progress: Progress) -> tuple[int, list[str]]:
     """How many recordings a tree has, and which files cannot be what they are named.
 
     Only the beginning and the size of a file are read: the readers check the rest when they read
@@ -48,7 +48,7 @@ def tree(chosen: RealSet, path: Path, report: Report) -> tuple[int, list[str]]:
     for done, file in enumerate(files, start=1):
         why = _fault(chosen, file)
         wrong += [f"{file}: {why}"] if why else []
-        report(done, len(files), file.name)
+        progress(done, len(files), file.name)
     return len(found), wrong
 
 

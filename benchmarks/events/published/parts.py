@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,10 +18,10 @@ from benchmarks.errors import InputError
 from benchmarks.events.published.acquire import cache_of, places
 from benchmarks.events.published.entries import RealSet
 from benchmarks.events.published.layout import Entry, is_rehearsal, present
+from benchmarks.progress import Progress
 from benchmarks.records.files import as_json, write_atomic
 from benchmarks.source import digest
 
-Report = Callable[[int, int, str], None]  # files done, in all, which
 _NAMED = 10  # classes at most that a description names
 
 
@@ -43,7 +42,7 @@ class Part:
         return {part: [counted[part, label] for label in labels] for part in self.whole.counts}
 
 
-def declare(chosen: RealSet, explicit: Path | None, report: Report) -> Part:
+def declare(chosen: RealSet, explicit: Path | None, progress: Progress) -> Part:
     """Write down what there is of ``chosen`` at the first place that has a recording.
 
     Raises InputError where there is none, where the set is whole, where a class has more
@@ -52,7 +51,7 @@ def declare(chosen: RealSet, explicit: Path | None, report: Report) -> Part:
     tree, found = _first_found(chosen, explicit)
     if is_rehearsal(tree):
         raise InputError(f"{tree}: these recordings are made up; no part of {chosen.title}")
-    part = Part(chosen, tree.absolute(), found, _hashed(chosen, found, report))
+    part = Part(chosen, tree.absolute(), found, _hashed(chosen, found, progress))
     expected = {name: list(counts) for name, counts in chosen.counts.items()}
     if part.counts == expected:
         raise InputError(f"{tree}: {chosen.title} is whole; call it {chosen.name}, without --part")
@@ -97,9 +96,9 @@ def declared(chosen: RealSet) -> Part:
     return Part(chosen, tree, found, kept_digest)
 
 
-def verify(part: Part, report: Report) -> None:
+def verify(part: Part, progress: Progress) -> None:
     """Hash every recording again. Raises InputError if one holds something else."""
-    if _hashed(part.whole, part.found, report) != part.digest:
+    if _hashed(part.whole, part.found, progress) != part.digest:
         raise InputError(
             f"{part.tree}: recordings of {part.whole.title} hold something else than when they "
             f"were declared a part; get them again, or declare what there is now"
@@ -167,12 +166,12 @@ def _first_found(chosen: RealSet, explicit: Path | None) -> tuple[Path, list[Ent
     )
 
 
-def _hashed(chosen: RealSet, found: list[Entry], report: Report) -> str:
+def _hashed(chosen: RealSet, found: list[Entry], progress: Progress) -> str:
     files = sorted({entry.path for entry in found})
     of_file = {}
     for done, path in enumerate(files, start=1):
         of_file[path] = hashlib.sha256(path.read_bytes()).hexdigest()
-        report(done, len(files), path.name)
+        progress(done, len(files), path.name)
     return digest(
         chosen.name, *(f"{e.part} {e.label} {e.id} {e.trial} {of_file[e.path]}" for e in found)
     )

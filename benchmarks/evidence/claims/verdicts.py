@@ -35,10 +35,10 @@ from benchmarks.wording import plural
 
 __all__ = [
     "ClaimSpec",
+    "ClaimVerdict",
     "Comparison",
     "Evidence",
     "Status",
-    "Verdict",
     "comparisons",
     "kind_of",
     "read_claims",
@@ -139,7 +139,7 @@ def tally(sides: list[Side]) -> str:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ClaimVerdict:
     """A claim and what the records say of it."""
 
     id: str
@@ -158,7 +158,7 @@ class Verdict:
         return f"{self.status} ({', '.join(self.flags)})" if self.flags else self.status
 
 
-def verdicts(specs: Iterable[ClaimSpec], cells: Cells, subject: str) -> list[Verdict]:
+def verdicts(specs: Iterable[ClaimSpec], cells: Cells, subject: str) -> list[ClaimVerdict]:
     """Every claim, of ``subject``, held against the records that count at the declared look.
 
     Raises InputError if two records of a pair were not trained under matched conditions.
@@ -167,7 +167,7 @@ def verdicts(specs: Iterable[ClaimSpec], cells: Cells, subject: str) -> list[Ver
     return [_verdict(spec, counting(cells), seeds, subject) for spec in specs]
 
 
-def _verdict(spec: ClaimSpec, cells: Cells, seeds: int, subject: str) -> Verdict:
+def _verdict(spec: ClaimSpec, cells: Cells, seeds: int, subject: str) -> ClaimVerdict:
     match spec.predicate:
         case Differs() as differs:
             found = judge_claim(difference_tests(differs, cells, subject), seeds, subject)
@@ -185,7 +185,7 @@ def _verdict(spec: ClaimSpec, cells: Cells, seeds: int, subject: str) -> Verdict
     parts = [found.says, spec.follows.get(found.status)]
     if unconverged:
         parts.append(f"Not converged: {unconverged} of {plural(of, 'cell')} behind this.")
-    return Verdict(
+    return ClaimVerdict(
         id=spec.id,
         claim=spec.claim,
         source=spec.source,

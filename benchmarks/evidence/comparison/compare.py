@@ -25,11 +25,11 @@ from benchmarks.evidence.comparison.matching import Matched, match, pairs_of, ve
 from benchmarks.evidence.comparison.report import (
     METRICS,
     Compared,
-    Cost,
+    ComparisonReport,
+    CostRatio,
     Metric,
     Overall,
     Provenance,
-    Report,
 )
 from benchmarks.evidence.convergence import said as unconverged_said
 from benchmarks.evidence.families import Judged, Sample, judge
@@ -48,7 +48,7 @@ def compare(
     speeds: list[Timing],
     trained_on: Sequence[str] = (),
     recorded_on: Sequence[str] = (),
-) -> Report:
+) -> ComparisonReport:
     """Compare the records of a new neuron with those of the baselines named in ``against``.
 
     Raises InputError if there is nothing to compare, if the new records are not of one neuron at
@@ -59,7 +59,7 @@ def compare(
     neuron, analysis, seeds = new[0].neuron, declared(), len(cells.selection.seeds)
     cells = counting(cells)
     alpha = analysis.alpha(seeds)
-    return Report(
+    return ComparisonReport(
         neuron=neuron,
         neuron_class=new[0].neuron_class,
         neuron_args=new[0].neuron_args,
@@ -247,7 +247,7 @@ def _over_datasets(baseline: str, matched: list[Matched], judged: Judged) -> Ove
 COSTS = ("training_step", "neuron_forward_backward", "kept_bytes")
 
 
-def _costs(neuron: str, against: tuple[str, ...], speeds: list[Timing]) -> Iterable[Cost]:
+def _costs(neuron: str, against: tuple[str, ...], speeds: list[Timing]) -> Iterable[CostRatio]:
     known = {(t.device, t.neuron, t.what): t.median for t in speeds}
     known |= {
         (t.device, t.neuron, "kept_bytes"): t.kept_bytes for t in speeds if t.kept_bytes is not None
@@ -258,4 +258,4 @@ def _costs(neuron: str, against: tuple[str, ...], speeds: list[Timing]) -> Itera
                 new, old = (known.get((device, name, what), 0.0) for name in (neuron, baseline))
                 if new > 0 and old > 0:
                     times = old / new if what == "training_step" else new / old  # samples/s
-                    yield Cost(device, baseline, what, new, old, times)
+                    yield CostRatio(device, baseline, what, new, old, times)

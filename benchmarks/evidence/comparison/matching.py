@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from benchmarks.errors import InputError
 from benchmarks.evidence.comparison.report import (
+    ComparisonVerdict,
     Metric,
-    Verdict,
 )
 from benchmarks.evidence.families import Sample, Side
 from benchmarks.evidence.gaps import GRADED, why_no_pair
@@ -57,12 +57,12 @@ def _no_ratio(neuron: str, results: list[Result], measure: Measure) -> str:
     return "" if all(measure.of(result) > 0 for result in results) else f"{neuron}: a silent seed"
 
 
-def verdict_of(metric: Metric, side: Side) -> Verdict:
+def verdict_of(metric: Metric, side: Side) -> ComparisonVerdict:
     if side == "no interval":
         return "not tested"
     if side == "the same" or side == "not distinguishable":
         return side
-    above: tuple[Verdict, Verdict] = ("better", "worse")
+    above: tuple[ComparisonVerdict, ComparisonVerdict] = ("better", "worse")
     if MEASURES[metric].fewer:
         above = ("more", "fewer")
     return above[0] if side == "ahead" else above[1]

@@ -12,7 +12,7 @@ from benchmarks.records.selection import neuron_of
 
 Metric = Literal["accuracy", "spikes", "synops"]
 METRICS: tuple[Metric, ...] = ("accuracy", "spikes", "synops")
-Verdict = Literal[
+ComparisonVerdict = Literal[
     "better", "worse", "fewer", "more", "the same", "not distinguishable", "not tested"
 ]
 Colour = Literal["ahead", "behind", "even"]
@@ -43,7 +43,7 @@ class Compared:
     p_same: float  # that they are not the same within the margin, corrected likewise
     margin: float  # smallest difference of interest, of logarithms for a ratio
     effect: float  # mean over standard deviation of the differences, of ratios in logarithms
-    verdict: Verdict
+    verdict: ComparisonVerdict
     absent: str  # why nothing was compared; empty where something was
 
 
@@ -59,11 +59,11 @@ class Overall:
     p: float  # that the pairs of all data sets together are equal
     p_holm: float  # corrected over the baselines
     method: Method
-    verdict: Verdict
+    verdict: ComparisonVerdict
 
 
 @dataclass(frozen=True)
-class Cost:
+class CostRatio:
     """Time or memory of the new neuron and of a baseline, measured in one run on one device."""
 
     device: str
@@ -90,7 +90,7 @@ class Provenance:
 
 
 @dataclass(frozen=True)
-class Report:
+class ComparisonReport:
     """All that a comparison found."""
 
     neuron: str
@@ -100,7 +100,7 @@ class Report:
     datasets: tuple[str, ...]
     compared: tuple[Compared, ...]
     overall: tuple[Overall, ...]
-    costs: tuple[Cost, ...]
+    costs: tuple[CostRatio, ...]
     failed: tuple[str, ...]  # cells without a result, and why
     not_run: tuple[str, ...]  # cells without a record
     pairs: tuple[Provenance, ...]
@@ -119,9 +119,9 @@ class Report:
         """How many comparisons the correction is over."""
         return len(self.once([c for c in self.of(metric) if c.verdict != "not tested"]))
 
-    def once(self, found: Sequence[Compared | Overall]) -> list[Verdict]:
+    def once(self, found: Sequence[Compared | Overall]) -> list[ComparisonVerdict]:
         """Their verdicts, copies of one baseline as one: open where the copies do not agree."""
-        said: dict[tuple[str, str], set[Verdict]] = {}
+        said: dict[tuple[str, str], set[ComparisonVerdict]] = {}
         for c in found:
             dataset = c.dataset if isinstance(c, Compared) else ""
             said.setdefault((dataset, neuron_of(c.baseline)), set()).add(c.verdict)

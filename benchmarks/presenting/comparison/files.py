@@ -18,7 +18,7 @@ from rich.table import Table
 from benchmarks import wording
 from benchmarks.evidence import estimates
 from benchmarks.evidence.comparison.compare import COSTS
-from benchmarks.evidence.comparison.report import SIDES, Colour, Compared, Report
+from benchmarks.evidence.comparison.report import SIDES, Colour, Compared, ComparisonReport
 from benchmarks.evidence.families import FAMILIES
 from benchmarks.presenting.comparison.forest import draw, half_of
 from benchmarks.presenting.comparison.words import (
@@ -88,7 +88,7 @@ OVERALL_CAPTION = (
 )
 
 
-def lines(report: Report) -> list[Line]:
+def lines(report: ComparisonReport) -> list[Line]:
     """The comparisons of test accuracy as text, data set by data set."""
     ratios = {(c.metric, c.dataset, c.baseline): c for c in report.compared}
     found = sorted(report.of("accuracy"), key=lambda c: report.datasets.index(c.dataset))
@@ -122,7 +122,7 @@ def _ratio_text(c: Compared) -> str:
     return f"{estimates.ratio(c.found)}{decided_words}"
 
 
-def overall_rows(report: Report) -> tuple[list[str], list[list[str]]]:
+def overall_rows(report: ComparisonReport) -> tuple[list[str], list[list[str]]]:
     """Titles and one row a baseline, and device where there are several."""
     devices = list(dict.fromkeys(c.device for c in report.costs)) or [""]
     several = len(devices) > 1
@@ -146,7 +146,7 @@ def overall_rows(report: Report) -> tuple[list[str], list[list[str]]]:
     return [*head, *(COST_TITLES[what] for what in whats)], rows
 
 
-def terminal_tables(report: Report) -> Group:
+def terminal_tables(report: ComparisonReport) -> Group:
     """For the terminal: test accuracy, spikes and SynOps, all data sets with time and memory."""
     accuracy = {"brief": "points", "p": TITLES["p"]}
     counts = {name: TITLES[name] for name in ("spikes", "synops")}
@@ -163,7 +163,7 @@ def terminal_tables(report: Report) -> Group:
     )
 
 
-def _by_dataset(report: Report, what: str, columns: dict[str, str]) -> Table:
+def _by_dataset(report: ComparisonReport, what: str, columns: dict[str, str]) -> Table:
     shown = {name: TITLES[name] for name in ("dataset", "baseline")} | columns
     table = _terminal_table(f"{report.neuron}: {what} against recorded neurons", shown.values())
     styles = {"ahead": "green", "behind": "red", "even": ""}
@@ -186,7 +186,7 @@ def _terminal_table(title: str, head: Iterable[str]) -> Table:
     return table
 
 
-def write_comparison(report: Report, folder: Path) -> list[Path]:
+def write_comparison(report: ComparisonReport, folder: Path) -> list[Path]:
     """Write ``comparison.{json,csv,md}``, ``section.html`` and ``figure.png``; returns the paths.
 
     The section is a fragment for a page with the style sheet of the report. No figure is written
@@ -222,7 +222,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _csv(report: Report) -> str:
+def _csv(report: ComparisonReport) -> str:
     rows = []
     for c in report.compared:
         row = asdict(c)
@@ -233,7 +233,7 @@ def _csv(report: Report) -> str:
     return pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
 
 
-def _markdown(report: Report) -> str:
+def _markdown(report: ComparisonReport) -> str:
     found = [[str(getattr(line, name)) for name in TITLES] for line in lines(report)]
     head, overall = overall_rows(report)
     parts = [
@@ -250,7 +250,7 @@ def _grid(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
 
-def _section(report: Report) -> str:
+def _section(report: ComparisonReport) -> str:
     head, overall = overall_rows(report)
     found = lines(report)
     return (

@@ -6,12 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.evidence.comparison.report import SIDES, Compared, Report
+from benchmarks.evidence.comparison.report import SIDES, Compared, ComparisonReport
 from benchmarks.presenting.figures.bars import half_axis
 from benchmarks.presenting.figures.looks import WIDE, Look, colours
 
 
-def half_of(report: Report, dataset: str) -> float:
+def half_of(report: ComparisonReport, dataset: str) -> float:
     """Half the width of a data set's axis in tables, in percentage points."""
     reach = max(map(abs, _limits([c for c in report.of("accuracy") if c.dataset == dataset])))
     return half_axis(reach)
@@ -29,7 +29,7 @@ def _limits(found: list[Compared]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def draw(report: Report) -> Figure | None:
+def draw(report: ComparisonReport) -> Figure | None:
     """Forest plot of the paired differences: a panel a data set, a row a baseline, a dot a seed.
 
     None where nothing could be paired.

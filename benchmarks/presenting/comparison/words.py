@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from benchmarks.evidence import estimates
 from benchmarks.evidence.aggregates import Aggregate
 from benchmarks.evidence.analysis import declared
-from benchmarks.evidence.comparison.report import Metric, Report, Verdict
+from benchmarks.evidence.comparison.report import ComparisonReport, ComparisonVerdict, Metric
 from benchmarks.evidence.metrics import same_words
 from benchmarks.evidence.statistics import Estimate
 from benchmarks.wording import plural
 
 LEAST_P = 0.001  # smaller ones are not told apart in words
 # in the order in which they are said, and the word that follows
-VERDICTS: dict[Verdict, str] = {
+VERDICTS: dict[ComparisonVerdict, str] = {
     "better": "than",
     "worse": "than",
     "the same": "as",
@@ -23,17 +23,17 @@ VERDICTS: dict[Verdict, str] = {
 }
 
 
-def in_words(report: Report) -> tuple[str, ...]:
+def in_words(report: ComparisonReport) -> tuple[str, ...]:
     """Paragraphs: what was found, what would decide the rest, what is missing or unmatched."""
     return tuple(p for p in (overview(report), stage(report), gaps(report)) if p)
 
 
-def verdict_words(verdict: Verdict, metric: Metric = "accuracy") -> str:
+def verdict_words(verdict: ComparisonVerdict, metric: Metric = "accuracy") -> str:
     """``the same within 1 point`` where it is the same."""
     return same_words(metric) if verdict == "the same" else verdict
 
 
-def overview(report: Report) -> str:
+def overview(report: ComparisonReport) -> str:
     baselines = plural(len(report.baselines), "recorded neuron")
     tested = [c for c in report.of("accuracy") if c.verdict != "not tested"]
     if not tested:
@@ -55,11 +55,11 @@ def overview(report: Report) -> str:
     return text
 
 
-def _counts(found: Sequence[Verdict]) -> list[tuple[Verdict, int]]:
+def _counts(found: Sequence[ComparisonVerdict]) -> list[tuple[ComparisonVerdict, int]]:
     return [(verdict, found.count(verdict)) for verdict in VERDICTS if verdict in found]
 
 
-def stage(report: Report) -> str:
+def stage(report: ComparisonReport) -> str:
     """Where the comparison stands in the declared analysis, and what would decide what is open."""
     found = [c for c in report.of("accuracy") if c.verdict == "not distinguishable"]
     if not found:
@@ -79,7 +79,7 @@ def stage(report: Report) -> str:
     )
 
 
-def gaps(report: Report) -> str:
+def gaps(report: ComparisonReport) -> str:
     """What is missing, not converged or not matched; empty where nothing is."""
     parts = []
     if report.failed:

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.claims import verdicts as claims
-from benchmarks.evidence.claims.verdicts import Comparison, Verdict
+from benchmarks.evidence.claims.verdicts import ClaimVerdict, Comparison
 from benchmarks.evidence.estimates import points
 from benchmarks.evidence.families import FAMILIES, Side
 from benchmarks.evidence.tuning import Tuned
@@ -43,8 +43,8 @@ _ORDER = ("networks", "accuracy_spikes", "spikes_by_step", "curves", "associatio
 class Row:
     """A claim with its verdict at the shared and at each neuron's own best learning rate."""
 
-    shared: Verdict
-    tuned: Verdict | None
+    shared: ClaimVerdict
+    tuned: ClaimVerdict | None
     source: Markup
     command: str | None
 

@@ -7,23 +7,27 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from benchmarks.evidence.claims.verdicts import Verdict
+from benchmarks.evidence.claims.verdicts import ClaimVerdict
 from benchmarks.presenting.tables.captions import CAPTIONS
 from benchmarks.presenting.tables.table import Table
 
 
-def claims_table(shared: list[Verdict], tuned: list[Verdict] | None) -> Table:
+def claims_table(shared: list[ClaimVerdict], tuned: list[ClaimVerdict] | None) -> Table:
     """The claims that rest on records: the evidence."""
     return _table("claims", "The paper's claims", "records", shared, tuned)
 
 
-def checks_table(shared: list[Verdict], tuned: list[Verdict] | None) -> Table:
+def checks_table(shared: list[ClaimVerdict], tuned: list[ClaimVerdict] | None) -> Table:
     """What follows from the neuron's definition: checks of the code."""
     return _table("checks", "What follows from the definition", "definition", shared, tuned)
 
 
 def _table(
-    name: str, title: str, rests_on: str, shared: list[Verdict], tuned: list[Verdict] | None
+    name: str,
+    title: str,
+    rests_on: str,
+    shared: list[ClaimVerdict],
+    tuned: list[ClaimVerdict] | None,
 ) -> Table:
     here = [v for v in shared if v.rests_on == rests_on]
     frame = verdict_frame(here, tuned)
@@ -31,7 +35,9 @@ def _table(
     return Table(name, title, CAPTIONS[name], frame, frame, no_number)
 
 
-def verdict_frame(shared: Sequence[Verdict], tuned: Sequence[Verdict] | None) -> pd.DataFrame:
+def verdict_frame(
+    shared: Sequence[ClaimVerdict], tuned: Sequence[ClaimVerdict] | None
+) -> pd.DataFrame:
     """Columns claim, at the shared learning rate, at each neuron's own best rate, rests on, says.
 
     ``says`` is about the shared rate; what the own rates say is added where the status differs.

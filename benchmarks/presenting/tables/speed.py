@@ -9,7 +9,14 @@ import pandas as pd
 
 from benchmarks.presenting.tables.table import NOT_MEASURED, Number, Shown, Table, make_table
 from benchmarks.records.selection import Cells
-from benchmarks.throughput.timings import NETWORK, TITLES, Cost, Timing, in_figures, speed_writer
+from benchmarks.throughput.timings import (
+    NETWORK,
+    TITLES,
+    StepRatio,
+    Timing,
+    in_figures,
+    speed_writer,
+)
 from benchmarks.wording import NOTHING
 
 
@@ -18,7 +25,7 @@ def _raw(timings: list[Timing]) -> pd.DataFrame:
     return pd.DataFrame(timings, columns=list(Timing.__dataclass_fields__))
 
 
-def throughput(cells: Cells, timings: list[Timing], costs: Iterable[Cost] = ()) -> Table:
+def throughput(cells: Cells, timings: list[Timing], costs: Iterable[StepRatio] = ()) -> Table:
     """One row a neuron and device; ``not measured`` where there is no timing."""
     known = {(t.device, t.neuron, t.what): t for t in timings}
     devices = list(dict.fromkeys(t.device for t in timings)) or [NOT_MEASURED]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.evidence.claims.verdicts import Verdict, read_claims, verdicts
+from benchmarks.evidence.claims.verdicts import ClaimVerdict, read_claims, verdicts
 from benchmarks.evidence.ladder import ladder
 from benchmarks.evidence.multiverse import ClaimInReadings, multiverse
 from benchmarks.evidence.tuning import Tuned
@@ -63,8 +63,8 @@ def write_tables(profile: Profile, selection: Selection, tuned: Tuned | None) ->
 class Judged:
     """The verdict on every claim, claim by claim in the same order."""
 
-    shared: list[Verdict]  # at the shared learning rate
-    tuned: list[Verdict] | None  # at each neuron's own best rate; None: no neuron was tuned
+    shared: list[ClaimVerdict]  # at the shared learning rate
+    tuned: list[ClaimVerdict] | None  # at each neuron's own best rate; None: no neuron was tuned
     readings: list[ClaimInReadings]  # those that rest on records, in every reading
 
 
