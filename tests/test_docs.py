@@ -7,6 +7,7 @@ import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 import numpy as np
@@ -21,7 +22,8 @@ from benchmarks.events.embedded.simulate import EVENT
 from benchmarks.events.formats.write import write_dat
 from benchmarks.events.published import catalogue
 from benchmarks.events.recording import Recording
-from benchmarks.evidence.claims.verdicts import ClaimSpec, verdicts
+from benchmarks.evidence.claims.verdicts import ClaimSpec, Status, verdicts
+from benchmarks.evidence.comparison.report import ComparisonVerdict
 from benchmarks.params import Matched, NeuronParams
 from benchmarks.records.recorded import open_recorded
 from benchmarks.records.selection import SUBJECT
@@ -149,3 +151,11 @@ def test_the_claim_is_judged() -> None:
     number = re.search(r"[\d.]+ \[[^]]*\] times as many(?= as snnTorch)", text)
     assert number
     assert number[0] in found.says
+
+
+def test_the_glossary_has_every_verdict() -> None:
+    (line,) = re.findall(r"^\| verdict \| (.*) \|$", (ROOT / "docs/glossary.md").read_text(), re.M)
+    of_claims, of_comparisons = (words.partition(": ")[2] for words in line.split("; of "))
+    assert tuple(of_claims.split(", ")) == get_args(Status)
+    missing = {word for word in get_args(ComparisonVerdict) if word not in of_comparisons}
+    assert missing == {"fewer", "more", "not tested"}  # of counts, and no verdict

@@ -41,15 +41,15 @@ def over_seeds_and_recordings(
     """
     if not left:
         return Aggregate(math.nan, math.nan, math.nan)
-    gain = np.asarray(left, dtype=np.float64) - np.asarray(right, dtype=np.float64)  # [S, N]
-    seeds, samples = gain.shape
+    lead = np.asarray(left, dtype=np.float64) - np.asarray(right, dtype=np.float64)  # [S, N]
+    seeds, samples = lead.shape
     blocks = np.array_split(np.arange(samples), min(BLOCKS, samples))
-    sums = np.stack([gain[:, block].sum(1) for block in blocks], axis=1)  # [S, B]
+    sums = np.stack([lead[:, block].sum(1) for block in blocks], axis=1)  # [S, B]
     sizes = np.array([len(block) for block in blocks])
     if seeds < LEAST_SEEDS:
-        return Aggregate(float(gain.mean()), math.nan, math.nan)
+        return Aggregate(float(lead.mean()), math.nan, math.nan)
     generator = np.random.default_rng(0)
     of_seeds = generator.multinomial(seeds, [1 / seeds] * seeds, size=DRAWS)  # [D, S]
     of_blocks = generator.multinomial(len(blocks), [1 / len(blocks)] * len(blocks), size=DRAWS)
     drawn = np.einsum("ds,sb,db->d", of_seeds, sums, of_blocks) / (seeds * (of_blocks @ sizes))
-    return expanded(float(gain.mean()), drawn, seeds, seeds - 1, level)
+    return expanded(float(lead.mean()), drawn, seeds, seeds - 1, level)

@@ -63,9 +63,11 @@ def judge_claim(tests: list[ClaimTest], seeds: int, subject: str) -> Found:
     ``seeds``: how many are selected.
     """
     alpha = declared().alpha(seeds)
-    samples = [Sample(t.gains, t.margin or math.nan, t.grain, t.copies) for t in tests]
+    samples = [Sample(t.values, t.margin or math.nan, t.grain, t.copies) for t in tests]
     above = judge("claim holds", samples, alpha)
-    below = [Sample([g - t.margin for g in t.gains], grain=t.grain, copies=t.copies) for t in tests]
+    below = [
+        Sample([v - t.margin for v in t.values], grain=t.grain, copies=t.copies) for t in tests
+    ]
     short = judge("claim fails", below, alpha)
     judged = [_outcome(*found, alpha) for found in zip(tests, above, short, strict=True)]
     status = _status(judged)
@@ -80,10 +82,10 @@ def judge_claim(tests: list[ClaimTest], seeds: int, subject: str) -> Found:
 
 
 def _outcome(test: ClaimTest, above: Judged, short: Judged, alpha: float) -> _Outcome:
-    """``above``: where the gains lie; ``short``: where they lie beside the margin."""
+    """``above``: where the values lie; ``short``: where they lie beside the margin."""
     if above.side == "no interval":
         says = "; ".join(test.gaps)
-        if test.gains:
+        if test.values:
             says = (
                 f"{test.words['no interval']}: {test.number} over 1 seed, which gives no interval"
             )
@@ -104,20 +106,20 @@ def _outcome(test: ClaimTest, above: Judged, short: Judged, alpha: float) -> _Ou
 
 def _plan(judged: Sequence[_Outcome], seeds: int) -> list[str]:
     """What is declared for what is open, and what the next look would find."""
-    here = [j.test for j in judged if j.outcome == "open" and len(j.test.gains) > 1]
+    here = [j.test for j in judged if j.outcome == "open" and len(j.test.values) > 1]
     if not here:
         return []
     analysis = declared()
     sentences = [analysis.plan(seeds)]
-    test = max(here, key=lambda t: estimate(t.gains).sd)
-    if found := analysis.next_finds(seeds, estimate(test.gains).sd):
+    test = max(here, key=lambda t: estimate(t.values).sd)
+    if found := analysis.next_finds(seeds, estimate(test.values).sd):
         times = f"{10 * analysis.power:g} times in 10"
         sentences.append(f"At this scatter it would find {test.amount(found[1])} {times}.")
     return sentences
 
 
 def _status(judged: list[_Outcome]) -> Status:
-    if not any(j.test.gains for j in judged):
+    if not any(j.test.values for j in judged):
         return "not tested here"
     if any(j.outcome == "refuted" for j in judged):
         return "not reproduced"
@@ -127,7 +129,7 @@ def _status(judged: list[_Outcome]) -> Status:
 
 def _in_words(judged: list[_Outcome], status: Status) -> list[str]:
     """All of a few tests; of many their counts, and the least clear of those that decide."""
-    here = [j for j in judged if j.test.gains]
+    here = [j for j in judged if j.test.values]
     if len(here) <= SAID_IN_FULL:
         return [sentence("; ".join(j.says for j in here))] if here else []
     names: dict[Outcome, str] = {"shown": "as claimed", "refuted": "against it", "open": "open"}
@@ -142,7 +144,7 @@ def _copies_once(judged: list[_Outcome]) -> list[str]:
     """``As claimed: 1 of 2 comparisons, LIF (two libraries) as one.`` where there are copies."""
     by_what: dict[Hashable, list[Outcome]] = {}
     for j in judged:
-        if j.test.gains:
+        if j.test.values:
             by_what.setdefault(j.test.copies, []).append(j.outcome)
     merged = {j.test.copies for j in judged if len(by_what.get(j.test.copies, [])) > 1}
     if not merged:

@@ -24,20 +24,20 @@ class ClaimTest:
 
     dataset: str
     other: str | None  # what the subject is compared with
-    gains: tuple[float, ...]
-    margin: float  # smallest gain of interest
-    grain: float  # smallest gain that can be seen
+    values: tuple[float, ...]
+    margin: float  # smallest value of interest
+    grain: float  # smallest value that can be seen
     copies: Hashable  # those with the same are about copies of one neuron
     number: str  # mean and interval in the quantity's own unit
-    amount: Callable[[float], str]  # a gain in words
+    amount: Callable[[float], str]  # a value in words
     words: dict[Side, str]  # on which side it lies -> what that is called
     seeds: int  # selected
-    gaps: tuple[str, ...]  # cells that failed, and why there is no gain at all
+    gaps: tuple[str, ...]  # cells that failed, and why there is no value at all
 
     @property
     def t(self) -> float:
         """The mean in standard errors: how clearly it is above 0."""
-        found = estimate(self.gains)
+        found = estimate(self.values)
         if found.n > 1 and found.sd > 0:
             return found.mean / found.sd * math.sqrt(found.n)
         return math.copysign(math.inf, found.mean) if found.mean else 0.0
@@ -66,7 +66,7 @@ def _counts(noun: str) -> _Words:
         ahead=f"fewer {noun} than",
         behind=f"more {noun} than",
         number=lambda found: f"{estimates.ratio(exponential(found))} times as many",
-        amount=lambda gain: f"{100 * (1 - math.exp(-gain)):.2g} % fewer",
+        amount=lambda value: f"{100 * (1 - math.exp(-value)):.2g} % fewer",
     )
 
 
@@ -75,7 +75,7 @@ WORDS: dict[Metric, _Words] = {
         ahead="ahead of",
         behind="behind",
         number=_signed(100, "+.1f", "points"),
-        amount=lambda gain: f"a lead of {100 * gain:.1f} points",
+        amount=lambda value: f"a lead of {100 * value:.1f} points",
     ),
     "spikes": _counts("spikes"),
     "synops": _counts("operations"),
@@ -83,13 +83,13 @@ WORDS: dict[Metric, _Words] = {
         ahead="more selective than",
         behind="less selective than",
         number=_signed(1, "+.3f", "of selectivity"),
-        amount=lambda gain: f"{gain:.2g} more",
+        amount=lambda value: f"{value:.2g} more",
     ),
     "information": _Words(
         ahead="more informative than",
         behind="less informative than",
         number=_signed(1, "+.3f", "bits"),
-        amount=lambda gain: f"{gain:.2g} bits more",
+        amount=lambda value: f"{value:.2g} bits more",
     ),
 }
 
@@ -122,7 +122,7 @@ def _difference(
     return ClaimTest(
         dataset=dataset,
         other=other,
-        gains=tuple(-v if MEASURES[metric].fewer else v for v in found.values),
+        values=tuple(-v if MEASURES[metric].fewer else v for v in found.values),
         margin=found.margin,
         grain=found.grain,
         copies=(metric, *about(dataset, other)),
@@ -204,12 +204,12 @@ def _fraction(
     return ClaimTest(
         dataset=dataset,
         other=None,
-        gains=tuple(value - least for value in values),
+        values=tuple(value - least for value in values),
         margin=0.0,
         grain=0.0,
         copies=what,
         number=f"{100 * found.mean:.1f} %{estimates.interval(found, 100, '.1f')}",
-        amount=lambda gain: f"{100 * gain:.1f} points more",
+        amount=lambda value: f"{100 * value:.1f} points more",
         words={
             "ahead": f"{what} above {bound}",
             "behind": f"{what} below {bound}",
