@@ -16,19 +16,16 @@ import pytest
 from benchmarks.errors import InputError
 from benchmarks.events.published import archives
 from benchmarks.events.published.archives import extract, kind, member_names
+from benchmarks.progress import silent
 from tests.events.small_sets import tarred, zipped
 
 Pack = Callable[[Mapping[str, bytes]], bytes]
 FILES = {"a/one.bin": b"1" * 5000, "a/b/two.bin": b"2" * 5000}
 
 
-def quiet(done: int, total: int, text: str) -> None:
-    pass
-
-
 def unpacked(tmp_path: Path, content: bytes, name: str = "archive") -> dict[str, bytes]:
     (tmp_path / name).write_bytes(content)
-    extract(tmp_path / name, tmp_path / "out" / "tree", quiet)
+    extract(tmp_path / name, tmp_path / "out" / "tree", silent)
     return files_below(tmp_path / "out" / "tree")
 
 

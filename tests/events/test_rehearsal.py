@@ -13,14 +13,12 @@ from benchmarks.events import formats as readers
 from benchmarks.events.published.archives import extract
 from benchmarks.events.published.layout import REHEARSAL, entries, is_rehearsal
 from benchmarks.events.rehearsal import rehearsed, write_archive
-
-
-def quiet(done: int, total: int, say: str) -> None: ...
+from benchmarks.progress import silent
 
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_archive(rehearsed("ncars"), 20, tmp_path_factory.mktemp("made"), quiet)
+    return write_archive(rehearsed("ncars"), 20, tmp_path_factory.mktemp("made"), silent)
 
 
 def test_the_archive_holds_zips_as_the_published_one_does(archive: Path) -> None:
@@ -35,7 +33,7 @@ def test_it_unpacks_to_a_tree_of_recordings_that_the_reader_takes(
     archive: Path, tmp_path: Path
 ) -> None:
     chosen = rehearsed("ncars")
-    extract(archive, tmp_path / "tree", quiet)
+    extract(archive, tmp_path / "tree", silent)
     found = entries(chosen, tmp_path / "tree")
     assert is_rehearsal(tmp_path / "tree")
     assert {entry.part for entry in found} == {"train", "test"}
@@ -47,7 +45,7 @@ def test_it_unpacks_to_a_tree_of_recordings_that_the_reader_takes(
 
 
 def test_the_same_samples_give_the_same_bytes(archive: Path, tmp_path: Path) -> None:
-    again = write_archive(rehearsed("ncars"), 20, tmp_path, quiet)
+    again = write_archive(rehearsed("ncars"), 20, tmp_path, silent)
     with zipfile.ZipFile(archive) as one, zipfile.ZipFile(again) as other:
         for name in ("n-cars_train.zip", "n-cars_test.zip"):
             with one.open(name) as a, other.open(name) as b:
@@ -58,7 +56,7 @@ def test_the_same_samples_give_the_same_bytes(archive: Path, tmp_path: Path) -> 
 
 def test_more_than_there_are_scenes_and_unknown_sets_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="ask for fewer samples"):
-        write_archive(rehearsed("ncars"), 20_000, tmp_path, quiet)
+        write_archive(rehearsed("ncars"), 20_000, tmp_path, silent)
     assert not list(tmp_path.glob("*.zip"))
     with pytest.raises(InputError, match="did you mean 'ncars'"):
         rehearsed("ncar")

@@ -28,9 +28,6 @@ NCARS = SETS["ncars"]
 TRAIN, TEST = 12, 4  # recordings of each class
 
 
-def quiet(done: int, total: int, say: str) -> None: ...
-
-
 def _recording(generator: np.random.Generator, width: int, height: int, count: int) -> Recording:
     events = np.empty(count, EVENT)
     events["t"] = np.sort(generator.integers(0, 100_000, count))

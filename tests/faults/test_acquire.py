@@ -18,6 +18,7 @@ from benchmarks.events.published.acquire import acquire, cache_of, find
 from benchmarks.events.published.download import Patience
 from benchmarks.events.published.entries import Archive, RealSet
 from benchmarks.events.published.layout import entries
+from benchmarks.progress import silent
 from tests.events.small_sets import (
     archive_of,
     ncars_recordings,
@@ -33,10 +34,6 @@ from tests.served import Answer, Handler, Served, file, status
 FILES = recordings()
 CONTENT = zipped(FILES)
 PAGE = b"\n<!DOCTYPE html><html>Just a moment...</html>"
-
-
-def quiet(done: int, total: int, text: str) -> None:
-    pass
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +55,7 @@ def names_below(folder: Path) -> set[str]:
 
 def refusal(chosen: RealSet, explicit: Path | None = None) -> str:
     with pytest.raises(InputError) as caught:
-        acquire(chosen, explicit, quiet)
+        acquire(chosen, explicit, silent)
     return str(caught.value)
 
 
@@ -73,9 +70,9 @@ def assert_whole(chosen: RealSet, tree: Path) -> None:
 def test_a_download_is_checked_unpacked_and_not_repeated(cache: Path) -> None:
     with Served(CONTENT) as server:
         chosen = pets(server.url)
-        tree = acquire(chosen, None, quiet)
+        tree = acquire(chosen, None, silent)
         assert_whole(chosen, tree)
-        assert acquire(chosen, None, quiet) == tree == find(chosen)
+        assert acquire(chosen, None, silent) == tree == find(chosen)
         assert len(server.requests) == 1
     assert names_below(cache / "archives") == {"pets.zip"}
 
@@ -99,7 +96,7 @@ def test_an_answer_that_is_no_file_is_quoted_and_the_next_address_tried(
         assert f"  {bad.url}\n    {said}" in refusal(pets(bad.url))
         assert names_below(cache) == {".lock"}
         bad.script = [answer]
-        assert_whole(pets(), acquire(pets(bad.url, good.url), None, quiet))
+        assert_whole(pets(), acquire(pets(bad.url, good.url), None, silent))
         assert len(good.requests) == 1
 
 
@@ -134,7 +131,7 @@ def test_a_busy_server_is_asked_again_after_the_pause_that_it_wants(
     monkeypatch.setattr(download_module, "PATIENCE", Patience(tries=4, pause_s=0.25, longest_s=60))
     busy = [status(429, Retry_After="7"), status(500), status(503, Retry_After="86400")]
     with Served(CONTENT, busy) as server:
-        assert_whole(pets(), acquire(pets(server.url), None, quiet))
+        assert_whole(pets(), acquire(pets(server.url), None, silent))
         assert len(server.requests) == 4
     assert pauses == [7, 0.5, 60]  # not a day
 
@@ -144,7 +141,7 @@ def test_a_server_that_stays_busy_is_given_up(cache: Path) -> None:
         said = refusal(pets(server.url))
         assert "HTTP 429, asked several times: too many requests; try again later" in said
         assert len(server.requests) == 3
-        assert_whole(pets(), acquire(pets(server.url), None, quiet))
+        assert_whole(pets(), acquire(pets(server.url), None, silent))
 
 
 def test_no_server_at_all_is_said() -> None:
@@ -155,7 +152,7 @@ def test_no_server_at_all_is_said() -> None:
 
 def test_a_cut_connection_goes_on_where_it_stopped() -> None:
     with Served(CONTENT, [file(cut_after=700_000), file(cut_after=300_000)]) as server:
-        assert_whole(pets(), acquire(pets(server.url), None, quiet))
+        assert_whole(pets(), acquire(pets(server.url), None, silent))
         ranges = [asked.get("Range") for asked in server.requests]
         assert len(ranges) == 3
         assert ranges[0] is None
@@ -171,7 +168,7 @@ def test_a_later_run_goes_on_from_what_came(cache: Path) -> None:
         assert "HTTP 403" in refusal(pets(server.url))
         kept = (cache / "archives" / "pets.zip.part").stat().st_size
         assert 0 < kept <= 700_000
-        assert_whole(pets(), acquire(pets(server.url), None, quiet))
+        assert_whole(pets(), acquire(pets(server.url), None, silent))
         assert server.requests[-1]["Range"] == f"bytes={kept}-"
         assert server.sent[-1] == len(CONTENT) - kept
     assert names_below(cache / "archives") == {"pets.zip"}
@@ -182,7 +179,7 @@ def test_another_address_goes_on_from_what_the_first_gave() -> None:
         Served(CONTENT, [file(cut_after=700_000), status(403)]) as first,
         Served(CONTENT) as second,
     ):
-        assert_whole(pets(), acquire(pets(first.url, second.url), None, quiet))
+        assert_whole(pets(), acquire(pets(first.url, second.url), None, silent))
         assert second.sent[0] < len(CONTENT)
 
 
@@ -192,7 +189,7 @@ def test_a_file_that_changed_in_between_is_fetched_anew(cache: Path) -> None:
         refusal(pets(server.url))
         server.content = new
         chosen = pets(server.url, content=new)
-        acquire(chosen, None, quiet)
+        acquire(chosen, None, silent)
         assert server.requests[-1]["If-Range"] != server.etag
         assert server.sent[-1] == len(new)
     assert (cache / "archives" / "pets.zip").read_bytes() == new
@@ -208,13 +205,13 @@ def test_a_shorter_file_in_its_place_is_fetched_anew(cache: Path) -> None:
     with Served(CONTENT, [file(cut_after=700_000), status(403)]) as server:
         refusal(pets(server.url))
         server.content, server.script = new, [ignores_if_range]
-        acquire(pets(server.url, content=new), None, quiet)  # 416, then all of it
+        acquire(pets(server.url, content=new), None, silent)  # 416, then all of it
     assert (cache / "archives" / "pets.zip").read_bytes() == new
 
 
 def test_a_server_without_ranges_sends_all_again(cache: Path) -> None:
     with Served(CONTENT, [file(cut_after=700_000), file(ranges=False)]) as server:
-        assert_whole(pets(), acquire(pets(server.url), None, quiet))
+        assert_whole(pets(), acquire(pets(server.url), None, silent))
         assert server.sent == [700_000, len(CONTENT)]
     assert (cache / "archives" / "pets.zip").read_bytes() == CONTENT
 
@@ -222,7 +219,7 @@ def test_a_server_without_ranges_sends_all_again(cache: Path) -> None:
 def test_a_redirected_request_still_asks_for_the_rest_only() -> None:
     moved = status(302, Location="/moved")
     with Served(CONTENT, [moved, file(cut_after=700_000), moved]) as server:
-        assert_whole(pets(), acquire(pets(server.url), None, quiet))
+        assert_whole(pets(), acquire(pets(server.url), None, silent))
         assert server.requests[-1]["Range"] == server.requests[-2]["Range"] is not None
         assert server.sent[-1] < len(CONTENT)
 
@@ -231,7 +228,7 @@ def test_a_page_in_place_of_the_rest_does_not_cost_what_came(cache: Path) -> Non
     with Served(CONTENT, [file(cut_after=700_000), status(200, PAGE)]) as server:
         assert "a web page" in refusal(pets(server.url))
         kept = (cache / "archives" / "pets.zip.part").stat().st_size
-        acquire(pets(server.url), None, quiet)
+        acquire(pets(server.url), None, silent)
         assert server.sent[-1] == len(CONTENT) - kept > 0
 
 
@@ -240,7 +237,7 @@ def test_a_wrong_checksum_is_never_kept_under_the_name(cache: Path) -> None:
     with Served(other) as wrong, Served(CONTENT) as right:
         assert "wrong checksum: md5" in refusal(pets(wrong.url))
         assert names_below(cache) == {".lock"}
-        assert_whole(pets(), acquire(pets(wrong.url, right.url), None, quiet))
+        assert_whole(pets(), acquire(pets(wrong.url, right.url), None, silent))
 
 
 def test_a_file_of_another_size_is_refused_before_it_is_fetched() -> None:
@@ -254,7 +251,7 @@ def test_a_damaged_beginning_is_fetched_once_more(cache: Path) -> None:
         refusal(pets(server.url))
         part = cache / "archives" / "pets.zip.part"
         part.write_bytes(b"x" * part.stat().st_size)
-        assert_whole(pets(), acquire(pets(server.url), None, quiet))
+        assert_whole(pets(), acquire(pets(server.url), None, silent))
         assert "Range" not in server.requests[-1]
 
 
@@ -269,7 +266,7 @@ def test_offline_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with Served(CONTENT) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/file"))
-        acquire(pets("http://data.invalid/file"), None, quiet)
+        acquire(pets("http://data.invalid/file"), None, silent)
         assert proxy.requests[0]["Host"] == "data.invalid"
 
 
@@ -314,7 +311,7 @@ def test_a_disk_that_fills_up_keeps_what_came(
         kept = part.stat().st_size
         assert kept > 1_000_000
         subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
-        acquire(chosen, None, quiet)
+        acquire(chosen, None, silent)
         assert server.sent[-1] == len(big) - kept
 
 
@@ -330,7 +327,7 @@ def test_a_disk_that_fills_up_while_unpacking_leaves_no_half_tree(
         assert names_below(cache_of(chosen)) >= {"archives/pets.tar.gz"}
         assert not list(cache_of(chosen).rglob("*.aedat"))
         subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
-        assert len(entries(chosen, acquire(chosen, None, quiet))) == 6
+        assert len(entries(chosen, acquire(chosen, None, silent))) == 6
         assert len(server.requests) == 1
 
 
@@ -340,11 +337,11 @@ def test_a_limit_on_file_sizes_is_a_full_disk(tmp_path: Path, cache: Path) -> No
             import resource, signal, sys
             from benchmarks.errors import InputError
             from benchmarks.events.published.acquire import acquire
-            from tests.faults.test_acquire import pets, quiet
+            from tests.faults.test_acquire import pets, silent
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (800_000, 800_000))
             try:
-                acquire(pets(sys.argv[1]), None, quiet)
+                acquire(pets(sys.argv[1]), None, silent)
             except InputError as error:
                 print(error)
         """)
@@ -360,7 +357,7 @@ def test_a_limit_on_file_sizes_is_a_full_disk(tmp_path: Path, cache: Path) -> No
         assert "the disk is full (File too large)" in done.stdout
         kept = (cache / "archives" / "pets.zip.part").stat().st_size
         assert kept > 0
-        assert_whole(pets(), acquire(pets(server.url), None, quiet))
+        assert_whole(pets(), acquire(pets(server.url), None, silent))
         assert server.sent[-1] == len(CONTENT) - kept
 
 
@@ -381,10 +378,10 @@ def test_a_read_only_store_serves_trees_and_archives(
     write_tree(small_disk / "packed" / "pets", {"download (1)": small})
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     monkeypatch.setenv("AIA_DATA", str(small_disk / "nested"))
-    assert acquire(pets(), None, quiet) == small_disk / "nested" / "pets"
+    assert acquire(pets(), None, silent) == small_disk / "nested" / "pets"
     assert not cache.exists()
     monkeypatch.setenv("AIA_DATA", str(small_disk / "packed"))
-    tree = acquire(pets(content=small), None, quiet)
+    tree = acquire(pets(content=small), None, silent)
     assert tree == cache / "tree"
     assert len(entries(pets(), tree)) == 6
 
@@ -397,7 +394,7 @@ def test_a_missing_class_is_named(tmp_path: Path) -> None:
     said = refusal(pets(), tree)
     assert "missing or too many: dog: found 0, expected 3" in said
     write_tree(tree, FILES)
-    assert acquire(pets(), tree, quiet) == tree
+    assert acquire(pets(), tree, silent) == tree
 
 
 def test_an_archive_cut_short_is_not_taken(tmp_path: Path) -> None:
@@ -405,7 +402,7 @@ def test_an_archive_cut_short_is_not_taken(tmp_path: Path) -> None:
     said = refusal(pets(), tmp_path)
     assert "pets.zip: 1.2 MB, md5" in said
     (tmp_path / "pets.zip").write_bytes(CONTENT)
-    assert_whole(pets(), acquire(pets(), tmp_path, quiet))
+    assert_whole(pets(), acquire(pets(), tmp_path, silent))
 
 
 def test_archives_from_several_places_are_put_together(
@@ -419,7 +416,7 @@ def test_archives_from_several_places_are_put_together(
         said = refusal(chosen)
         assert "1 of 2 archives" in said
         assert "cat.zip" not in said
-        assert len(entries(chosen, acquire(chosen, None, quiet))) == 6
+        assert len(entries(chosen, acquire(chosen, None, silent))) == 6
 
 
 def test_what_was_unpacked_from_an_incomplete_archive_goes_again(tmp_path: Path) -> None:
@@ -430,7 +427,7 @@ def test_what_was_unpacked_from_an_incomplete_archive_goes_again(tmp_path: Path)
     assert "test background: found 0, expected 1" in refusal(chosen, tmp_path)
     assert not (cache_of(chosen) / "tree").exists()
     (tmp_path / "Prophesee_Dataset_n_cars.zip").write_bytes(zipped(files))
-    assert len(entries(chosen, acquire(chosen, tmp_path, quiet))) == 6
+    assert len(entries(chosen, acquire(chosen, tmp_path, silent))) == 6
 
 
 def test_a_damaged_member_is_named_and_nothing_of_it_kept(tmp_path: Path) -> None:
@@ -453,14 +450,14 @@ def test_ncars_is_known_by_what_it_holds(tmp_path: Path, nested: bool) -> None:
     if nested:  # as the first archive was, here under another name
         parts = {"38.bin": zipped({f"Prophesee/{n}": content for n, content in parts.items()})}
     write_tree(tmp_path, {**parts, "holidays.zip": zipped({"beach.jpg": b"x"})})
-    assert len(entries(small_ncars(), acquire(small_ncars(), tmp_path, quiet))) == 6
+    assert len(entries(small_ncars(), acquire(small_ncars(), tmp_path, silent))) == 6
 
 
 def test_an_archive_that_is_given_by_its_path_needs_no_telling_name(tmp_path: Path) -> None:
     packed = zipped({name.replace("n-cars_", ""): c for name, c in ncars_recordings().items()})
     write_tree(tmp_path, {"download.bin": packed})
     assert "What is missing" in refusal(small_ncars(), tmp_path)
-    tree = acquire(small_ncars(), tmp_path / "download.bin", quiet)
+    tree = acquire(small_ncars(), tmp_path / "download.bin", silent)
     assert len(entries(small_ncars(), tree)) == 6
 
 
@@ -474,13 +471,13 @@ def test_a_7z_without_its_package_is_said_among_the_places(
 
 def test_a_path_that_is_given_is_not_replaced_by_another_copy(tmp_path: Path, cache: Path) -> None:
     write_tree(cache, FILES)
-    assert acquire(pets(), None, quiet) == cache
+    assert acquire(pets(), None, silent) == cache
     for path in (tmp_path / "nowhere", write_tree(tmp_path / "few", {"cat/x_0.aedat": b""})):
         said = refusal(pets(), path)
         assert f"the path that you gave ({path})" in said
     archive = tmp_path / "pets.zip"
     archive.write_bytes(CONTENT)
-    assert acquire(pets(), archive, quiet) == cache  # the same recordings, unpacked already
+    assert acquire(pets(), archive, silent) == cache  # the same recordings, unpacked already
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -500,15 +497,15 @@ def test_an_unpacking_that_was_killed_is_done_again(tmp_path: Path) -> None:
     (tmp_path / "pets.zip").write_bytes(CONTENT)
     half = cache_of(pets()) / "tree" / ".unpacking-pets"
     write_tree(half, {"cat/cifar10_cat_0.aedat": b"half"})
-    assert_whole(pets(), acquire(pets(), tmp_path, quiet))
+    assert_whole(pets(), acquire(pets(), tmp_path, silent))
     assert not half.exists()
 
 
 def test_a_tree_that_lost_a_file_is_unpacked_again(tmp_path: Path) -> None:
     (tmp_path / "pets.zip").write_bytes(CONTENT)
-    tree = acquire(pets(), tmp_path, quiet)
+    tree = acquire(pets(), tmp_path, silent)
     next(tree.rglob("*.aedat")).unlink()
-    assert_whole(pets(), acquire(pets(), tmp_path, quiet))
+    assert_whole(pets(), acquire(pets(), tmp_path, silent))
 
 
 def test_an_archive_is_hashed_again_only_when_it_changed(tmp_path: Path) -> None:
@@ -534,11 +531,11 @@ def test_an_archive_is_hashed_again_only_when_it_changed(tmp_path: Path) -> None
 def test_verifying_does_not_trust_a_stamp(tmp_path: Path) -> None:
     archive = tmp_path / "pets.zip"
     archive.write_bytes(CONTENT)
-    assert inspection.archives(pets(), tmp_path, quiet) == ([archive], [])
+    assert inspection.archives(pets(), tmp_path, silent) == ([archive], [])
     at = archive.stat().st_mtime_ns
     archive.write_bytes(CONTENT[:-1] + b"x")
     os.utime(archive, ns=(at, at))
-    good, wrong = inspection.archives(pets(), tmp_path, quiet)
+    good, wrong = inspection.archives(pets(), tmp_path, silent)
     assert not good
     assert "pets.zip: 1.2 MB, md5" in wrong[0]
 
@@ -546,8 +543,8 @@ def test_verifying_does_not_trust_a_stamp(tmp_path: Path) -> None:
 def test_two_processes_fetch_it_once(tmp_path: Path) -> None:
     script = (
         "import sys; from benchmarks.events.published.acquire import acquire;"
-        "from tests.faults.test_acquire import pets, quiet;"
-        "print(acquire(pets(sys.argv[1]), None, quiet))"
+        "from tests.faults.test_acquire import pets, silent;"
+        "print(acquire(pets(sys.argv[1]), None, silent))"
     )
     with Served(CONTENT) as server:
         both = [
@@ -575,5 +572,5 @@ def test_a_killed_download_goes_on(cache: Path) -> None:
         assert done.returncode == -9
         kept = (cache / "archives" / "pets.zip.part").stat().st_size
         assert 0 < kept < len(CONTENT)
-        assert_whole(pets(), acquire(pets(server.url), None, quiet))
+        assert_whole(pets(), acquire(pets(server.url), None, silent))
         assert server.sent[-1] == len(CONTENT) - kept

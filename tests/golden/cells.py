@@ -20,6 +20,7 @@ from benchmarks import params
 from benchmarks.events.sets import EventSet, Split
 from benchmarks.params import NeuronParams, Params
 from benchmarks.profile import Profile
+from benchmarks.progress import silent
 from benchmarks.records.files import as_json
 from benchmarks.running import cells
 from benchmarks.training import protocol, train
@@ -79,7 +80,7 @@ def digest_of(name: str) -> str:
         tempfile.TemporaryDirectory() as folder,
         mock.patch.object(train, "ensure_for", return_value=made_up(training.get("size", SIDE))),
     ):
-        record = cells.run_cell(Cell("made_up", alias, 0), small, Profile(Path(folder)), _silent)
+        record = cells.run_cell(Cell("made_up", alias, 0), small, Profile(Path(folder)), silent)
     return hashlib.sha256(as_json(record).encode()).hexdigest()[:16]
 
 
@@ -104,9 +105,6 @@ def _neurons() -> dict[str, NeuronParams]:
     """Of profiles zoo and core."""
     profiles = (params.read(ROOT / name / "params.yaml") for name in ("zoo", "core"))
     return {alias: neuron for profile in profiles for alias, neuron in profile.neuron.items()}
-
-
-def _silent(done: int, total: int, say: str) -> None: ...
 
 
 def main(arguments: list[str]) -> None:

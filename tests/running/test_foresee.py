@@ -11,12 +11,10 @@ import pytest
 from benchmarks.errors import InputError
 from benchmarks.params import read
 from benchmarks.profile import Profile
+from benchmarks.progress import silent
 from benchmarks.records.files import record_path, write_atomic
 from benchmarks.running import foresee, step
 from tests.small import ROOT, small_profile
-
-
-def quiet(done: int, total: int, say: str) -> None: ...
 
 
 def test_samples_come_from_the_manifest_or_from_what_is_published() -> None:
@@ -37,7 +35,7 @@ def test_a_line_a_neuron_with_the_cells_that_are_left(tmp_path: Path) -> None:
     params, profile = small_profile(tmp_path, epochs=3)
     params = params.only(["aia"]).model_copy(update={"seeds": [0, 1]})
     write_atomic(record_path(profile.runs, params.datasets[0], "aia", 0), "{}")
-    (line,) = foresee.foresee(params, profile, quiet)
+    (line,) = foresee.foresee(params, profile, silent)
     assert line.cells == 1
     assert line.updates % 3 == 0
     assert line.seconds > 0

@@ -17,6 +17,7 @@ import torch
 from benchmarks.events import ensure
 from benchmarks.events.published.labels import flip_keeps_label
 from benchmarks.params import LATER, Matched, NeuronParams, Training
+from benchmarks.progress import silent
 from benchmarks.records.files import record_path
 from benchmarks.records.schema import Record
 from benchmarks.running.cells import run_cell
@@ -30,9 +31,6 @@ from benchmarks.training.updates import update
 from tests.small import AIA, ROOT, command, run_command, small_profile
 
 TINY = {"network": "vgg11", "width": 0.03, "size": 16, "augment": "nda", "epochs": 3}
-
-
-def quiet(done: int, total: int, say: str) -> None: ...
 
 
 def test_settings_of_before_are_told_as_before() -> None:
@@ -104,7 +102,7 @@ def test_the_gradient_of_parts_is_that_of_the_whole_batch(parts: int) -> None:
 
 def test_float16_trains_with_a_scaled_loss_and_keeps_the_scale(tmp_path: Path) -> None:
     params, profile = small_profile(tmp_path, {"aia": AIA}, precision="float16", epochs=1)
-    record = run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet)
+    record = run_cell(Cell("dvs_digits", "aia", 0), params, profile, silent)
     assert record.result is not None
     assert math.isfinite(record.curves.train_loss[0])
 
@@ -159,7 +157,7 @@ def test_two_processes_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name in ("one", "two"):
         params, profile = small_profile(tmp_path / name, {"aia": AIA}, batch=127)
         if name == "one":
-            run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet)
+            run_cell(Cell("dvs_digits", "aia", 0), params, profile, silent)
         else:
             done = _torchrun(tmp_path / name, "cell", "dvs_digits", "aia", "0")
             assert done.returncode == 0, done.stderr
