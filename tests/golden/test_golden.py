@@ -55,7 +55,7 @@ def test_an_emulated_processor_leaves_the_kept_bytes(processor: str) -> None:
 
 
 def test_libraries_imported_first_are_said_before_anything_trains() -> None:
-    code = "import torch, benchmarks; from benchmarks import host; host.settle()"
+    code = "import torch, benchmarks; from benchmarks.training import host; host.settle()"
     fresh = {k: v for k, v in os.environ.items() if k not in arithmetic.PATHS}
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -71,7 +71,7 @@ def test_libraries_imported_first_are_said_before_anything_trains() -> None:
 @pytest.mark.parametrize("fast", [False, True])
 def test_a_cell_says_whose_sums_it_has(fast: bool) -> None:
     code = (
-        "import benchmarks, torch; from benchmarks import host; "
+        "import benchmarks, torch; from benchmarks.training import host; "
         "print(host.arithmetic_on(host.settle()), torch.backends.cpu.get_cpu_capability())"
     )
     fresh = {k: v for k, v in os.environ.items() if k not in arithmetic.PATHS}

@@ -42,7 +42,7 @@ def test_who_stops_listening_leaves_no_worker() -> None:
 
 PARENT = """
 import sys, time
-from benchmarks import workers
+from benchmarks.running import workers
 from tests.running.test_workers import sleep
 if __name__ == "__main__":
     for _ in workers.each(sleep, ["{0}/a", "{0}/b"], 2): ...
