@@ -34,7 +34,8 @@ class Served:
         return f'"{hashlib.sha256(self.content).hexdigest()[:8]}"'
 
     def __enter__(self) -> Served:
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        # its end is looked for every 10 ms, not every half second
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(

@@ -20,7 +20,8 @@ from benchmarks.training.export import to_nir, write_nir
 from benchmarks.training.networks import build_network
 from benchmarks.training.neurons import builder
 from benchmarks.training.weights import folded_network
-from tests.small import run_command, small_profile
+from tests.called import call_command
+from tests.small import small_profile
 
 SIZE, CLASSES, STEPS, BATCH = 16, 5, 10, 8
 TRAINING = Training(channels=(6, 12), hidden=20, initial_gain=3.0)
@@ -126,7 +127,7 @@ def test_what_nir_cannot_say_is_refused_and_leaves_no_file(tmp_path: Path) -> No
 def test_what_nir_cannot_say_is_refused_before_training(tmp_path: Path) -> None:
     plif = "spikingjelly.activation_based.neuron:ParametricLIFNode"
     small_profile(tmp_path, {"plif": {"class": plif, "match": True}})
-    done = run_command(tmp_path, "export", "dvs_digits/plif/0")
+    done = call_command("--profile", str(tmp_path), "export", "dvs_digits/plif/0")
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert "no counterpart in NIR" in line

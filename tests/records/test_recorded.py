@@ -21,8 +21,9 @@ from benchmarks.running.cells import run_cell
 from benchmarks.running.freezing import freeze
 from benchmarks.training import protocol
 from benchmarks.training.state import Cell
+from tests.called import call_command
 from tests.made_records import selection, write_profile
-from tests.small import ROOT, run_command, small_profile
+from tests.small import ROOT, small_profile
 
 
 def quiet(done: int, total: int, say: str) -> None: ...
@@ -198,7 +199,7 @@ def test_baselines_of_an_older_protocol_pair_with_nothing_new(
 def test_no_command_writes_into_a_baseline(words: tuple[str, ...]) -> None:
     quick = ROOT / "recorded" / "quick"
     before = sorted(quick.rglob("*"))
-    done = run_command(quick, *words)
+    done = call_command("--profile", str(quick), *words)
     assert done.returncode == 2
     assert "a baseline, into which nothing is written" in done.stderr
     assert sorted(quick.rglob("*")) == before

@@ -27,8 +27,9 @@ from benchmarks.records.selection import Selection
 from benchmarks.records.swap import BEGUN
 from benchmarks.running.freezing import freeze, freeze_times
 from tests import made_records
+from tests.called import call_command
 from tests.made_records import failed, made, write, write_profile, write_throughput
-from tests.small import ROOT, command
+from tests.small import ROOT
 
 WHOLE = made_records.selection()
 ONE = Selection(("dvs_digits",), ("aia",), (0,))
@@ -39,7 +40,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE":
 KILLED = """
 import itertools, os, shutil, signal, sys
 from pathlib import Path
-from benchmarks import freezing
+from benchmarks.running import freezing
 from benchmarks.profile import Profile
 from benchmarks.records.recorded import open_recorded
 
@@ -84,14 +85,12 @@ for folder in 20 * sys.argv[1:]:
 
 def record(folder: str, *words: str, room: int = -1) -> subprocess.CompletedProcess[str]:
     """``record`` from the command line, where no file may grow beyond ``room`` bytes."""
-    return subprocess.run(
-        command(Path(folder), "record", *words),
-        env=ENVIRONMENT,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        return call_command("--profile", folder, "record", *words, at=Path.cwd())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def names() -> list[str]:
@@ -237,9 +236,7 @@ def test_a_hostile_record_is_one_line_and_status_2_and_nothing_is_gone(
 def test_nothing_outside_is_read_as_a_baseline(checkout: Path, words: tuple[str, ...]) -> None:
     shutil.copytree("recorded/quick", "../x", dirs_exist_ok=True)
     folder = "." if "--profile" in words else "recorded/.."
-    done = subprocess.run(
-        command(Path(folder), *words), env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
+    done = call_command("--profile", folder, *words, at=Path.cwd())
     assert done.returncode == 2
     assert "cannot name a recorded profile" in done.stderr
     assert len(done.stderr.splitlines()) == 1

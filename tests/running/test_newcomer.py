@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.called import call_command
 from tests.small import LIF, ROOT
 
 LEAKY = {"class": "snntorch:Leaky", "match": True}
@@ -81,21 +82,24 @@ class Folder:
         out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
+    def call(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return call_command(*words, at=self.path)
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     made = Folder(tmp_path_factory.mktemp("newcomer"))
     for neuron in ("lif", "leaky"):
-        done = made.run("cells", "dvs_digits", neuron)
+        done = made.call("cells", "dvs_digits", neuron)
         assert done.returncode == 0, done.stderr
-    done = made.run("record")
+    done = made.call("record")
     assert done.returncode == 0, done.stderr
     return made
 
 
 def test_a_neuron_in_a_file_is_trained_alone_and_compared(folder: Folder) -> None:
     recorded = {p: p.read_bytes() for p in folder.path.glob("recorded/**/*.json")}
-    done = folder.run("compare", "mine.py:Mine", "--args", "dead=2")
+    done = folder.call("compare", "mine.py:Mine", "--args", "dead=2")
     assert done.returncode == 0, done.stderr
     made = folder.path / "results" / "compared" / "Mine"
     found = json.loads((made / "comparison.json").read_text())
@@ -119,6 +123,7 @@ def test_a_neuron_in_a_file_is_trained_alone_and_compared(folder: Folder) -> Non
     assert {p: p.read_bytes() for p in folder.path.glob("recorded/**/*.json")} == recorded
 
 
+@pytest.mark.slow
 def test_lif_under_another_name_is_not_told_apart(folder: Folder) -> None:
     done = folder.run("compare", "aia.neuron:LIF", "--against", "lif")
     assert done.returncode == 0, done.stderr
@@ -131,6 +136,7 @@ def test_lif_under_another_name_is_not_told_apart(folder: Folder) -> None:
         assert compared["new"] == compared["recorded"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_comparison_goes_on_where_it_was(folder: Folder) -> None:
     words = ("compare", "mine.py:Mine", "--args", "dead=3", "--against", "lif", "--jobs", "1")
     other = folder.path / "results" / "compared" / "Mine"
@@ -173,7 +179,7 @@ def test_an_interrupted_comparison_goes_on_where_it_was(folder: Folder) -> None:
 def test_bad_input_is_one_line_and_status_2(
     folder: Folder, words: tuple[str, ...], says: str
 ) -> None:
-    done = folder.run("compare", *words)
+    done = folder.call("compare", *words)
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert re.search(says, line), line
@@ -183,7 +189,7 @@ def test_an_edited_record_is_refused_by_name(folder: Folder) -> None:
     path = folder.path / "recorded/quick/results/runs/dvs_digits/lif/1.json"
     text = path.read_text()
     path.write_text(text.replace('"best_epoch": ', '"best_epoch":  '))
-    done = folder.run("compare", "mine.py:Mine")
+    done = folder.call("compare", "mine.py:Mine")
     path.write_text(text)
     assert done.returncode == 2
     assert "lif/1.json: not what was recorded" in done.stderr
@@ -194,7 +200,7 @@ def test_another_protocol_is_refused_before_anything_trains(folder: Folder) -> N
     text = index.read_text()
     found = json.loads(text)
     index.write_text(text.replace(found["protocol"], "0" * 16))
-    done = folder.run("compare", "mine.py:Mine", "--args", "dead=7")
+    done = folder.call("compare", "mine.py:Mine", "--args", "dead=7")
     index.write_text(text)
     assert done.returncode == 2
     assert "under protocol 1 (0000000000000000)" in done.stderr

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.params import read as read_params
+from tests.called import call_command
 from tests.small import ROOT, run_command
 
 SMALL = ("--samples", "40", "--neurons", "snntorch_lif,aia", "--width", "0.03")
 
 
-@pytest.mark.parametrize("name", ["ncars", "cifar10dvs"])
+@pytest.mark.parametrize("name", ["ncars", pytest.param("cifar10dvs", marks=pytest.mark.slow)])
 def test_from_the_archive_to_the_page(name: str, tmp_path: Path) -> None:
     pytest.importorskip("dv_processing")
     done = run_command(Path("paper"), "rehearse", "--set", name, *SMALL, "--out", str(tmp_path))
@@ -37,8 +38,9 @@ def test_from_the_archive_to_the_page(name: str, tmp_path: Path) -> None:
 
 
 def test_what_failed_is_told_with_its_last_words(tmp_path: Path) -> None:
-    done = run_command(
-        Path("paper"), "rehearse", "--set", "ncars", "--samples", "100000", "--out", str(tmp_path)
+    done = call_command(
+        *("--profile", "paper", "rehearse", "--set", "ncars"),
+        *("--samples", "100000", "--out", str(tmp_path)),
     )
 
     assert done.returncode != 0
@@ -77,7 +79,7 @@ def test_another_profile_is_not_written_over(tmp_path: Path) -> None:
     params = tmp_path / "ncars" / "params.yaml"
     params.parent.mkdir()
     params.write_bytes((ROOT / "params.yaml").read_bytes())
-    done = run_command(ROOT, "rehearse", "--set", "ncars", "--out", str(tmp_path))
+    done = call_command("rehearse", "--set", "ncars", "--out", str(tmp_path))
     assert done.returncode == 2
     assert "a profile that is no rehearsal; choose another folder by --out" in done.stderr
     assert params.read_bytes() == (ROOT / "params.yaml").read_bytes()

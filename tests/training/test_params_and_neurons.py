@@ -16,7 +16,8 @@ from benchmarks.params import Matched, NeuronParams, Params, read
 from benchmarks.records.selection import CONTROLS
 from benchmarks.training import contract, neurons
 from benchmarks.yamlfile import parse_yaml
-from tests.small import ROOT, run_command, small_profile
+from tests.called import call_command
+from tests.small import ROOT, small_profile
 
 
 class WrongShape(nn.Module):
@@ -255,7 +256,7 @@ def test_matched_options_reach_both_libraries() -> None:
 
 def test_the_command_line_answers_bad_input_with_one_line_and_status_2(tmp_path: Path) -> None:
     small_profile(tmp_path)
-    done = run_command(tmp_path, "cell", "dvs_digits", "aiaa", "0")
+    done = call_command("--profile", str(tmp_path), "cell", "dvs_digits", "aiaa", "0")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "error: unknown neuron 'aiaa'; did you mean 'aia'? known: aia, lif"
@@ -274,7 +275,7 @@ def test_a_cell_that_cannot_be_is_one_line_and_makes_nothing(
     words: tuple[str, ...], said: str, tmp_path: Path
 ) -> None:
     _, profile = small_profile(tmp_path / "here")
-    done = run_command(profile.folder, *words)
+    done = call_command("--profile", str(profile.folder), *words)
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert said in line
