@@ -29,7 +29,7 @@ from benchmarks.source import digest
 
 _SEED = 20230604
 _FRACTIONS = (0.15, 0.2)  # of the sources: validation, test
-# Raised by hand when an embedded set would hold anything else; tests/golden says when.
+# Raised by hand when an embedded set would hold anything else; tests/events says when.
 VERSION = 1
 _BATCH = 16  # recordings rendered at once: few enough for the cache of a processor
 

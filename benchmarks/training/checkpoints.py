@@ -72,11 +72,11 @@ def save(path: Path, state: State, identity: dict[str, Any]) -> None:
         }
     )
     tensors = _tensors(state)
-    metadata = {"state": plain, "digest": _digest(plain, tensors)}
+    metadata = {"state": plain, "digest": digest_of(plain, tensors)}
     write_atomic_bytes(path, to_bytes(tensors, metadata))
 
 
-def _digest(plain: str, tensors: _Named) -> str:
+def digest_of(plain: str, tensors: _Named) -> str:
     state = hashlib.sha256(plain.encode())
     for name, values in sorted(tensors.items()):
         state.update(f"\n{name} {values.dtype} {tuple(values.shape)}\n".encode())
@@ -118,7 +118,7 @@ def _read(path: Path) -> tuple[str, _Named]:
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if metadata["digest"] != _digest(metadata["state"], tensors):
+    if metadata["digest"] != digest_of(metadata["state"], tensors):
         raise ValueError("its digest does not fit")
     return metadata["state"], tensors
 

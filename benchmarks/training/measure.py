@@ -117,13 +117,13 @@ def _differences(
     other.eval()
     spikes = predictions = 0
     for frames, _ in batches(split, EVALUATION_BATCH, device):
-        (first, logits), (second, others) = (_trains(network, frames) for network in (one, other))
+        (first, logits), (second, others) = (trains(network, frames) for network in (one, other))
         spikes += sum(int((first[name] != second[name]).count_nonzero()) for name in first)
         predictions += int((logits.argmax(1) != others.argmax(1)).sum())
     return spikes, predictions
 
 
-def _trains(network: Network, frames: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+def trains(network: Network, frames: Tensor) -> tuple[dict[str, Tensor], Tensor]:
     """Every block's spikes, bool ``[T, B, ...]``, and the logits."""
     found: dict[str, Tensor] = {}
 

@@ -260,7 +260,7 @@ def test_on_a_convolution_the_hidden_reading_is_lif_with_nothing_to_train() -> N
             block.synapse.weight.data.mul_(4)
         prepare_synapses(network)
     frames = torch.poisson(torch.full((5, 4, 2, 16, 16), 0.5), torch.Generator().manual_seed(0))
-    spikes = [measure._trains(network, frames)[0] for network in (lif, hidden)]
+    spikes = [measure.trains(network, frames)[0] for network in (lif, hidden)]
     assert all(torch.equal(spikes[0][name], spikes[1][name]) for name in ("conv1", "conv2"))
     assert not torch.equal(spikes[0]["linear1"], spikes[1]["linear1"])
     assert measure.trainable(hidden) == measure.trainable(lif) + 16
@@ -275,7 +275,7 @@ def test_on_a_convolution_the_hidden_reading_is_lif_with_nothing_to_train() -> N
         grads.append(block.synapse.weight.grad)
     assert torch.allclose(*grads)
     folded = fold(hidden)
-    after = measure._trains(folded, frames)[0]
+    after = measure.trains(folded, frames)[0]
     assert all(torch.equal(spikes[1][name], after[name]) for name in after)
     assert measure.trainable(folded) == measure.trainable(lif)
 

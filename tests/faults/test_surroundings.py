@@ -13,6 +13,7 @@ import pytest
 from benchmarks.cli import main as command_line
 from benchmarks.errors import InputError
 from benchmarks.events import registry
+from benchmarks.records.recorded import open_recorded
 from benchmarks.running import newcomer
 from tests.small import ROOT, small_profile
 
@@ -103,6 +104,6 @@ def test_a_complete_cache_is_read_where_no_lock_can_be_made(
 
 @pytest.mark.parametrize("spec", ["my-pkg.x:Y", "m:A.B", "m.py:", "a:b:c"])
 def test_a_spec_that_names_no_neuron_is_one_line(spec: str, tmp_path: Path) -> None:
-    params, _ = small_profile(tmp_path)
+    params, profile = small_profile(tmp_path)
     with pytest.raises(InputError, match=r"expected an alias, package.module:Class or file.py:"):
-        newcomer._neuron_of(spec, {}, params, params)
+        newcomer.newcomer(spec, {}, params, open_recorded("quick"), profile)

@@ -338,7 +338,7 @@ def test_a_checkpoint_holds_the_scales_and_those_of_another_network_are_put_asid
     assert (tensors["scales"] != 1).all()
     assert json.loads(metadata["state"])["epoch"] == 1
     tensors["scales"] = torch.ones(4, dtype=DOUBLE)
-    metadata["digest"] = checkpoints._digest(metadata["state"], tensors)
+    metadata["digest"] = checkpoints.digest_of(metadata["state"], tensors)
     checkpoint.write_bytes(to_bytes(tensors, metadata))
     run_cell(Cell("dvs_digits", "hidden", 0), params, profile, quiet)
     (line,) = caplog.messages

@@ -120,7 +120,7 @@ def test_the_fold_goes_through_normalisation(name: str) -> None:
     assert all(type(block.neuron) is LIF for block in folded.blocks.values())
     assert measure.trainable(folded) == measure.trainable(network_of(name, "lif"))
     with torch.no_grad():
-        before, after = (measure._trains(n, frames_of())[0] for n in (network, folded))
+        before, after = (measure.trains(n, frames_of())[0] for n in (network, folded))
     spikes = sum(int(train.sum()) for train in before.values())
     differ = sum(int((before[k] != after[k]).sum()) for k in before)
     assert spikes > 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,6 +36,7 @@ from benchmarks.records.files import (
     sealed,
     write_atomic,
 )
+from benchmarks.records.schema import Record, Result
 from benchmarks.running import cells
 from benchmarks.running.cells import finished, run_cell
 from benchmarks.training import checkpoints
@@ -59,13 +61,42 @@ class Overflows(nn.Module):
         return spikes + bad - bad.detach()
 
 
-def test_the_same_cell_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    texts = []
-    for name in ("first", "second"):
-        params, profile = small_profile(tmp_path / name)
-        run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet)
-        texts.append(record_path(profile.runs, "dvs_digits", "aia", 0).read_bytes())
-    assert texts[0] == texts[1]
+FROZEN = {"class": "baselines.controls:GainFrozen", "match": True}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Params, Profile]:
+    """A cell of LIF, of AIA and of its frozen control, of one seed; to be read alone."""
+    neurons = {"lif": LIF, "aia": AIA, "frozen": FROZEN}
+    params, profile = small_profile(tmp_path_factory.mktemp("trained"), neurons)
+    for alias in neurons:
+        run_cell(Cell("dvs_digits", alias, 0), params, profile, quiet)
+    return params, profile
+
+
+@pytest.fixture
+def own_copy(trained: tuple[Params, Profile], tmp_path: Path) -> tuple[Params, Profile]:
+    """The same cells in a folder of the test's own."""
+    params, profile = trained
+    shutil.copytree(profile.folder, tmp_path, dirs_exist_ok=True)
+    return params, Profile(tmp_path)
+
+
+def result_in(trained: tuple[Params, Profile], alias: str) -> Result:
+    record = read_record(record_path(trained[1].runs, "dvs_digits", alias, 0))
+    assert record.result is not None
+    return record.result
+
+
+def test_the_same_cell_twice_gives_the_same_bytes(
+    trained: tuple[Params, Profile], tmp_path: Path
+) -> None:
+    params, profile = small_profile(tmp_path)
+    run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet)
+    first, second = (
+        record_path(where.runs, "dvs_digits", "aia", 0) for where in (trained[1], profile)
+    )
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_a_cell_killed_in_mid_training_resumes_to_the_same_bytes(tmp_path: Path) -> None:
@@ -116,12 +147,10 @@ def test_all_neurons_of_a_seed_start_from_the_same_weights_and_see_the_same_orde
     assert other.order != hashes["lif"].order
 
 
-def test_lif_of_two_libraries_counts_the_same_and_the_fold_changes_nothing(tmp_path: Path) -> None:
-    params, profile = small_profile(tmp_path)
-    lif = run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet).result
-    aia = run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet).result
-    assert lif is not None
-    assert aia is not None
+def test_the_fold_changes_nothing_and_leaves_as_many_parameters_as_lif_has(
+    trained: tuple[Params, Profile],
+) -> None:
+    lif, aia = (result_in(trained, alias) for alias in ("lif", "aia"))
     assert lif.fold is None
     assert aia.fold is not None
     assert aia.fold.spikes_before > 0
@@ -137,15 +166,17 @@ def test_lif_of_two_libraries_counts_the_same_and_the_fold_changes_nothing(tmp_p
         assert sum(map(sum, result.confusion)) == 359
 
 
-def test_a_record_is_finished_until_anything_that_made_it_changes(tmp_path: Path) -> None:
-    params, profile = small_profile(tmp_path, epochs=1)
+def test_a_record_is_finished_until_anything_that_made_it_changes(
+    trained: tuple[Params, Profile], tmp_path: Path
+) -> None:
+    params, profile = trained
     cell = Cell("dvs_digits", "aia", 0)
-    assert finished(cell, params, profile) is None
-    record = run_cell(cell, params, profile, quiet)
+    assert finished(cell, params, Profile(tmp_path)) is None
+    record = read_record(record_path(profile.runs, "dvs_digits", "aia", 0))
     assert finished(cell, params, profile) == record
     assert finished(cell, params.at_rate(0.001), profile) is None
     longer = params.model_copy(
-        update={"training": params.training.model_copy(update={"epochs": 2})}
+        update={"training": params.training.model_copy(update={"epochs": 3})}
     )
     assert finished(cell, longer, profile) is None
     other = params.with_neuron(
@@ -155,10 +186,9 @@ def test_a_record_is_finished_until_anything_that_made_it_changes(tmp_path: Path
 
 
 def test_a_set_is_loaded_once_for_all_cells_that_are_checked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_copy: tuple[Params, Profile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params, profile = small_profile(tmp_path, epochs=1)
-    run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet)
+    params, profile = own_copy
     record = read_record(record_path(profile.runs, "dvs_digits", "aia", 0))
     params = params.model_copy(update={"neuron": {f"aia{n}": params.neuron["aia"] for n in "abc"}})
     for alias in params.neuron:
@@ -184,17 +214,8 @@ def test_a_set_is_loaded_once_for_all_cells_that_are_checked(
     assert len(asked) == 1
 
 
-def test_the_association_is_measured_by_leaving_it_out(tmp_path: Path) -> None:
-    neurons = {"aia": AIA, "frozen": {"class": "baselines.controls:GainFrozen", "match": True}}
-    params, profile = small_profile(tmp_path, {**neurons, "lif": LIF})
-    results = {
-        alias: run_cell(Cell("dvs_digits", alias, 0), params, profile, quiet).result
-        for alias in params.neuron
-    }
-    aia, frozen, lif = results["aia"], results["frozen"], results["lif"]
-    assert aia is not None
-    assert frozen is not None
-    assert lif is not None
+def test_the_association_is_measured_by_leaving_it_out(trained: tuple[Params, Profile]) -> None:
+    aia, frozen, lif = (result_in(trained, alias) for alias in ("aia", "frozen", "lif"))
     assert lif.association_effect is None
     effect = aia.association_effect
     assert effect is not None
@@ -221,9 +242,9 @@ def test_a_diverged_cell_is_recorded_with_its_epoch_and_reason(tmp_path: Path) -
     assert kept == record
 
 
-def test_asf_trains_every_neuron_and_differs_from_bptt(tmp_path: Path) -> None:
+def test_asf_learns_more_than_guessing(tmp_path: Path) -> None:
     params, profile = small_profile(
-        tmp_path / "asf",
+        tmp_path,
         rule="asf",
         epochs=6,
         batch=32,
@@ -232,13 +253,10 @@ def test_asf_trains_every_neuron_and_differs_from_bptt(tmp_path: Path) -> None:
         channels=[8, 16],
         hidden=32,
     )
-    for alias in ("lif", "aia"):
-        record = run_cell(Cell("dvs_digits", alias, 0), params, profile, quiet)
-        assert record.result is not None
-        assert record.result.accuracy.test > 0.18  # chance is 0.1
-        assert record.curves.train_loss[-1] < record.curves.train_loss[0]
-    bptt, _ = small_profile(tmp_path / "bptt", epochs=6, batch=32)
-    assert bptt.training != params.training
+    record = run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet)
+    assert record.result is not None
+    assert record.result.accuracy.test > 0.18  # chance is 0.1
+    assert record.curves.train_loss[-1] < record.curves.train_loss[0]
 
 
 def test_a_checkpoint_of_other_code_or_parameters_is_not_resumed(tmp_path: Path) -> None:
@@ -267,19 +285,20 @@ def test_an_edited_checkpoint_is_put_aside_and_training_starts_afresh(
     change: dict[str, int],
     resealed: bool,
     said: str,
+    interrupted: tuple[Params, Profile],
+    undisturbed: Record,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    noisy = {"noisy": {"class": f"{Noisy.__module__}:Noisy"}}
-    params, profile = small_profile(tmp_path / "edited", noisy, epochs=3)
-    interrupt_after_an_epoch(params, profile)
+    params, profile = interrupted[0], Profile(tmp_path)
+    shutil.copytree(interrupted[1].folder, tmp_path, dirs_exist_ok=True)
     checkpoint = profile.checkpoints / "dvs_digits-noisy-0.safetensors"
     with safe_open(checkpoint, framework="pt") as file:
         metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     metadata["state"] = json.dumps({**json.loads(metadata["state"]), **change})
     if resealed:
-        metadata["digest"] = checkpoints._digest(metadata["state"], tensors)
+        metadata["digest"] = checkpoints.digest_of(metadata["state"], tensors)
     checkpoint.write_bytes(to_bytes(tensors, metadata))
     edited = checkpoint.read_bytes()
     record = run_cell(Cell("dvs_digits", "noisy", 0), params, profile, quiet)
@@ -287,8 +306,7 @@ def test_an_edited_checkpoint_is_put_aside_and_training_starts_afresh(
     assert said in line
     assert "starts afresh" in line
     assert checkpoint.with_name(f"{checkpoint.name}.damaged-1").read_bytes() == edited
-    params, profile = small_profile(tmp_path / "straight", noisy, epochs=3)
-    assert record == run_cell(Cell("dvs_digits", "noisy", 0), params, profile, quiet)
+    assert record == undisturbed
 
 
 def test_unknown_names_are_refused_with_the_nearest_one(tmp_path: Path) -> None:
@@ -312,16 +330,33 @@ class Noisy(nn.Module):
         return soft + ((soft + noise / 3 >= 1).to(drive.dtype) - soft).detach()
 
 
-def test_a_neuron_with_noise_gives_the_same_bytes_twice_and_after_a_kill(tmp_path: Path) -> None:
-    noisy = {"noisy": {"class": f"{Noisy.__module__}:Noisy"}}
-    records = []
-    for name in ("first", "second", "resumed"):
-        params, profile = small_profile(tmp_path / name, noisy, epochs=3)
+NOISY = {"noisy": {"class": f"{Noisy.__module__}:Noisy"}}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """The noisy neuron's cell, trained in one go."""
+    params, profile = small_profile(tmp_path_factory.mktemp("undisturbed"), NOISY, epochs=3)
+    return run_cell(Cell("dvs_digits", "noisy", 0), params, profile, quiet)
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Params, Profile]:
+    """The same cell, stopped after an epoch; to be read alone."""
+    params, profile = small_profile(tmp_path_factory.mktemp("interrupted"), NOISY, epochs=3)
+    interrupt_after_an_epoch(params, profile)
+    return params, profile
+
+
+def test_a_neuron_with_noise_gives_the_same_bytes_twice_and_after_a_kill(
+    interrupted: tuple[Params, Profile], undisturbed: Record, tmp_path: Path
+) -> None:
+    params, stopped = interrupted
+    shutil.copytree(stopped.folder, tmp_path / "resumed")
+    for name in ("again", "resumed"):
         random.seed(name)  # what came before must not matter
-        if name == "resumed":
-            interrupt_after_an_epoch(params, profile)
-        records.append(run_cell(Cell("dvs_digits", "noisy", 0), params, profile, quiet))
-    assert records[0] == records[1] == records[2]
+        profile = Profile(tmp_path / name)
+        assert run_cell(Cell("dvs_digits", "noisy", 0), params, profile, quiet) == undisturbed
 
 
 def interrupt_after_an_epoch(params: Params, profile: Profile) -> None:
@@ -335,24 +370,11 @@ def interrupt_after_an_epoch(params: Params, profile: Profile) -> None:
         run_cell(Cell("dvs_digits", "noisy", 0), params, profile, stop)
 
 
-def test_a_record_tells_which_samples_were_right(tmp_path: Path) -> None:
-    params, profile = small_profile(tmp_path, epochs=1)
-    result = run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet).result
-    assert result is not None
+def test_a_record_tells_which_samples_were_right(trained: tuple[Params, Profile]) -> None:
+    result = result_in(trained, "lif")
     assert result.right is not None
     right = bits_of(result.right, 359)
     assert right.mean() == pytest.approx(result.accuracy.test)
-
-
-def test_a_record_that_was_edited_is_refused(tmp_path: Path) -> None:
-    params, profile = small_profile(tmp_path, epochs=1)
-    cell = Cell("dvs_digits", "lif", 0)
-    run_cell(cell, params, profile, quiet)
-    path = record_path(profile.runs, cell.dataset, cell.neuron, cell.seed)
-    text = path.read_text()
-    path.write_text(text.replace('"seed": 0', '"seed": 3'))
-    with pytest.raises(InputError, match="edited since it was written"):
-        read_record(path)
 
 
 @pytest.mark.parametrize(
@@ -364,11 +386,14 @@ def test_a_record_that_was_edited_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_record_that_was_edited_is_not_finished_and_that_is_said(
-    old: str, new: str, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    old: str,
+    new: str,
+    said: str,
+    own_copy: tuple[Params, Profile],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    params, profile = small_profile(tmp_path, epochs=1)
+    params, profile = own_copy
     cell = Cell("dvs_digits", "lif", 0)
-    run_cell(cell, params, profile, quiet)
     path = record_path(profile.runs, cell.dataset, cell.neuron, cell.seed)
     before = path.read_bytes()
     path.write_text(before.decode().replace(old, new, 1))
@@ -377,9 +402,19 @@ def test_a_record_that_was_edited_is_not_finished_and_that_is_said(
     assert str(path) in line
     assert said in line
     assert line.endswith("its cell is trained again")
-    done = run_command(tmp_path, "cells", "dvs_digits", "lif")
+
+
+def test_a_command_says_once_that_it_trains_a_damaged_record_again(
+    own_copy: tuple[Params, Profile],
+) -> None:
+    _, profile = own_copy
+    path = record_path(profile.runs, "dvs_digits", "lif", 0)
+    before = path.read_bytes()
+    path.write_bytes(before[1:])
+    done = run_command(profile.folder, "cells", "dvs_digits", "lif")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.strip() == line
+    (line,) = done.stderr.strip().splitlines()
+    assert line.endswith("its cell is trained again")
     assert path.read_bytes() == before
 
 
@@ -409,7 +444,7 @@ def test_what_a_killed_write_left_is_cleared_by_the_next_run_of_the_cell(tmp_pat
     params, profile = small_profile(tmp_path, epochs=1)
     path = record_path(profile.runs, "dvs_digits", "lif", 0)
     code = (
-        "import os, pathlib, sys; from benchmarks.records.schema import write_atomic\n"
+        "import os, pathlib, sys; from benchmarks.records.files import write_atomic\n"
         "pathlib.Path.replace = lambda *_: os.kill(os.getpid(), 9)\n"
         "write_atomic(pathlib.Path(sys.argv[1]), 'half')"
     )

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from benchmarks.errors import InputError
 from benchmarks.events import ensure
 from benchmarks.events.published.labels import flip_keeps_label
 from benchmarks.params import LATER, Matched, NeuronParams, Training
@@ -23,7 +25,7 @@ from benchmarks.records.schema import Record
 from benchmarks.running.cells import run_cell
 from benchmarks.training import augment, protocol
 from benchmarks.training.batches import Batch
-from benchmarks.training.distributed import ALONE
+from benchmarks.training.distributed import ALONE, Group
 from benchmarks.training.neurons import builder
 from benchmarks.training.state import Cell
 from benchmarks.training.train import fresh_state
@@ -107,6 +109,7 @@ def test_float16_trains_with_a_scaled_loss_and_keeps_the_scale(tmp_path: Path) -
     assert math.isfinite(record.curves.train_loss[0])
 
 
+@pytest.mark.slow
 def test_a_large_network_killed_in_mid_training_gives_the_same_bytes(tmp_path: Path) -> None:
     options = {**TINY, "schedule": "step", "milestones": [1, 2], "factor": 0.5}
     paths = []
@@ -173,8 +176,14 @@ def test_two_processes_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert two.result.accuracy.test == pytest.approx(one.result.accuracy.test, abs=0.03)
 
 
-def test_processes_on_a_cpu_do_not_share_a_normalisation(tmp_path: Path) -> None:
-    small_profile(tmp_path, {"aia": AIA}, **TINY)
-    done = _torchrun(tmp_path, "cell", "dvs_digits", "aia", "0")
-    assert done.returncode != 0
-    assert "error: network vgg11 normalises over the batch" in done.stderr
+@pytest.mark.skipif(torch.cuda.is_available(), reason="on a CPU")
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [(TINY, "network vgg11 normalises over the batch"), ({"rule": "asf"}, "without torchrun")],
+)
+def test_what_processes_on_a_cpu_cannot_share_is_refused(
+    training: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    params, profile = small_profile(tmp_path, {"aia": AIA}, **training)
+    with pytest.raises(InputError, match=said):
+        run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet, Group(0, 2))
