@@ -61,8 +61,16 @@ def test_spikes_and_gradients_follow_the_formulas_in_float64(
     torch.testing.assert_close(drive.grad, gradient, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("p", [OPTIONS[0], OPTIONS[7], OPTIONS[10]], ids=str)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(
+    ("p", "dtype"),
+    [
+        (OPTIONS[0], torch.float64),
+        (OPTIONS[7], torch.float32),
+        (OPTIONS[10], torch.float32),
+        (OPTIONS[10], torch.bfloat16),
+    ],
+    ids=str,
+)
 def test_compiled_equals_eager(
     p: LIFParameters, dtype: torch.dtype, generator: torch.Generator
 ) -> None:
@@ -84,12 +92,12 @@ def test_kernels_of_several_surrogate_widths_and_decays_live_side_by_side(
     generator: torch.Generator,
 ) -> None:
     drive = torch.randn(5, 2, 3, 4, generator=generator, requires_grad=True)
-    for p in (LIFParameters(0.3, surrogate_width=w) for w in (1.5, 2.5, 3.5)):
-        for one in (p, p._replace(decay=0.35)):
-            (expected,) = torch.autograd.grad(dynamics.lif(drive, one).sum(), drive)
-            (got,) = torch.autograd.grad(compiled.lif(drive, one).sum(), drive)
-            assert compiled.works()
-            torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
+    for decay, width in ((0.3, 1.5), (0.3, 2.5), (0.35, 1.5), (0.3, 1.5)):
+        p = LIFParameters(decay, surrogate_width=width)
+        (expected,) = torch.autograd.grad(dynamics.lif(drive, p).sum(), drive)
+        (got,) = torch.autograd.grad(compiled.lif(drive, p).sum(), drive)
+        assert compiled.works()
+        torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("backend", ["native", "compile", "eager"])
@@ -120,9 +128,23 @@ def test_a_layer_of_another_size_uses_the_same_compiled_kernel(generator: torch.
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == before
 
 
-@pytest.mark.parametrize("steps", [compiled.LONGEST, compiled.LONGEST + 1, 40])
-@pytest.mark.parametrize("p", [OPTIONS[5], OPTIONS[6]], ids=str)
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [compiled.LONGEST, compiled.LONGEST + 1])
+def test_the_longest_kernel_and_its_segments_compute_what_eager_does(
+    steps: int, generator: torch.Generator
+) -> None:
+    _a_long_drive_comes_out_the_same(OPTIONS[5], steps, generator)
+
+
+@pytest.mark.usefixtures("short_segments")
+@pytest.mark.parametrize(("p", "steps"), [(OPTIONS[5], 4), (OPTIONS[6], 5)], ids=str)
 def test_a_long_drive_goes_through_segments_and_comes_out_the_same(
+    p: LIFParameters, steps: int, generator: torch.Generator
+) -> None:
+    _a_long_drive_comes_out_the_same(p, steps, generator)
+
+
+def _a_long_drive_comes_out_the_same(
     p: LIFParameters, steps: int, generator: torch.Generator
 ) -> None:
     drive = torch.randn(steps, 2, 3, 4, generator=generator).mul(1.5).requires_grad_()
@@ -137,15 +159,16 @@ def test_a_long_drive_goes_through_segments_and_comes_out_the_same(
         assert torch.equal(compiled.lif(drive, p), eager)
 
 
+@pytest.mark.usefixtures("short_segments")
 def test_segments_of_all_long_drives_share_their_kernels(generator: torch.Generator) -> None:
     def passes(steps: int, batch: int) -> None:
         drive = torch.randn(steps, batch, 3, 4, generator=generator, requires_grad=True)
         compiled.lif(drive, LIFParameters(decay=0.125)).sum().backward()
 
-    passes(30, 2)
+    passes(4, 2)
     before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
-    passes(60, 4)
-    passes(100, 3)
+    passes(8, 4)
+    passes(10, 3)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == before
 
 

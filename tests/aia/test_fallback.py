@@ -49,6 +49,7 @@ print(compiled.works(), " " in torch.__file__)
 """
 
 
+@pytest.mark.slow
 def test_torchs_compiler_works_where_torch_lies_in_a_path_with_spaces(tmp_path: Path) -> None:
     packages = tmp_path / "mit Leerzeichen und ü"
     packages.symlink_to(Path(torch.__file__).parents[1])

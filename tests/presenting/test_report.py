@@ -227,16 +227,17 @@ class _Page(HTMLParser):
         )
 
 
-def _tuned_page(folder: Path) -> tuple[Profile, _Page]:
-    profile = write_profile(folder, CHOSEN)
+@pytest.fixture(scope="module")
+def tuned_page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Profile, _Page]:
+    profile = write_profile(tmp_path_factory.mktemp("tuned"), CHOSEN)
     tuned = write_grid(profile, CHOSEN, {"aia": 0.01})
     write_tables(profile, CHOSEN, tuned)
     write_figures(profile, CHOSEN, tuned)
     return profile, _Page(_page(profile, CHOSEN, tuned))
 
 
-def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
-    profile, page = _tuned_page(tmp_path)
+def test_the_page_needs_nothing_but_itself(tuned_page: tuple[Profile, _Page]) -> None:
+    profile, page = tuned_page
     assert page.open == []
     assert len(page.fetched) == 9  # five figures of the data set, three over all, one device
     assert all(link.startswith("data:image/png;base64,") for link in page.fetched)
@@ -246,8 +247,8 @@ def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
     assert "default-src 'none'" in text  # a browser would refuse what slipped in
 
 
-def test_every_link_leads_somewhere(tmp_path: Path) -> None:
-    profile, page = _tuned_page(tmp_path)
+def test_every_link_leads_somewhere(tuned_page: tuple[Profile, _Page]) -> None:
+    profile, page = tuned_page
     assert len(page.ids) == len(set(page.ids))
     assert [anchor for anchor in page.anchors if not page.shows(anchor)] == []
     folder = profile.page.parent
@@ -255,9 +256,9 @@ def test_every_link_leads_somewhere(tmp_path: Path) -> None:
 
 
 def test_every_row_of_numbers_leads_to_its_cells_and_every_cell_to_its_record(
-    tmp_path: Path,
+    tuned_page: tuple[Profile, _Page],
 ) -> None:
-    profile, page = _tuned_page(tmp_path)
+    profile, page = tuned_page
     for name in ("accuracy", "difference", "spikes", "specificity", "association", "parameters"):
         for row in page.rows[f"table-{name}"][1:]:
             assert (
@@ -332,7 +333,7 @@ def test_the_same_records_give_the_same_page(tmp_path: Path) -> None:
 
 
 def test_figures_and_page_need_no_torch(tmp_path: Path) -> None:
-    write_profile(tmp_path, selection())
+    write_profile(tmp_path, selection(1))
     script = (
         "import sys\n"
         "from pathlib import Path\n"
@@ -341,14 +342,15 @@ def test_figures_and_page_need_no_torch(tmp_path: Path) -> None:
         "from benchmarks.presenting.page.write import write_report\n"
         "from tests.made_records import SETTINGS, selection\n"
         f"profile = Profile(Path({str(tmp_path)!r}))\n"
-        "write_figures(profile, selection(), None)\n"
-        "write_report(profile, selection(), SETTINGS, None)\n"
+        "write_figures(profile, selection(1), None)\n"
+        "write_report(profile, selection(1), SETTINGS, None)\n"
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
     assert (tmp_path / "reports" / "index.html").exists()
 
 
+@pytest.mark.slow
 def test_the_page_of_a_zoo_is_small(tmp_path: Path) -> None:
     names = (*NEURONS, "snntorch_lif_defaults", "relu", *(f"neuron_{k}" for k in range(12)))
     chosen = Selection(("dvs_digits", "dvs_vehicles", "dvs_motion"), names, tuple(range(10)))

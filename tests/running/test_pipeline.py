@@ -112,6 +112,7 @@ def test_parallel_and_serial_runs_leave_the_same_records(project: Project) -> No
     assert project.stale_cells() == set()
 
 
+@pytest.mark.slow
 def test_data_that_dvc_refuses_cost_no_record(tmp_path: Path) -> None:
     """In a fresh clone cells are trained while DVC reads the data that were made for them."""
     fresh = Project(tmp_path)
@@ -133,6 +134,7 @@ def test_data_that_dvc_refuses_cost_no_record(tmp_path: Path) -> None:
     assert fresh.stale_cells() == set()
 
 
+@pytest.mark.slow
 def test_one_seed_more_trains_that_seed_alone(project: Project) -> None:
     before, kept = project.params, project.records()
     times = {path: path.stat().st_mtime_ns for path in project.folder.glob("results/runs/*/*/*")}
@@ -150,6 +152,7 @@ def test_one_seed_more_trains_that_seed_alone(project: Project) -> None:
     project.dvc("commit", "--force", "--quiet", *CELLS, TUNING)
 
 
+@pytest.mark.slow
 def test_a_run_out_of_time_begins_nothing_and_the_next_goes_on(project: Project) -> None:
     record = project.folder / "results" / "runs" / "dvs_digits" / "lif" / "1.json"
     content = record.read_bytes()
@@ -161,11 +164,7 @@ def test_a_run_out_of_time_begins_nothing_and_the_next_goes_on(project: Project)
     assert record.read_bytes() == content
 
 
-def test_a_comment_trains_nothing(project: Project) -> None:
-    project.edit("benchmarks/training/train.py", "import time\n", "# a comment\nimport time\n")
-    assert project.stale_cells() == set()
-
-
+@pytest.mark.slow
 def test_another_checkout_takes_its_own_times_and_a_compiled_module_changes_none(
     project: Project,
 ) -> None:
@@ -184,15 +183,20 @@ def test_another_checkout_takes_its_own_times_and_a_compiled_module_changes_none
     assert project.stale_times() == ["checkout.json"]  # the same folder on another machine
 
 
-def test_a_new_line_trains_its_cells_alone(project: Project) -> None:
+def test_a_new_or_changed_neuron_trains_its_cells_alone_and_a_comment_none(
+    project: Project,
+) -> None:
     klif = {"class": "spikingjelly.activation_based.neuron:KLIFNode", "match": True}
+    slower = {**LIF, "args": {"decay": 0.75}}
     before = project.params
-    project.write(**{**before, "neuron": {**before["neuron"], "klif": klif}})
-    assert project.stale_cells() == {"cell@dvs_digits-klif"}
+    project.write(**{**before, "neuron": {"lif": slower, "aia": AIA, "klif": klif}})
+    assert project.stale_cells() == {"cell@dvs_digits-lif", "cell@dvs_digits-klif"}
     project.write(**before)
+    project.edit("benchmarks/training/train.py", "import time\n", "# a comment\nimport time\n")
     assert project.stale_cells() == set()
 
 
+@pytest.mark.slow
 def test_another_learning_rule_or_its_protocol_retrains_all(project: Project) -> None:
     before = project.params
     project.write(**{**before, "training": {**before["training"], "rule": "asf"}})
@@ -205,14 +209,6 @@ def test_another_learning_rule_or_its_protocol_retrains_all(project: Project) ->
         assert project.stale_cells() == stale
         project.edit("benchmarks/training/protocol.py", raised, kept)
     assert project.stale_cells() == set()
-
-
-def test_a_change_of_one_neuron_retrains_that_neuron_alone(project: Project) -> None:
-    before = project.params
-    slower = {**LIF, "args": {"decay": 0.75}}
-    project.write(**{**before, "neuron": {**before["neuron"], "lif": slower}})
-    assert project.stale_cells() == {"cell@dvs_digits-lif"}
-    project.write(**before)
 
 
 def test_a_neuron_that_breaks_the_contract_stops_the_run_before_anything_trains(
