@@ -1,5 +1,6 @@
 # make repro: set up .venv, train what is stale, build tables and report.
 # make test:  set up .venv, check and test.
+# make test-all: the same with the tests that are marked slow.
 # make docs:  build the pages of docs/ into site/.
 PYTHON ?= python3
 JOBS ?= 0
@@ -8,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # dozens of processes import torch: without compiled modules on disk each takes 8 s more
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: repro test setup lint docs clean
+.PHONY: repro test test-all setup lint docs clean
 
 repro: $(BIN)/.installed
 	python -m benchmarks run --jobs $(JOBS)
@@ -17,6 +18,9 @@ repro: $(BIN)/.installed
 
 test: $(BIN)/.installed-test lint
 	python -m pytest -n auto
+
+test-all: $(BIN)/.installed-test lint
+	python -m pytest -n auto -m "not emulated and not soak"
 
 lint: $(BIN)/.installed-test
 	ruff check .
