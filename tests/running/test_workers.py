@@ -111,6 +111,7 @@ def test_a_cell_that_kills_its_process_is_noted_and_the_others_go_on(
     assert list((tmp_path / "here").rglob("*killed*")) == []
 
 
+@pytest.mark.slow
 def test_a_run_whose_worker_is_killed_leaves_the_records_of_an_undisturbed_one(
     tmp_path: Path,
 ) -> None:

@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 
 from benchmarks.errors import InputError
 from benchmarks.events import ensure
@@ -176,6 +178,14 @@ def test_two_processes_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert two.result.accuracy.test == pytest.approx(one.result.accuracy.test, abs=0.03)
 
 
+@pytest.fixture
+def process_group() -> Iterator[None]:
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.usefixtures("process_group")
 @pytest.mark.skipif(torch.cuda.is_available(), reason="on a CPU")
 @pytest.mark.parametrize(
     ("training", "said"),
