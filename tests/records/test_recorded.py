@@ -14,8 +14,14 @@ from benchmarks import params
 from benchmarks.errors import InputError
 from benchmarks.profile import Profile
 from benchmarks.records import recorded
-from benchmarks.records import schema as records
-from benchmarks.records.files import as_json, host_path, read_host, record_path, write_atomic
+from benchmarks.records.files import (
+    as_json,
+    host_path,
+    read_host,
+    record_path,
+    version_of,
+    write_atomic,
+)
 from benchmarks.running import newcomer, verify
 from benchmarks.running.cells import run_cell
 from benchmarks.running.freezing import freeze
@@ -192,7 +198,7 @@ def test_baselines_of_an_older_protocol_pair_with_nothing_new(
     monkeypatch.setitem(protocol.PROTOCOL, "bptt", protocol.PROTOCOL["bptt"] + 1)
     with pytest.raises(InputError, match=r"recorded/small was trained under protocol \d"):
         newcomer.newcomer("aia.neuron:LIF", {}, known, trained, Profile(Path("here")))
-    assert records.version_of("0123456789abcdef") == 1
+    assert version_of("0123456789abcdef") == 1
 
 
 @pytest.mark.parametrize("words", [("tables",), ("report",), ("cells", "dvs_digits", "aia")])
