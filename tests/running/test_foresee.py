@@ -57,6 +57,7 @@ def in_a_process_of_its_own(budget: float, *tried: object) -> step.StepCost:
         return pool.submit(step.cost_of, *tried, budget).result()
 
 
+@pytest.mark.slow
 def test_memory_foreseen_from_small_batches_is_what_the_whole_batch_takes(tmp_path: Path) -> None:
     params, _ = small_profile(tmp_path, batch=256, channels=[32, 32], hidden=16)
     size = step.Size(32, 10, 1000, 100, 100)

@@ -18,7 +18,8 @@ from tests.small import ROOT, run_command
 SMALL = ("--samples", "40", "--neurons", "snntorch_lif,aia", "--width", "0.03")
 
 
-@pytest.mark.parametrize("name", ["ncars", pytest.param("cifar10dvs", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ncars", "cifar10dvs"])
 def test_from_the_archive_to_the_page(name: str, tmp_path: Path) -> None:
     pytest.importorskip("dv_processing")
     done = run_command(Path("paper"), "rehearse", "--set", name, *SMALL, "--out", str(tmp_path))
