@@ -196,4 +196,4 @@ def test_what_processes_on_a_cpu_cannot_share_is_refused(
 ) -> None:
     params, profile = small_profile(tmp_path, {"aia": AIA}, **training)
     with pytest.raises(InputError, match=said):
-        run_cell(Cell("dvs_digits", "aia", 0), params, profile, quiet, Group(0, 2))
+        run_cell(Cell("dvs_digits", "aia", 0), params, profile, silent, Group(0, 2))
