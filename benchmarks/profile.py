@@ -14,7 +14,7 @@ def kernels_folder() -> Path:
     return Path.home() / ".cache" / "aia" / "inductor" if split else here
 
 
-INDEX = "index.json"  # beside the params.yaml of a baseline, see benchmarks/records/recorded.py
+INDEX = "index.json"  # of a baseline, see benchmarks/records/recorded.py
 
 
 @dataclass(frozen=True)

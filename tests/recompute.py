@@ -1,7 +1,7 @@
 """Every number of the README's section "What was found", from ``recorded/`` alone.
 
-``python tests/recompute.py`` prints them. It reads JSON and imports nothing of this project, so
-that what the suite says can be checked without trusting the suite.
+``python tests/recompute.py`` prints them. It reads lines of JSON and imports nothing of this
+project, so that what the suite says can be checked without trusting the suite.
 """
 
 from __future__ import annotations
@@ -10,41 +10,41 @@ import itertools
 import json
 import math
 import sys
+from collections import defaultdict
 from functools import reduce
 from operator import getitem
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from scipy import stats
 
 Cells = dict[tuple[str, str], dict[int, dict[str, Any]]]  # (data set, neuron) -> seed -> record
 
 
-def cells(folder: Path) -> Cells:
-    found: Cells = {}
-    for path in sorted(folder.glob("results/runs/*/*/*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        found.setdefault((record["dataset"], record["neuron"]), {})[record["seed"]] = record
-    return found
+def cells(folder: Path) -> tuple[Cells, Cells]:
+    """The verdicts' seeds at the shared learning rate, and of tuned neurons at each's own.
 
-
-def at_own_rates(folder: Path) -> Cells:
-    """Of each tuned neuron, its seeds at the rate that was best, on validation, on other seeds."""
-    shared = cells(folder)
-    rates = {float(p.name): cells(p) for p in folder.glob("results/tuning/*")}
-    chosen: Cells = {}
-    for key, judged in shared.items():
-        tried: dict[float, list[float]] = {}
-        for rate, of in sorted(rates.items()):
-            for seed in of.get(key, {}).keys() - judged.keys():
-                value = of[key][seed]["result"]["accuracy"]["validation"]
-                tried.setdefault(rate, []).append(value)
+    That is the rate that was best, on validation, on other seeds.
+    """
+    params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+    seeds, at = params["seeds"], defaultdict(lambda: defaultdict(dict))
+    for line in (folder / "cells.jsonl").read_text(encoding="utf-8").splitlines():
+        r = json.loads(line)
+        at[r["settings"]["learning_rate"]][r["dataset"], r["neuron"]][r["seed"]] = r
+    shared, own = {}, {}
+    for key, of in at[params["training"]["learning_rate"]].items():
+        shared[key] = {seed: of[seed] for seed in seeds if seed in of}
+        tried = {
+            rate: np.mean([r["result"]["accuracy"]["validation"] for r in others])
+            for rate in sorted(at)
+            if (others := [r for seed, r in at[rate][key].items() if seed not in seeds])
+        }
         if tried:
-            best = max(tried, key=lambda rate: np.mean(tried[rate]))
-            own = {**judged, **rates[best][key]}  # the shared rate's lie with the profile's
-            chosen[key] = {seed: own[seed] for seed in judged}
-    return chosen
+            best = at[max(tried, key=tried.__getitem__)][key]
+            own[key] = {seed: best[seed] for seed in seeds}
+    return shared, own
 
 
 def interval(values: list[float]) -> tuple[float, float, float]:
@@ -86,9 +86,9 @@ def accuracy(of: Cells, dataset: str, neuron: str) -> str:
 def main(recorded: Path) -> None:
     lines = []
     for profile in ("ncars", "ncars_wide", "ncars_vgg11", "ncars_random"):
-        of = cells(recorded / profile)
+        of, _ = cells(recorded / profile)
         lines += [f"{profile}, {accuracy(of, *key)}" for key in of if key[1] == "aia"]
-    for of in (cells(recorded / "ncars"), at_own_rates(recorded / "core")):
+    for of in (cells(recorded / "ncars")[0], cells(recorded / "core")[1]):
         for dataset, other in of:
             if other != "aia" and (dataset, "aia") in of:
                 lines += [say(of, dataset, "aia", other) for say in (lead, spikes)]

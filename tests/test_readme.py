@@ -20,7 +20,7 @@ from benchmarks.evidence.tuning import tuned_cells
 from benchmarks.presenting.tables.write import all_tables, judge, markdown
 from benchmarks.records.recorded import Recorded, open_recorded
 from benchmarks.records.selection import SUBJECT, Cells, Pair
-from benchmarks.throughput.timings import read_speeds
+from benchmarks.throughput.summaries import read_summaries
 
 ROOT = Path(__file__).parents[1]
 README, CLAIMS, REPRODUCING = "README.md", "docs/claims.md", "docs/reproducing.md"
@@ -57,7 +57,7 @@ def judged(cells: Cells) -> dict[str, ClaimVerdict]:
 
 
 def own_rates(of: Recorded) -> Cells | None:
-    tuned = tuned_cells(of.profile, of.params)
+    tuned = tuned_cells(of, of.params)
     return tuned.cells if tuned else None
 
 
@@ -95,8 +95,8 @@ def test_embedded_verdicts_and_their_numbers_are_those_of_the_records(embedded: 
 
 @pytest.mark.parametrize("name", ["tuned", "ladder", "multiverse"])
 def test_embedded_tables_are_those_of_the_records(name: str, embedded: Recorded) -> None:
-    tuned = tuned_cells(embedded.profile, embedded.params)
-    speeds = read_speeds(embedded.profile.throughput)
+    tuned = tuned_cells(embedded, embedded.params)
+    speeds = read_summaries(embedded.throughput)
     made = all_tables(embedded.cells, speeds, tuned, judge(embedded.cells, tuned))
     (table,) = (table for table in made if table.name == name)
     assert rows(block(CLAIMS, name)) == rows(markdown(table))

@@ -37,8 +37,8 @@ def record(
     profile, _ = opened(context)
     name = profile.name if name is None else name
     if times:
-        taken = [f"{path.parent.name}/{path.name}" for path in freeze_times(profile, name)]
-        say(f"recorded the times {', '.join(taken)} in {FOLDER / name}")
+        devices = freeze_times(profile, name)
+        say(f"recorded the times of {', '.join(devices)} in {FOLDER / name}")
         return
     index = freeze(profile, name)
     say(

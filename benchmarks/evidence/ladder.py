@@ -53,7 +53,7 @@ def own_where_tuned(cells: Cells, tuned: Tuned | None) -> Cells:
         return cells
     at_own = {key[:2] for key in tuned.cells.records}
     shared = {key: r for key, r in cells.records.items() if key[:2] not in at_own}
-    return Cells(cells.runs, cells.selection, shared | tuned.cells.records)
+    return replace(cells, records=shared | tuned.cells.records)
 
 
 def _of(dataset: str, cells: Cells, tuned: Tuned | None) -> Iterator[Rung]:

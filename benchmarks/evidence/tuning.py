@@ -13,13 +13,15 @@ their rate, ``results/tuning/<rate>/``. No torch here.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records.files import as_json, record_path, write_atomic
-from benchmarks.records.schema import Record
-from benchmarks.records.selection import Cells, Selection, load
+from benchmarks.records.recorded import Recorded
+from benchmarks.records.schema import Host, Record
+from benchmarks.records.selection import Cells, Key, Selection, load
 
 EXTENSIONS = 4  # of a grid, at either end
 _FACTOR = 2.0
@@ -51,13 +53,13 @@ def at_rate(profile: Profile, rate: float) -> Profile:
     return Profile(profile.tuning / f"{rate:g}")
 
 
-def scores_of(profile: Profile, params: Params, dataset: str, neuron: str) -> Scores:
+def scores_of(home: Profile | Recorded, params: Params, dataset: str, neuron: str) -> Scores:
     """Of every rate that has all of its tuning seeds' records, in ascending order."""
-    chosen = Selection((dataset,), (neuron,), params.tuning.seeds)
+    seeds = params.tuning.seeds
     scores: Scores = {}
-    for rate in reachable_rates(params):
-        records = load(at_rate(profile, rate).runs, chosen).of(dataset, neuron)
-        if len(records) == len(chosen.seeds) > 0:
+    for rate in reachable_rates(params) if seeds else ():
+        records = _cells(home, params, rate, dataset, neuron, seeds).of(dataset, neuron)
+        if len(records) == len(seeds):
             scores[rate] = [_validation(record) for record in records]
     return scores
 
@@ -92,39 +94,53 @@ def is_at_end(scores: Scores) -> bool:
     return best(scores) in (min(scores), max(scores))
 
 
-def tuned_cells(profile: Profile, params: Params) -> Tuned | None:
+def tuned_cells(home: Profile | Recorded, params: Params) -> Tuned | None:
     """None where params.yaml names no neuron to tune, or no neuron is through.
 
     Raises InputError for records that are not valid.
     """
     rates: dict[tuple[str, str], float] = {}
     by_rate: dict[tuple[str, str], Scores] = {}
-    records: dict[tuple[str, str, int], Record] = {}
+    records: dict[Key, Record] = {}
+    hosts: dict[Key, Host] = {}
     neurons = params.tuning.neurons if params.tuning.seeds else ()
     for dataset, neuron in Selection(tuple(params.datasets), neurons, ()).groups:
-        scores = scores_of(profile, params, dataset, neuron)
+        scores = scores_of(home, params, dataset, neuron)
         if wanted_rates(params, scores):
             continue
         by_rate[dataset, neuron] = scores
         rates[dataset, neuron] = best(scores)
-        found = at_own_rate(profile, params, dataset, neuron, best(scores))
-        records |= {(dataset, neuron, record.seed): record for record in found}
+        found = _cells(home, params, best(scores), dataset, neuron, params.seeds)
+        records |= found.records
+        hosts |= found.hosts
     through = {key for key in rates if all((*key, seed) in records for seed in params.seeds)}
     whole = tuple(n for n in neurons if all((d, n) in through for d in params.datasets))
     if not whole:
         return None
     kept = Selection(tuple(params.datasets), whole, tuple(params.seeds))
-    inside = {key: record for key, record in records.items() if key[1] in whole}
-    return Tuned(Cells(profile.runs, kept, inside), rates, by_rate)
+    inside = [key for key in records if key[1] in whole]
+    cells = Cells(
+        home.name,
+        kept,
+        {key: records[key] for key in inside},
+        {key: hosts[key] for key in inside if key in hosts},
+    )
+    return Tuned(cells, rates, by_rate)
 
 
-def at_own_rate(
-    profile: Profile, params: Params, dataset: str, neuron: str, rate: float
-) -> list[Record]:
-    """The verdict's records at ``rate`` that exist."""
-    chosen = Selection((dataset,), (neuron,), tuple(params.seeds))
-    folder = profile_at(profile, params, rate, chosen.seeds[0])
-    return load(folder.runs, chosen).of(dataset, neuron)
+def _cells(
+    home: Profile | Recorded,
+    params: Params,
+    rate: float,
+    dataset: str,
+    neuron: str,
+    seeds: Sequence[int],
+) -> Cells:
+    """The cells at ``rate`` that exist, of the seeds of the verdict or of those of tuning."""
+    chosen = Selection((dataset,), (neuron,), tuple(seeds))
+    if isinstance(home, Recorded):
+        return home.at_rate(rate, chosen)
+    return load(profile_at(home, params, rate, seeds[0]).runs, chosen)
 
 
 def write_choice(profile: Profile, params: Params, dataset: str, neuron: str) -> bool:
@@ -133,7 +149,8 @@ def write_choice(profile: Profile, params: Params, dataset: str, neuron: str) ->
     if wanted_rates(params, scores):
         return False
     rate = best(scores)
-    if len(at_own_rate(profile, params, dataset, neuron, rate)) < len(params.seeds):
+    judged = _cells(profile, params, rate, dataset, neuron, params.seeds)
+    if len(judged.records) < len(params.seeds):
         return False
     tried = [(r, s) for r in scores for s in params.tuning.seeds]
     tried += [(rate, seed) for seed in params.seeds]

@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from benchmarks.errors import InputError
 from benchmarks.records.schema import Host, Record
 
+_AGAIN = "delete the file and run its cell again"
 _SEALED = 3  # the protocol since which records are sealed
 _UNFINISHED = ".part"  # ends the names of files being written; DVC ignores them
 
@@ -102,13 +102,16 @@ def read_record(path: Path) -> Record:
     Raises InputError if the file is not JSON, does not fit the schema, was written by another
     version of the schema, or was edited since.
     """
-    record = read_checked(path, Record)
+    return checked_record(path.read_bytes(), path, _AGAIN)
+
+
+def checked_record(content: bytes, where: object, mend: str) -> Record:
+    """A record's JSON text, checked as in :func:`read_record`; ``where`` and ``mend`` (what to do
+    about it) are for the message."""
+    record = checked(content, Record, where, mend)
     unsealed = not record.seal and version_of(record.hashes.protocol) < _SEALED
     if not unsealed and record != sealed(record):
-        raise InputError(
-            f"{path}: edited since it was written, its seal does not fit; delete the file and run "
-            "its cell again"
-        )
+        raise InputError(f"{where}: edited since it was written, its seal does not fit; {mend}")
     return record
 
 
@@ -118,20 +121,18 @@ def read_host(record: Path) -> Host | None:
     return read_checked(path, Host) if path.exists() else None
 
 
-def read_runs(runs: Path) -> Iterator[tuple[Path, Record]]:
-    """Every record below ``runs``, in the order of their paths."""
-    for path in sorted(runs.glob("*/*/*.json")):
-        yield path, read_record(path)
-
-
 def read_checked(path: Path, model: type[Model]) -> Model:
     """A file of this schema. Raises InputError, with what does not fit, for another."""
+    return checked(path.read_bytes(), model, path, _AGAIN)
+
+
+def checked(content: bytes, model: type[Model], where: object, mend: str) -> Model:
+    """JSON text of this schema. Raises InputError, with what does not fit, for another."""
     try:
-        return model.model_validate_json(path.read_bytes())
+        return model.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InputError(
-            f"{path}: not a valid {model.__name__.lower()}: {place}: {first['msg']}; "
-            "delete the file and run its cell again"
+            f"{where}: not a valid {model.__name__.lower()}: {place}: {first['msg']}; {mend}"
         ) from error

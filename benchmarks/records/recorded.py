@@ -1,28 +1,36 @@
-"""Baselines frozen in ``recorded/<profile>/``: a profile's folder with an index beside it.
+"""Baselines frozen in ``recorded/<profile>/``: a few text files and an index of them.
 
-The folder has the layout of any profile (params.yaml, results/), so that a copy of both is one.
-``index.json`` holds the SHA-256 of every file, so that what was edited, cut short, lost or added is
-refused by name.
+``params.yaml`` says what was trained, at the shared learning rate and for tuning; ``cells.jsonl``
+holds the records, ``hosts.jsonl`` where each ran, ``data.jsonl`` the manifests of the data sets and
+``throughput/`` one file of times a device. ``index.json`` holds the SHA-256 of every file, so that
+what was edited, cut short, lost or added is refused by name.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from benchmarks import params as params_file
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import Params
-from benchmarks.profile import INDEX, Profile
-from benchmarks.records.selection import Cells, load, selection_of
+from benchmarks.profile import INDEX
+from benchmarks.records.lines import Place, lines, read_hosts, read_records
+from benchmarks.records.schema import Host, Record
+from benchmarks.records.selection import Cells, Selection, alike, selection_of
 
 FOLDER = Path("recorded")
+PARAMS, CELLS, HOSTS, DATA = "params.yaml", "cells.jsonl", "hosts.jsonl", "data.jsonl"
+THROUGHPUT = "throughput"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 # Where sums have another order, as on a GPU, a spike on the other side of the threshold sends
@@ -60,13 +68,34 @@ class Index(BaseModel):
 
 @dataclass(frozen=True)
 class Recorded:
-    """A recorded profile, checked."""
+    """A recorded profile, checked.
+
+    Of one (learning rate, data set, neuron, seed) there is one record.
+    """
 
     name: str
-    profile: Profile
     params: Params
     index: Index
-    cells: Cells
+    records: dict[Place, Record]
+    hosts: dict[Place, Host]
+    manifests: dict[str, dict[str, Any]]  # by data set
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The cells that ``params`` selects, at the shared learning rate."""
+        return self.at_rate(self.params.training.learning_rate, selection_of(self.params))
+
+    @property
+    def throughput(self) -> Path:
+        """One file of times a device, see `benchmarks.throughput.summaries`."""
+        return FOLDER / self.name / THROUGHPUT
+
+    def at_rate(self, rate: float, selection: Selection) -> Cells:
+        """The selected cells at a learning rate. Raises InputError as :func:`alike` does."""
+        keys = [key for key in selection.keys if (rate, *key) in self.records]
+        records = {key: self.records[(rate, *key)] for key in keys}
+        hosts = {key: self.hosts[(rate, *key)] for key in keys}
+        return alike(Cells(self.name, selection, records, hosts))
 
 
 def folder_of(name: str) -> Path:
@@ -118,27 +147,51 @@ def read_index(name: str) -> Index:
 
 
 def _opened(name: str, index: Index) -> Recorded:
-    profile = Profile(folder_of(name))
-    found = set(_files_below(profile.folder)) - {profile.folder / INDEX}
+    folder = folder_of(name)
+    contents = _contents(folder, index)
+    # lines first: their own fault names the line, a digest the file alone
+    records = read_records(folder / CELLS, contents[CELLS])
     for inside, digest in index.files.items():
-        path = profile.folder / inside
-        if path not in found:
-            raise InputError(f"{path}: recorded, but not there; get it back (git checkout {path})")
-        if digest not in _digests(path.read_bytes()):
+        if hashlib.sha256(contents[inside]).hexdigest() != digest:
+            path = folder / inside
             raise InputError(
                 f"{path}: not what was recorded (its SHA-256 differs from {INDEX}); "
                 f"get it back (git checkout {path}) or record the profile again"
             )
-    for path in sorted(found - {profile.folder / inside for inside in index.files}):
-        raise InputError(f"{path}: not in {INDEX}; move it out of {profile.folder}")
-    params = params_file.read(profile.params)
-    return Recorded(name, profile, params, index, load(profile.runs, selection_of(params)))
+    hosts = read_hosts(folder / HOSTS, contents[HOSTS])
+    if list(hosts) != list(records):
+        raise InputError(f"{folder / HOSTS}: not the cells of {CELLS}; record the profile again")
+    params = params_file.read(folder / PARAMS)
+    manifests = _manifests(folder / DATA, contents.get(DATA, b""))
+    return Recorded(name, params, index, records, hosts, manifests)
 
 
-def _digests(content: bytes) -> set[str]:
-    """Of a file as it is, and as it was before git gave its lines the ends of another system."""
-    texts = (content, content.replace(b"\r\n", b"\n"))
-    return {hashlib.sha256(text).hexdigest() for text in texts}
+def _contents(folder: Path, index: Index) -> dict[str, bytes]:
+    """Path below ``folder`` -> content, for exactly the files of the index.
+
+    As it was before git gave its lines the ends of another system.
+    """
+    found = set(_files_below(folder)) - {folder / INDEX}
+    contents = {}
+    for inside in (PARAMS, CELLS, HOSTS, *index.files):
+        path = folder / inside
+        if path not in found:
+            raise InputError(f"{path}: recorded, but not there; get it back (git checkout {path})")
+        contents[inside] = path.read_bytes().replace(b"\r\n", b"\n")
+    for path in sorted(found - {folder / inside for inside in index.files}):
+        raise InputError(f"{path}: not in {INDEX}; move it out of {folder}")
+    return contents
+
+
+def _manifests(path: Path, content: bytes) -> dict[str, dict[str, Any]]:
+    found = {}
+    for where, text in lines(path, content) if content else ():
+        try:
+            manifest = json.loads(text)
+            found[manifest["name"]] = manifest
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{where}: not the manifest of a data set") from error
+    return found
 
 
 def other_versions(index: Index) -> str:

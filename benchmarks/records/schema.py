@@ -8,7 +8,8 @@ A cell is one (data set, neuron, seed). It leaves two files:
   on the clock or the machine (seconds, samples/s, versions, hardware).
 
 Cells trained at another learning rate than the profile's, for the tuned table, lie likewise in
-``results/tuning/<rate>/results/{runs,hosts}``.
+``results/tuning/<rate>/results/{runs,hosts}``. Frozen, all cells of a profile are lines of two
+files, see :mod:`benchmarks.records.lines`.
 
 This module does not import torch, so tables and reports read records without it.
 """

@@ -6,12 +6,12 @@ No torch here or in anything imported from here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.errors import InputError
 from benchmarks.params import Params
+from benchmarks.profile import Profile
 from benchmarks.records import killed
 from benchmarks.records.files import read_host, read_record, record_path
 from benchmarks.records.schema import Host, Record, Result
@@ -34,6 +34,8 @@ _PAIRED = {
 _AVERAGED = {"protocol": "training protocol", "neuron": "neuron"}
 _ONE_SPLIT = {**_AVERAGED, "data": "data"}
 
+Key = tuple[str, str, int]  # (data set, neuron, seed)
+
 
 def neuron_of(name: str) -> str:
     """The neuron that a row is about: ``LIF`` of either library's LIF, else the row's own name."""
@@ -53,6 +55,11 @@ class Selection:
         """(data set, neuron), data set by data set."""
         return ((d, n) for d in self.datasets for n in self.neurons)
 
+    @property
+    def keys(self) -> Iterator[Key]:
+        """Every cell, group by group."""
+        return ((*group, seed) for group in self.groups for seed in self.seeds)
+
 
 def selection_of(params: Params) -> Selection:
     return Selection(tuple(params.datasets), tuple(params.neuron), tuple(params.seeds))
@@ -69,11 +76,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Cells:
-    """The selected records that exist, by (data set, neuron, seed)."""
+    """The selected records that exist, and where they ran; ``profile`` is whose they are."""
 
-    runs: Path
+    profile: str
     selection: Selection
-    records: dict[tuple[str, str, int], Record]
+    records: dict[Key, Record]
+    hosts: dict[Key, Host] = field(default_factory=dict)  # absent ones left out
+    killed: dict[Key, str] = field(default_factory=dict)  # without a record: how its process ended
 
     def of(self, dataset: str, neuron: str) -> list[Record]:
         """Records of a group in the order of the seeds; missing ones are left out."""
@@ -83,8 +92,13 @@ class Cells:
     def first(self, seeds: int) -> Cells:
         """The same with so many of the selected seeds, the first ones."""
         chosen = replace(self.selection, seeds=self.selection.seeds[:seeds])
-        kept = {key: r for key, r in self.records.items() if key[2] in chosen.seeds}
-        return Cells(self.runs, chosen, kept)
+        return Cells(
+            self.profile,
+            chosen,
+            {key: r for key, r in self.records.items() if key[2] in chosen.seeds},
+            {key: h for key, h in self.hosts.items() if key[2] in chosen.seeds},
+            {key: why for key, why in self.killed.items() if key[2] in chosen.seeds},
+        )
 
     def results(self, dataset: str, neuron: str) -> list[Result]:
         """Results of a group; missing and failed cells are left out."""
@@ -112,41 +126,37 @@ class Cells:
             found.append(Pair(seed, a.result, b.result))
         return found
 
-    @cached_property
-    def killed(self) -> dict[tuple[str, str, int], str]:
-        """Cells without a record whose process was killed, and how."""
-        wanted = (
-            (*group, seed) for group in self.selection.groups for seed in self.selection.seeds
-        )
-        left = {key: record_path(self.runs, *key) for key in wanted if key not in self.records}
-        return {key: why for key, path in left.items() if (why := killed.reason_of(path))}
-
-    @cached_property
-    def hosts(self) -> list[Host]:
-        """Host files of the selected records, in the order of the cells; absent ones left out."""
-        paths = (record_path(self.runs, *key) for key in self.records)
-        return [host for host in map(read_host, paths) if host is not None]
-
 
 def load(runs: Path, selection: Selection) -> Cells:
-    """Read the selected records.
+    """Read the selected records, one file a cell, and the files beside them.
 
     Raises InputError for a record that does not fit the schema or sits in another cell's place,
-    and for records of one group that cannot be averaged because they were not made alike.
+    and as :func:`alike` does.
     """
-    records = {}
-    for dataset, neuron in selection.groups:
-        for seed in selection.seeds:
-            path = record_path(runs, dataset, neuron, seed)
-            if path.exists():
-                records[dataset, neuron, seed] = _read_in_place(path, dataset, neuron, seed)
-    cells = Cells(runs, selection, records)
-    for dataset, neuron in selection.groups:
+    cells = Cells(Profile(runs.parents[1]).name, selection, {})
+    for key in selection.keys:
+        path = record_path(runs, *key)
+        if path.exists():
+            cells.records[key] = _read_in_place(path, key)
+            if (host := read_host(path)) is not None:
+                cells.hosts[key] = host
+        elif (why := killed.reason_of(path)) is not None:
+            cells.killed[key] = why
+    return alike(cells)
+
+
+def alike(cells: Cells) -> Cells:
+    """The same cells.
+
+    Raises InputError for records of one group that cannot be averaged because they were not made
+    alike.
+    """
+    for dataset, neuron in cells.selection.groups:
         group = cells.of(dataset, neuron)
         for record in group[1:]:
             apart = record.settings.get("split_by_seed")
             _refuse_unlike(group[0], record, _AVERAGED if apart else _ONE_SPLIT, "averaged")
-    _refuse_other_rates(list(records.values()))
+    _refuse_other_rates(list(cells.records.values()))
     return cells
 
 
@@ -161,10 +171,10 @@ def _refuse_other_rates(records: list[Record]) -> None:
             )
 
 
-def _read_in_place(path: Path, dataset: str, neuron: str, seed: int) -> Record:
+def _read_in_place(path: Path, key: Key) -> Record:
     record = read_record(path)
     found = (record.dataset, record.neuron, record.seed)
-    if found != (dataset, neuron, seed):
+    if found != key:
         raise InputError(
             f"{path}: holds the record of {'/'.join(map(str, found))}; "
             "delete the file and run its cell again"

@@ -6,11 +6,13 @@ The new folder is built beside and takes the old one's place whole. What it repl
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from benchmarks import params as params_file
 from benchmarks.errors import InputError
+from benchmarks.evidence.tuning import profile_at, reachable_rates
 from benchmarks.params import Params
 from benchmarks.profile import INDEX, Profile
 from benchmarks.records.files import (
@@ -21,91 +23,109 @@ from benchmarks.records.files import (
     record_path,
     write_atomic_bytes,
 )
-from benchmarks.records.recorded import FOLDER, Index, folder_of, open_recorded, read_index
+from benchmarks.records.lines import Place, as_line, lines_of_hosts, lines_of_records, place_of
+from benchmarks.records.recorded import (
+    CELLS,
+    DATA,
+    FOLDER,
+    HOSTS,
+    PARAMS,
+    THROUGHPUT,
+    Index,
+    folder_of,
+    open_recorded,
+    read_index,
+)
 from benchmarks.records.schema import Host, Record
 from benchmarks.records.selection import Cells, load, selection_of
 from benchmarks.records.swap import replacing
-from benchmarks.throughput.timings import timings_of
+from benchmarks.throughput.summaries import summary
+from benchmarks.throughput.timings import files, timings_of
 
 
 def freeze(profile: Profile, name: str) -> Index:
-    """Copy a profile's results to ``recorded/<name>`` and index them; replaces what was there.
+    """Write a profile's results to ``recorded/<name>`` and index them.
 
+    Replaces what was there, but for the times of devices that the profile has no times of.
     Raises InputError, before anything is written, for a name that is not one part of a path or
     stands for something else than a baseline, for failed cells, cells trained from a checkout with
-    uncommitted changes or cells of different protocols, and for a profile that overlaps with
-    ``recorded/<name>``.
+    uncommitted changes, cells of different protocols or in another's place, for manifests and times
+    that are not ours, and for a profile that overlaps with ``recorded/<name>``.
     """
     target = folder_of(name)
     params = params_file.read(profile.params)
     found = _records(profile, params)
     if not found:
         raise InputError(f"{profile.runs}: no records; train them first")
-    hosts = [_fit_to_freeze(path, record) for path, record in found]
-    protocol = _shared_protocol(profile, [record for _, record in found])
+    hosts = {place: _fit_to_freeze(path, place, record) for place, (path, record) in found.items()}
+    records = {place: record for place, (_, record) in found.items()}
+    protocol = _shared_protocol(profile, records.values())
     cells = load(profile.runs, selection_of(params))
-    sources = _files(profile, [path for path, _ in found])
-    _refuse_overlap(profile, sources, target)
+    _refuse_overlap(profile, _sources(profile, [path for path, _ in found.values()]), target)
     if target.exists() and not (target / INDEX).is_file():
         raise InputError(f"{target}: not a recorded profile (no {INDEX}); choose another --name")
+    contents = _contents(profile, records, hosts)
+    ran = list(hosts.values())
     with replacing(target) as new:
         index = Index(
             profile=name,
             protocol=protocol,
-            commits=sorted({host.commit for host in hosts}),
-            devices=sorted({host.device for host in hosts}),
-            versions=sorted({f"{k} {v}" for host in hosts for k, v in host.versions.items()}),
+            commits=sorted({host.commit for host in ran}),
+            devices=sorted({host.device for host in ran}),
+            versions=sorted({f"{k} {v}" for host in ran for k, v in host.versions.items()}),
             cells=len(cells.records),
             missing=_missing(cells),
             tuning_cells=len(found) - len(cells.records),
-            files=_copy(sources, profile.folder, new),
+            files=_write(_older_times(name) | contents, new),
         )
         write_atomic_bytes(new / INDEX, as_json(index).encode("utf-8"))
     return index
 
 
-def freeze_times(profile: Profile, name: str) -> list[Path]:
-    """Copy a profile's times into ``recorded/<name>``, whose records stay as they are.
+def freeze_times(profile: Profile, name: str) -> list[str]:
+    """Write a profile's times into ``recorded/<name>``, whose records stay as they are.
 
-    Returns what was copied; a device's older times are replaced, those too that the profile no
-    longer has. Raises InputError, before anything is written, if there are no times, if nothing is
-    recorded under that name or what is is damaged, or if the profile overlaps with it.
+    Returns the folders' names of the devices, whose older times are replaced. Raises InputError,
+    before anything is written, if there are no times, if nothing is recorded under that name or
+    what is is damaged, or if the profile overlaps with it.
     """
     target = folder_of(name)
-    times = sorted(profile.throughput.glob("*/*.json"))
+    times = files(profile.throughput)
     if not times:
         raise InputError(f"{profile.throughput}: no times; take them first (throughput)")
-    for path in times:
-        timings_of(path)
+    summaries = _summaries(times)
     _refuse_overlap(profile, times, target)
     read_index(name)  # before there is a folder recorded/
-    devices = {path.parent.relative_to(profile.folder).as_posix() for path in times}
     with replacing(target) as new:
         index = open_recorded(name).index
-        kept = [p for p in index.files if str(PurePosixPath(p).parent) not in devices]
-        files = _copy([target / p for p in kept], target, new)
-        files |= _copy(times, profile.folder, new)
-        index = index.model_copy(update={"files": files})
+        kept = {inside: (target / inside).read_text(encoding="utf-8") for inside in index.files}
+        index = index.model_copy(update={"files": _write(kept | summaries, new)})
         write_atomic_bytes(new / INDEX, as_json(index).encode("utf-8"))
-    return times
+    return [Path(inside).stem for inside in summaries]
 
 
-def _records(profile: Profile, params: Params) -> list[tuple[Path, Record]]:
-    """Every selected record, at the shared rate and at those that were tried for tuning."""
-    folders = [profile, *map(Profile, sorted(profile.tuning.glob("*")))]
-    wanted = [
-        record_path(folder.runs, dataset, neuron, seed)
-        for folder in folders
+def _records(profile: Profile, params: Params) -> dict[Place, tuple[Path, Record]]:
+    """Every selected record, at the shared rate and at those that tuning tries, and its file."""
+    wanted = {
+        (rate, dataset, neuron, seed): record_path(
+            profile_at(profile, params, rate, seed).runs, dataset, neuron, seed
+        )
+        for rate in reachable_rates(params)
         for dataset in params.datasets
         for neuron in params.neuron
         for seed in (*params.seeds, *params.tuning.seeds)
-    ]
-    return [(path, read_record(path)) for path in wanted if path.exists()]
+    }
+    return {place: (path, read_record(path)) for place, path in wanted.items() if path.exists()}
 
 
-def _fit_to_freeze(path: Path, record: Record) -> Host:
+def _fit_to_freeze(path: Path, place: Place, record: Record) -> Host:
     """The record's host file. Raises InputError if the record cannot be a baseline."""
     host = read_host(path)
+    if place_of(record, path) != place:
+        raise InputError(
+            f"{path}: the record of {'/'.join(map(str, place_of(record, path)))} in the place of "
+            f"{'/'.join(map(str, place))}; run the cell again"
+        )
     if record.failure is not None:
         raise InputError(
             f"{path}: the cell failed ({record.failure.reason}); "
@@ -126,7 +146,7 @@ def _fit_to_freeze(path: Path, record: Record) -> Host:
     return host
 
 
-def _shared_protocol(profile: Profile, records: list[Record]) -> str:
+def _shared_protocol(profile: Profile, records: Iterable[Record]) -> str:
     protocols = sorted({record.hashes.protocol for record in records})
     if len(protocols) > 1:
         raise InputError(
@@ -144,10 +164,57 @@ def _missing(cells: Cells) -> list[str]:
     ]
 
 
-def _files(profile: Profile, records: list[Path]) -> list[Path]:
-    """What is frozen: parameters, records, hosts, the tuning's choices, manifests, timings."""
-    others = [*profile.data.glob("*.json"), *profile.throughput.glob("*/*.json")]
-    return [profile.params, *records, *map(host_path, records), *sorted(others)]
+def _sources(profile: Profile, records: list[Path]) -> list[Path]:
+    others = [*profile.data.glob("*.json"), *files(profile.throughput)]
+    return [profile.params, *records, *map(host_path, records), *others]
+
+
+def _contents(
+    profile: Profile, records: Mapping[Place, Record], hosts: Mapping[Place, Host]
+) -> dict[str, str]:
+    """Path below the new folder -> text."""
+    manifests = "".join(map(_manifest, sorted(profile.data.glob("*.json"))))
+    return {
+        PARAMS: profile.params.read_text(encoding="utf-8"),
+        CELLS: lines_of_records(records),
+        HOSTS: lines_of_hosts(hosts),
+        **({DATA: manifests} if manifests else {}),
+        **_summaries(files(profile.throughput)),
+    }
+
+
+def _manifest(path: Path) -> str:
+    """A data set's manifest as a line. Raises InputError for another file."""
+    try:
+        content = json.loads(path.read_bytes())
+        if content["name"] == path.stem:
+            return as_line(content)
+        reason = f"it is that of {content['name']}"
+    except (ValueError, KeyError, TypeError) as error:
+        reason = str(error)
+    raise InputError(f"{path}: not the manifest of {path.stem} ({reason}); write it again")
+
+
+def _summaries(times: Iterable[Path]) -> dict[str, str]:
+    """One text a device. Raises InputError for a file that is not ours."""
+    by_device: dict[str, list[Path]] = {}
+    for path in times:
+        timings_of(path)
+        by_device.setdefault(path.parent.name, []).append(path)
+    return {f"{THROUGHPUT}/{device}.jsonl": summary(of) for device, of in by_device.items()}
+
+
+def _older_times(name: str) -> dict[str, str]:
+    """The times that are recorded, by their path. Raises InputError for those that were edited."""
+    folder, found = folder_of(name), {}
+    for inside, digest in read_index(name).files.items() if folder.exists() else ():
+        if inside.startswith(f"{THROUGHPUT}/"):
+            found[inside] = (folder / inside).read_text(encoding="utf-8")
+            if hashlib.sha256(found[inside].encode("utf-8")).hexdigest() != digest:
+                raise InputError(
+                    f"{folder / inside}: not what was recorded; get it back (git checkout)"
+                )
+    return found
 
 
 def _refuse_overlap(profile: Profile, sources: Iterable[Path], target: Path) -> None:
@@ -160,12 +227,11 @@ def _refuse_overlap(profile: Profile, sources: Iterable[Path], target: Path) -> 
             raise InputError(f"{path}: lies in {target} itself; choose another --name")
 
 
-def _copy(sources: list[Path], base: Path, new: Path) -> dict[str, str]:
-    """Copy files below ``base`` to their places below ``new``; path below it -> SHA-256."""
-    files = {}
-    for source in sources:
-        inside = source.relative_to(base)
-        content = source.read_bytes()
-        files[inside.as_posix()] = hashlib.sha256(content).hexdigest()
+def _write(contents: Mapping[str, str], new: Path) -> dict[str, str]:
+    """Write texts to their places below ``new``; path below it -> SHA-256."""
+    digests = {}
+    for inside, text in sorted(contents.items()):
+        content = text.encode("utf-8")
+        digests[inside] = hashlib.sha256(content).hexdigest()
         write_atomic_bytes(new / inside, content)
-    return files
+    return digests

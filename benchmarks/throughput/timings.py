@@ -158,7 +158,12 @@ def in_figures(timing: Timing) -> str:
 
 def read_speeds(folder: Path) -> Speeds:
     """All throughput files below ``folder``. Raises InputError for one that is not ours."""
-    found = [speeds_of(path) for path in files(folder)]
+    return together(map(speeds_of, files(folder)))
+
+
+def together(speeds: Iterable[Speeds]) -> Speeds:
+    """What several files say, in their order."""
+    found = list(speeds)
     return Speeds(
         [timing for each in found for timing in each.all],
         [cost for each in found for cost in each.costs],
@@ -180,6 +185,14 @@ def speeds_of(path: Path) -> Speeds:
     """One file. Raises InputError if it is not pytest-benchmark's JSON with the suite's notes."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise unreadable(path, error) from error
+    return speeds_in(content, path)
+
+
+def speeds_in(content: Mapping[str, Any], where: object) -> Speeds:
+    """A file's content; ``where`` is for the message of the InputError."""
+    try:
         machine = content["machine_info"]
         device = str(machine["aia_device"])
         rates = float(machine["aia_copy_gb_per_s"]), float(machine["aia_matmul_gflop_per_s"])
@@ -194,10 +207,14 @@ def speeds_of(path: Path) -> Speeds:
         taken = [each["extra_info"] for each in entries if "pairs_s" in each["extra_info"]]
         return Speeds(timings, _costs(device, taken), [Machine(device, *rates)])
     except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-        raise InputError(
-            f"{path}: not a throughput file of this suite "
-            f"({type(error).__name__}: {error}); delete it and measure again"
-        ) from error
+        raise unreadable(where, error) from error
+
+
+def unreadable(where: object, error: Exception) -> InputError:
+    return InputError(
+        f"{where}: not a throughput file of this suite "
+        f"({type(error).__name__}: {error}); delete it and measure again"
+    )
 
 
 def _commit(content: Mapping[str, Any]) -> str:
@@ -238,10 +255,17 @@ def _cost(
     return StepRatio(device, middle, float(low), float(high), ratios.size, draws, batch, graph)
 
 
+def edges_of(stats: Mapping[str, Any]) -> list[float] | None:
+    """The quantiles of the rounds, s; None of a file that kept neither the ones nor the others."""
+    if rounds := stats.get("data"):
+        return [float(edge) for edge in np.quantile(rounds, _EDGES)]
+    return stats.get("edges")
+
+
 def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:
     about, stats = entry["extra_info"], entry["stats"]
-    rounds = stats.get("data")
-    edges = np.quantile(rounds, _EDGES) if rounds else (stats["q1"], stats["q3"])
+    kept = edges_of(stats)
+    edges = kept or (stats["q1"], stats["q3"])
     fast, median, slow = (float(s) for s in (edges[0], stats["median"], edges[1]))
     bound = about.get("bound_ns")
     if about["samples"] is not None:
@@ -271,5 +295,5 @@ def _timing(machine: dict[str, Any], entry: dict[str, Any]) -> Timing:
         flops=about.get("flops"),
         bytes_moved=about.get("bytes_moved"),
         kernels="; ".join(about.get("kernels", [])),
-        quartiles=not rounds,
+        quartiles=kept is None,
     )

@@ -28,7 +28,7 @@ def _cells(
     datasets: tuple[str, ...] = ("dvs_digits",),
 ) -> Cells:
     found = {(r.dataset, r.neuron, r.seed): r for r in records}
-    return Cells(Path("runs"), Selection(datasets, neurons, tuple(range(seeds))), found)
+    return Cells("made", Selection(datasets, neurons, tuple(range(seeds))), found)
 
 
 def _spec(**predicate: Any) -> ClaimSpec:

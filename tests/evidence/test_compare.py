@@ -86,7 +86,7 @@ def recorded(
 ) -> Cells:
     chosen = Selection(datasets, neurons, tuple(range(seeds)))
     records = {(d, n, s): make(d, n, s) for d, n in chosen.groups for s in chosen.seeds}
-    return Cells(Path("runs"), chosen, records)
+    return Cells("made", chosen, records)
 
 
 def report(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -70,7 +68,7 @@ def test_neurons_with_such_cells_are_counted_and_named() -> None:
     records = [_trained(climbing, seed=0), _trained(flat, seed=1), failed("dvs_digits", "aia", 2)]
     records += [_trained(flat, "snntorch_lif", seed) for seed in range(3)]
     chosen = Selection(("dvs_digits",), ("snntorch_lif", "aia"), (0, 1, 2))
-    cells = Cells(Path("runs"), chosen, {(r.dataset, r.neuron, r.seed): r for r in records})
+    cells = Cells("made", chosen, {(r.dataset, r.neuron, r.seed): r for r in records})
     assert unconverged(cells, "dvs_digits", "aia") == [0]
     assert share_unconverged(cells.records.values()) == (1, 5)
     assert said(cells, chosen.neurons) == "Not converged: aia in 1 of 2 cells."
@@ -83,7 +81,7 @@ def test_a_neuron_is_rising_where_its_cells_gain_late_on_average() -> None:
 
     def cells(*curves: list[float]) -> Cells:
         records = [_trained(curve, seed=seed) for seed, curve in enumerate(curves)]
-        return Cells(Path("runs"), chosen, {(r.dataset, r.neuron, r.seed): r for r in records})
+        return Cells("made", chosen, {(r.dataset, r.neuron, r.seed): r for r in records})
 
     assert not rising(cells(flat, flat, late), "dvs_digits", "aia")  # 0.2 points on average
     assert rising(cells(late, late, late), "dvs_digits", "aia")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from benchmarks.evidence.ladder import Rung, ladder
@@ -33,7 +31,7 @@ def cells(*records: Record) -> Cells:
     neurons = tuple(dict.fromkeys(r.neuron for r in records))
     seeds = tuple(sorted({r.seed for r in records}))
     by_key = {(r.dataset, r.neuron, r.seed): r for r in records}
-    return Cells(Path("runs"), Selection(("dvs_digits",), neurons, seeds), by_key)
+    return Cells("made", Selection(("dvs_digits",), neurons, seeds), by_key)
 
 
 def of(neuron: str, *tests: float) -> list[Record]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from statistics import fmean
 
 import pytest
@@ -46,7 +45,7 @@ def cells(*more: Record) -> Cells:
         *more,
     ]
     by_key = {(r.dataset, r.neuron, r.seed): r for r in records}
-    return Cells(Path("runs"), Selection(("dvs_digits",), NEURONS, (0, 1)), by_key)
+    return Cells("made", Selection(("dvs_digits",), NEURONS, (0, 1)), by_key)
 
 
 def test_a_lead_is_taken_at_the_rates_of_both_and_paired_by_tuning_seed() -> None:

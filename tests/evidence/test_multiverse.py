@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import product
 from operator import mul
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -59,7 +58,7 @@ def cells(values: dict[str, list[float]], records: Iterable[Record] = ()) -> Cel
         ("dvs_digits",), tuple(values), tuple(range(len(next(iter(values.values())))))
     )
     by_key = {(r.dataset, r.neuron, r.seed): r for r in [*found, *records]}
-    return Cells(Path("runs"), chosen, by_key)
+    return Cells("made", chosen, by_key)
 
 
 def put(found: list[ClaimInReadings], reading: str) -> Put:

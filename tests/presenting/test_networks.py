@@ -99,9 +99,9 @@ def test_embedded_sets_have_no_such_table_and_damage_is_named(folder: Path) -> N
     looks = colours(NEURONS)
     assert accuracy_by_network(cells_of(profile, embedded), "dvs_digits", looks) is None
     freeze(write_profile(Path("ncars/wide"), official), "ncars_wide")
-    next(Path("recorded/ncars_wide").rglob("0.json")).write_text("{}")
+    Path("recorded/ncars_wide/cells.jsonl").write_text("{}")
     here = write_profile(Path("ncars"), official)
-    with pytest.raises(InputError, match="not what was recorded"):
+    with pytest.raises(InputError, match=r"cells.jsonl:1: not a valid record"):
         networks(cells_of(here, official))
 
 

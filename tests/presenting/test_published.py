@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,7 @@ from tests.made_records import made
 def _cells(dataset: str, accuracies: list[float]) -> Cells:
     records = [made(dataset, "aia", seed, test=a) for seed, a in enumerate(accuracies)]
     chosen = Selection((dataset,), ("aia",), tuple(range(len(accuracies))))
-    return Cells(Path(), chosen, {(r.dataset, r.neuron, r.seed): r for r in records})
+    return Cells("made", chosen, {(r.dataset, r.neuron, r.seed): r for r in records})
 
 
 def test_every_number_is_of_a_set_in_the_catalogue_and_says_where_it_was_read() -> None:

@@ -60,7 +60,8 @@ def write_grid(profile: Profile, chosen: Selection, best: dict[str, float]) -> T
         for tried in (*RATES, *BEYOND, SHARED):
             for seed in TUNING_SEEDS:
                 right = 0.9 if tried == rate else 0.5
-                write(at_rate(profile, tried).runs, made(dataset, neuron, seed, test=right))
+                at = {"settings": {**SETTINGS, "learning_rate": tried}}
+                write(at_rate(profile, tried).runs, made(dataset, neuron, seed, test=right, **at))
         for seed in chosen.seeds:
             right = 0.9 + 0.01 * seed
             write(
@@ -68,7 +69,8 @@ def write_grid(profile: Profile, chosen: Selection, best: dict[str, float]) -> T
                 made(dataset, neuron, seed, test=right if rate == SHARED else 0.5),
             )
             if rate != SHARED:
-                write(at_rate(profile, rate).runs, made(dataset, neuron, seed, test=right))
+                at = {"settings": {**SETTINGS, "learning_rate": rate}}
+                write(at_rate(profile, rate).runs, made(dataset, neuron, seed, test=right, **at))
     tuned = tuned_cells(profile, grid_params(chosen))
     assert tuned is not None
     return tuned

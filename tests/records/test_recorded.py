@@ -44,17 +44,47 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return recorded.FOLDER / "made"
 
 
+FILES = ("params.yaml", "cells.jsonl", "hosts.jsonl", "data.jsonl", "throughput/made-cpu.jsonl")
+
+
+@pytest.mark.parametrize("inside", FILES)
 @pytest.mark.parametrize("damage", ["edit", "truncate", "lose"])
-def test_a_damaged_record_is_refused_by_name(folder: Path, damage: str) -> None:
-    path = record_path(Profile(folder).runs, "dvs_vehicles", "aia", 0)
+def test_a_damaged_file_is_refused_by_name(folder: Path, inside: str, damage: str) -> None:
+    path = folder / inside
     text = path.read_text()
     if damage == "edit":
-        path.write_text(text.replace('"train": 0.99', '"train": 0.98'))
+        path.write_text(text.replace("0", "1", 1))
     elif damage == "truncate":
-        path.write_text(text[: len(text) // 2])
+        path.write_text(text[: text.rindex("\n", 0, -1) + 1])
     else:
         path.unlink()
-    with pytest.raises(InputError, match=r"dvs_vehicles/aia/0.json"):
+    with pytest.raises(InputError, match=rf"^recorded/made/{inside}"):
+        recorded.open_recorded("made")
+
+
+def test_an_edited_line_is_refused_by_its_number(trained: recorded.Recorded) -> None:
+    path = recorded.FOLDER / "small" / "cells.jsonl"
+    (line,) = path.read_text().splitlines()
+    (loss, *_) = json.loads(line)["curves"]["train_loss"]
+    worst = line.replace(repr(loss), repr(loss + 1), 1)
+    for lines, said in {
+        (worst,): r":1: edited since it was written, its seal does not fit",
+        (line, line[:100]): r":2: not a valid record",
+        (line, line): r":2: stands twice or out of order",
+        (line, ""): r":2: not a valid record",
+    }.items():
+        path.write_text("\n".join([*lines, ""]))
+        with pytest.raises(InputError, match=rf"^recorded/small/cells\.jsonl{said}"):
+            recorded.open_recorded("small")
+
+
+def test_hosts_of_other_cells_are_refused(folder: Path) -> None:
+    path = folder / "hosts.jsonl"
+    path.write_text(path.read_text().replace('"neuron":"aia"', '"neuron":"aib"'))
+    index = json.loads((folder / "index.json").read_text())
+    index["files"]["hosts.jsonl"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "index.json").write_text(json.dumps(index))
+    with pytest.raises(InputError, match=r"hosts.jsonl: not the cells of cells.jsonl"):
         recorded.open_recorded("made")
 
 
@@ -74,13 +104,12 @@ def test_other_versions_than_the_recorded_ones_are_said(folder: Path) -> None:
 
 
 def test_a_file_that_is_not_in_the_index_is_refused_by_name(folder: Path) -> None:
-    path = record_path(Profile(folder).runs, "dvs_vehicles", "aia", 7)
-    shutil.copy(path.with_name("0.json"), path)
-    with pytest.raises(InputError, match=r"dvs_vehicles/aia/7.json: not in index.json"):
+    shutil.copy(folder / "cells.jsonl", folder / "throughput" / "more.jsonl")
+    with pytest.raises(InputError, match=r"throughput/more.jsonl: not in index.json"):
         recorded.open_recorded("made")
 
 
-@pytest.mark.parametrize("inside", ["results", "results/runs/dvs_digits/aia/0.json"])
+@pytest.mark.parametrize("inside", ["throughput", "cells.jsonl"])
 def test_a_link_is_refused_where_its_content_is_what_was_recorded(
     folder: Path, inside: str
 ) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from benchmarks.errors import InputError
+from benchmarks.evidence.tuning import tuned_cells
 from benchmarks.profile import Profile
 from benchmarks.records import recorded
 from benchmarks.records.files import (
@@ -23,12 +27,15 @@ from benchmarks.records.files import (
     write_atomic,
     write_atomic_bytes,
 )
-from benchmarks.records.selection import Selection
+from benchmarks.records.selection import Selection, load
 from benchmarks.records.swap import BEGUN
 from benchmarks.running.freezing import freeze, freeze_times
+from benchmarks.throughput.summaries import read_summaries
+from benchmarks.throughput.timings import read_speeds
 from tests import made_records
 from tests.called import call_command
-from tests.made_records import failed, made, write, write_profile, write_throughput
+from tests.made_records import SETTINGS, failed, made, write, write_profile, write_throughput
+from tests.presenting.test_tables import grid_params, write_grid
 from tests.small import ROOT
 
 WHOLE = made_records.selection()
@@ -115,10 +122,41 @@ def test_what_is_frozen_opens_with_every_record_and_where_it_came_from(profile: 
     assert index.cells == len(opened.cells.records) == 63
     assert index.missing == []
     assert index.commits == ["0123456789abcdef0123456789abcdef01234567"]
-    assert opened.cells.records["dvs_digits", "aia", 0].neuron == "aia"
-    path = record_path(opened.profile.runs, "dvs_digits", "aia", 0)
-    assert path.read_bytes() == record_path(profile.runs, "dvs_digits", "aia", 0).read_bytes()
-    assert read_host(path) is not None
+    for key, record in opened.cells.records.items():
+        path = record_path(profile.runs, *key)
+        assert as_json(record).encode() == path.read_bytes()
+        assert opened.cells.hosts[key] == read_host(path)
+    for dataset in WHOLE.datasets:
+        manifest = json.loads((profile.data / f"{dataset}.json").read_text())
+        assert opened.manifests[dataset] == manifest
+    assert read_summaries(opened.throughput) == read_speeds(profile.throughput)
+
+
+def test_the_cells_of_the_tuning_grid_are_told_apart_by_their_rate(profile: Profile) -> None:
+    chosen = Selection(("dvs_digits",), ("aia", "snntorch_lif"), (0, 1, 2))
+    params, tuned = grid_params(chosen), write_grid(profile, chosen, {"aia": 0.01})
+    write_atomic(profile.params, yaml.safe_dump(json.loads(params.model_dump_json(by_alias=True))))
+    index = freeze(profile, "made")
+    opened = recorded.open_recorded("made")
+    assert index.tuning_cells == len(opened.records) - len(opened.cells.records) > 0
+    assert tuned_cells(opened, opened.params) == replace(
+        tuned, cells=replace(tuned.cells, profile="made")
+    )
+    assert opened.cells.records == load(profile.runs, chosen).records
+
+
+def test_a_record_of_another_rate_than_its_folders_is_refused(profile: Profile) -> None:
+    write(profile.runs, made("dvs_digits", "aia", 1, settings={**SETTINGS, "learning_rate": 0.1}))
+    with pytest.raises(InputError, match=r"aia/1.json: the record of 0.1/.* in the place of 0.005"):
+        freeze(profile, "made")
+    assert not recorded.FOLDER.exists()
+
+
+def test_what_is_no_manifest_is_refused(profile: Profile) -> None:
+    for text in ("{", "[]", '{"name": "dvs_motion"}'):
+        write_atomic(profile.data / "dvs_digits.json", text)
+        with pytest.raises(InputError, match=r"dvs_digits.json: not the manifest of dvs_digits"):
+            freeze(profile, "made")
 
 
 def test_cells_that_were_not_trained_are_listed(profile: Profile) -> None:
@@ -165,24 +203,27 @@ def test_a_new_devices_times_join_what_is_recorded(profile: Profile) -> None:
     with pytest.raises(InputError, match=r"results/throughput: no times"):
         freeze_times(profile, "made")
     path = profile.throughput / "new-device" / "quick.json"
-    times = (ROOT / "results/throughput/amd-epyc/quick.json").read_bytes()
+    write_throughput(profile.throughput, ("aia",), "New CPU")
+    times = (profile.throughput / "made-cpu" / "times.json").read_bytes()
+    shutil.rmtree(profile.throughput)
     write_atomic_bytes(path, times[:100])
     with pytest.raises(InputError, match=r"new-device/quick.json"):
         freeze_times(profile, "made")
     assert recorded.open_recorded("made").index == before
     write_atomic_bytes(path, times)
-    assert freeze_times(profile, "made") == [path]
+    assert freeze_times(profile, "made") == ["new-device"]
     after = recorded.open_recorded("made")
-    assert {*after.index.files} - {*before.files} == {"results/throughput/new-device/quick.json"}
+    assert {*after.index.files} - {*before.files} == {"throughput/new-device.jsonl"}
     assert after.index.model_copy(update={"files": before.files}) == before
-    kept = after.profile.throughput / "new-device" / "quick.json"
-    assert kept.read_bytes() == times
-    write_atomic_bytes(path.with_name("times.json"), times)
-    path.unlink()  # a device's times are of one source: its older ones go
-    assert freeze_times(profile, "made") == [path.with_name("times.json")]
-    replaced = {*recorded.open_recorded("made").index.files} - {*before.files}
-    assert replaced == {"results/throughput/new-device/times.json"}
-    assert not kept.exists()
+    assert read_summaries(after.throughput).devices == ("Made CPU", "New CPU")
+    write_atomic_bytes(path, times.replace(b"New CPU", b"Newer CPU"))  # the older ones go
+    freeze_times(profile, "made")
+    assert read_summaries(after.throughput).devices == ("Made CPU", "Newer CPU")
+    freeze(profile, "made")  # what other devices took stays
+    assert read_summaries(after.throughput).devices == ("Made CPU", "Newer CPU")
+    (after.throughput / "made-cpu.jsonl").write_text("{}")
+    with pytest.raises(InputError, match=r"made-cpu.jsonl: not what was recorded"):
+        freeze(profile, "made")
 
 
 # --- nothing but the folder of that name is touched ---
@@ -250,17 +291,12 @@ def test_a_profile_that_overlaps_with_the_baseline_is_refused(
     shutil.copytree("recorded/quick", "recorded", dirs_exist_ok=True)
     Path("linked").mkdir()
     Path("linked/params.yaml").symlink_to(checkout / "params.yaml")
-    Path("linked/results").symlink_to(checkout / "recorded/quick/results")
+    Path("linked/results").symlink_to(checkout / "recorded/quick/inside/results")
     before = everything_in(checkout.parent)
     for folder in ("recorded/quick/inside", "recorded", "linked"):
         with pytest.raises(InputError, match=folder):
             what(Profile(Path(folder)), "quick")
     assert everything_in(checkout.parent) == before
-
-
-def test_a_baseline_can_be_frozen_under_another_name(checkout: Path) -> None:
-    freeze(Profile(Path("recorded/quick")), "copy")
-    assert recorded.open_recorded("copy").index.files == recorded.read_index("quick").files
 
 
 # --- old or new, and whole ---
@@ -287,7 +323,7 @@ def test_killed_at_any_step_the_baseline_is_the_old_or_the_new_one(
     assert done.returncode == 0, done.stderr
     found = [recorded.Index.model_validate_json(line) for line in done.stdout.splitlines()]
     new = recorded.open_recorded("made").index
-    assert len(found) > 80
+    assert len(found) > 40
     assert found[0] == old != new == found[-1]
     assert all(index in (old, new) for index in found)
     assert names() == ["made"]

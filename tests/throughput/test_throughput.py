@@ -28,6 +28,7 @@ from benchmarks.throughput.backends import Variant, variants
 from benchmarks.throughput.peers import NorseLIF
 from benchmarks.throughput.plan import ORDER, base, scaling
 from benchmarks.throughput.runner import FULL, QUICK, folder_of, measure_throughput
+from benchmarks.throughput.summaries import read_summaries, summary
 from benchmarks.throughput.timings import (
     TITLES,
     Machine,
@@ -37,6 +38,7 @@ from benchmarks.throughput.timings import (
     read_speeds,
     speeds_of,
     timings_of,
+    together,
 )
 from benchmarks.training import nvml
 from benchmarks.training.host import arithmetic_on
@@ -226,24 +228,32 @@ def test_the_cost_is_said_for_each_batch_and_for_graphs(tmp_path: Path) -> None:
     )
     assert {(cost.batch, cost.graph): cost.ratio for cost in found} == taken
     assert [cost.at for cost in found] == ["", ", batch 2,048", ", CUDA graph"]
-    empty = Cells(Path(), Selection((), (), ()), {})
+    empty = Cells("made", Selection((), (), ()), {})
     named = throughput(empty, [made(1e-3)], found).shown["neuron"]
     assert [name for name in named if name.startswith("AIA")] == [
         f"AIA over LIF{cost.at}" for cost in found
     ]
 
 
-KEPT = [
-    p for at in ("", "*/", "recorded/*/") for p in ROOT.glob(f"{at}results/throughput/*/*.json")
-]
+def test_the_times_that_are_recorded_are_read() -> None:
+    found = read_summaries(ROOT / "recorded" / "quick" / "throughput")
+    assert len(found.devices) == len(found.machines) - 2 == 3  # two of a quick and a full run
+    assert {cost.device for cost in found.costs} == {*found.devices}
+    assert all(t.low <= t.median <= t.high for t in found.all)
+    assert all(t.bound is not None for t in found.all)
 
 
-@pytest.mark.parametrize("path", sorted(KEPT), ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_file_of_times_in_the_repository_is_read(path: Path) -> None:
-    found = speeds_of(path).all
-    assert found
-    assert all(t.low <= t.median <= t.high for t in found)
-    assert all(t.bound is not None for t in found)
+def test_a_summary_says_what_the_files_said_without_their_rounds(
+    measured: dict[str, Any], tmp_path: Path
+) -> None:
+    text = summary([measured["path"], measured["path"]])
+    (tmp_path / "cpu.jsonl").write_text(text)
+    twice = speeds_of(measured["path"])
+    assert read_summaries(tmp_path) == together([twice, twice])
+    assert '"data"' not in text
+    (tmp_path / "cpu.jsonl").write_text(text.partition("\n")[2])
+    with pytest.raises(InputError, match=r"cpu.jsonl:1: not a throughput file"):
+        read_summaries(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -496,7 +506,7 @@ def made(seconds: float, **more: Any) -> Timing:
 def test_the_table_shows_the_bound_of_its_rows() -> None:
     """Of two runs the first one's."""
     timed = [replace(made(1e-3), bound=0.5), replace(made(1e-3, neuron="lif"), bound=0.25)]
-    empty = Cells(Path(), Selection((), (), ()), {})
+    empty = Cells("made", Selection((), (), ()), {})
     table = throughput(empty, timed)
     of_bound = table.shown[table.shown["neuron"] == "the device's bound"]
     assert list(of_bound[TITLES["neuron_forward"]]) == ["0.500"]

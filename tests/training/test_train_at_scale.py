@@ -38,8 +38,8 @@ TINY = {"network": "vgg11", "width": 0.03, "size": 16, "augment": "nda", "epochs
 
 
 def test_settings_of_before_are_told_as_before() -> None:
-    path = ROOT / "recorded/quick/results/runs/dvs_digits/aia/0.json"
-    recorded = json.loads(path.read_text(encoding="utf-8"))["settings"]
+    with (ROOT / "recorded/quick/cells.jsonl").open(encoding="utf-8") as lines:
+        recorded = json.loads(next(lines))["settings"]
     assert Training(epochs=5).settings() == recorded
     assert Training(epochs=5, augment="nda").settings() == {**recorded, "augment": "nda"}
     assert set(Training.model_fields) - set(recorded) == LATER

@@ -35,7 +35,6 @@ from benchmarks.evidence.convergence import said as unconverged_said
 from benchmarks.evidence.families import Judged, Sample, judge
 from benchmarks.evidence.metrics import MEASURES, counting
 from benchmarks.evidence.statistics import effect_size, exponential, smallest_sign_flip_p
-from benchmarks.records.files import read_host, record_path
 from benchmarks.records.schema import Record
 from benchmarks.records.selection import Cells, Selection, neuron_of
 from benchmarks.throughput.timings import Timing
@@ -87,7 +86,7 @@ def sums_of(cells: Cells) -> tuple[str, ...]:
         if record.arithmetic == "portable":
             found.add("portable")
             continue
-        host = read_host(record_path(cells.runs, *key))
+        host = cells.hosts.get(key)
         found.add(f"{record.arithmetic} on {host.device if host else 'an unknown device'}")
     return tuple(sorted(found))
 
@@ -114,7 +113,7 @@ def _together(new: list[Record], baselines: Cells, against: tuple[str, ...]) -> 
     recorded = baselines.selection
     seeds = tuple(sorted({*recorded.seeds, *(r.seed for r in new)}))
     chosen = Selection(recorded.datasets, (neuron, *against), seeds)
-    return Cells(baselines.runs, chosen, records)
+    return Cells(baselines.profile, chosen, records)
 
 
 def _refuse_other_rate(new: list[Record], recorded: list[Record]) -> None:

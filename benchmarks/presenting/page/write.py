@@ -124,7 +124,7 @@ def write_report(
             timed=[link(profile, path) for path in files(profile.throughput)],
             order=_ORDER,
             captions=CAPTIONS,
-            host=hosts_in_words(cells.hosts),
+            host=hosts_in_words(list(cells.hosts.values())),
             manifests=manifests(profile.data, selection),
             manifest_links={
                 d: link(profile, profile.data / f"{d}.json") for d in selection.datasets

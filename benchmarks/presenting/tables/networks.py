@@ -14,7 +14,7 @@ from benchmarks.evidence.recordings import over_seeds_and_recordings, right_of
 from benchmarks.evidence.statistics import Estimate, estimate, paired_difference, paired_ratio
 from benchmarks.params import Training
 from benchmarks.presenting.tables.table import Number, Row, Shown, Table, make_table
-from benchmarks.profile import INDEX, Profile
+from benchmarks.profile import INDEX
 from benchmarks.records.recorded import FOLDER, open_recorded
 from benchmarks.records.schema import Result
 from benchmarks.records.selection import BASELINE, FROZEN, SUBJECT, Cells
@@ -36,8 +36,7 @@ def networks(here: Cells) -> Table:
     Raises InputError for a recorded profile that is damaged.
     """
     bases = {base for dataset in here.selection.datasets if (base := _base(dataset)) in SETS}
-    own = Profile(here.runs.parents[1]).name
-    sources = [_Source("here", here), *_recorded(bases, own)] if bases else []
+    sources = [_Source("here", here), *_recorded(bases, here.profile)] if bases else []
     groups = [
         (split, source, neuron)
         for source in sources
@@ -131,7 +130,7 @@ def _line(split: str, source: _Source, neuron: str) -> _Line:
         lead=paired_difference(left, right),
         wide=_over_recordings(both, subject, results),
         over="fold" if all(dataset != split for dataset, _ in results) else "seed",
-        device=", ".join(sorted({host.device for host in source.cells.hosts})),
+        device=", ".join(sorted({host.device for host in source.cells.hosts.values()})),
     )
 
 

@@ -1,0 +1,60 @@
+"""The times of a device in one file of lines, without the rounds behind them.
+
+It is what pytest-benchmark's files hold that a table, a figure or a verdict needs: of each file a
+line about machine and source, then one a timed thing. Instead of its rounds a thing has their
+quantiles; of training steps taken in turn every pair is kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.records.lines import as_line, lines
+from benchmarks.throughput.timings import Speeds, edges_of, speeds_in, together, unreadable
+
+_STATS = ("median", "q1", "q3", "rounds")
+
+
+def summary(files: Iterable[Path]) -> str:
+    """Files of one device that :func:`~benchmarks.throughput.timings.speeds_of` takes."""
+    return "".join(
+        as_line(line) for path in files for line in _short(json.loads(path.read_bytes()))
+    )
+
+
+def read_summaries(folder: Path) -> Speeds:
+    """Every device's file in ``folder``. Raises InputError for one that is not ours."""
+    return together(speeds for path in sorted(folder.glob("*.jsonl")) for speeds in _read(path))
+
+
+def _short(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    noted, machine = content.get("commit_info", {}), content["machine_info"]
+    yield {
+        "datetime": content.get("datetime"),
+        "commit_info": {key: noted.get(key) for key in ("id", "dirty")},
+        "machine_info": {k: v for k, v in machine.items() if k.startswith("aia_")},
+    }
+    for entry in content["benchmarks"]:
+        stats = {key: entry["stats"][key] for key in _STATS if key in entry["stats"]}
+        if (edges := edges_of(entry["stats"])) is not None:
+            stats["edges"] = edges
+        yield {"extra_info": entry["extra_info"], "stats": stats}
+
+
+def _read(path: Path) -> Iterator[Speeds]:
+    """File by file that went into it."""
+    contents: list[dict[str, Any]] = []
+    for where, text in lines(path, path.read_bytes()):
+        try:
+            line = json.loads(text)
+            if "machine_info" in line:
+                contents.append({**line, "benchmarks": []})
+            else:
+                contents[-1]["benchmarks"].append(line)
+        except (ValueError, IndexError, TypeError, AttributeError) as error:
+            raise unreadable(where, error) from error
+    for content in contents:
+        yield speeds_in(content, path)
