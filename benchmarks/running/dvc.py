@@ -10,7 +10,6 @@ from pathlib import Path
 from benchmarks.errors import InputError
 from benchmarks.params import Params
 from benchmarks.profile import Profile
-from benchmarks.records.files import write_atomic
 from benchmarks.running.jobs import Stage, concluded
 
 
@@ -45,7 +44,6 @@ def hand_times_to_dvc(params: Params, specs: Path) -> None:
 
 def ask_dvc(*words: str) -> str:
     """What DVC prints. Raises InputError with DVC's own reason."""
-    _do_without_git()
     command = [sys.executable, "-m", "dvc", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
     if done.returncode != 0:
@@ -54,20 +52,6 @@ def ask_dvc(*words: str) -> str:
         reason = "; ".join(errors or lines[-1:]) or f"exit status {done.returncode}"
         raise InputError(f"dvc {words[0]}: {reason}")
     return done.stdout
-
-
-def _do_without_git() -> None:
-    """Tell DVC, in a download without git's history, that there is none."""
-    local = Path(".dvc", "config.local")
-    if not Path(".dvc", "config").exists() or local.exists():
-        return
-    asked = ["git", "rev-parse", "--git-dir"]
-    try:
-        if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
-            return
-    except OSError:
-        pass  # there is no git at all
-    write_atomic(local, "[core]\n    no_scm = true\n")
 
 
 def _environment() -> dict[str, str]:

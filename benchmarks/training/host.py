@@ -28,10 +28,7 @@ from benchmarks.training import nvml, products
 
 Device = Literal["cpu", "cuda"]
 _PACKAGES = ("torch", "snntorch", "spikingjelly", "numpy", "dvc")
-# what the pipeline itself writes does not make a checkout dirty
-_WRITTEN = tuple(
-    f":(exclude,glob)**/{name}" for name in ("results/**", "reports/**", "recorded/**", "dvc.lock")
-)
+_BASELINES = ":(exclude,glob)**/recorded/**"  # what `record` writes makes no checkout dirty
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
@@ -169,11 +166,11 @@ def describe(device: torch.device, used: Used, course: Course) -> Host:
 
 
 def dirty() -> bool | None:
-    """Whether the checkout has changes beside what the pipeline itself writes.
+    """Whether the checkout has changes beside its baselines.
 
     None where git does not say: outside a checkout, or in one of another owner.
     """
-    said = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *_WRITTEN)
+    said = _git("status", "--porcelain", "--untracked-files=no", "--", ".", _BASELINES)
     return None if said is None else bool(said)
 
 

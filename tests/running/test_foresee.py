@@ -14,14 +14,17 @@ from benchmarks.profile import Profile
 from benchmarks.progress import silent
 from benchmarks.records.files import record_path, write_atomic
 from benchmarks.running import foresee, step
+from tests.made_records import write_data
 from tests.small import ROOT, small_profile
 
 
-def test_samples_come_from_the_manifest_or_from_what_is_published() -> None:
+def test_samples_come_from_the_manifest_or_from_what_is_published(tmp_path: Path) -> None:
     quick, paper = read(ROOT / "params.yaml"), read(ROOT / "paper" / "params.yaml")
-    digits = foresee.size_of("dvs_digits", quick, Profile(ROOT))
-    assert (digits.side, digits.classes) == (32, 10)
-    assert digits.train + digits.validation + digits.test == 1797
+    made = Profile(tmp_path)
+    write_data(made.data, "dvs_digits")
+    digits = foresee.size_of("dvs_digits", quick, made)
+    assert (digits.side, digits.classes) == (16, 2)
+    assert (digits.train, digits.validation, digits.test) == (100, 20, 30)
     empty = Profile(ROOT / "nothing-here")
     cifar = foresee.size_of("cifar10dvs-first100", paper, empty)
     assert (cifar.side, cifar.train, cifar.validation, cifar.test) == (48, 8100, 900, 1000)

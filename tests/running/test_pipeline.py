@@ -16,6 +16,7 @@ import yaml
 from benchmarks.errors import InputError
 from benchmarks.running import dvc
 from benchmarks.training import protocol
+from tests.made_records import write_throughput
 from tests.small import AIA, LIF, ROOT
 
 CELLS = {"cell@dvs_digits-aia", "cell@dvs_digits-lif"}
@@ -167,7 +168,7 @@ def test_a_run_out_of_time_begins_nothing_and_the_next_goes_on(project: Project)
 def test_another_checkout_takes_its_own_times_and_a_compiled_module_changes_none(
     project: Project,
 ) -> None:
-    shutil.copytree(ROOT / "results" / "throughput", project.folder / "results" / "throughput")
+    write_throughput(project.folder / "results" / "throughput", ("aia",))
     project.dvc("commit", "--force", "--quiet", "throughput")
     compiled = project.folder / "benchmarks" / "throughput" / "__pycache__" / "new.pyc"
     compiled.parent.mkdir(exist_ok=True)
@@ -235,4 +236,15 @@ def test_a_download_without_git_runs_and_dvcs_own_reason_is_said(
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(InputError, match=r"^dvc repro: .*'nosuch'"):
         dvc.ask_dvc("repro", "nosuch")
-    assert "no_scm = true" in (tmp_path / ".dvc" / "config.local").read_text()
+
+
+def test_git_ignores_all_that_the_pipeline_writes() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    outs = [f"{path}/file" for stage in stages for out in stage["outs"] for path in out]
+    written = [path.replace("${at}", at) for at in ("", "ncars/wide/") for path in outs]
+    written += ["dvc.lock", "ncars/wide/dvc.lock", ".dvc/tmp/lock"]
+    asked = ["git", "check-ignore", *written]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode == 128:
+        pytest.skip("no checkout")
+    assert done.stdout.splitlines() == written
