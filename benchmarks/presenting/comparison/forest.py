@@ -39,18 +39,9 @@ def draw(report: ComparisonReport) -> Figure | None:
     if not datasets:
         return None
     looks, rows = colours(report.baselines), len(report.baselines)
-    left = 0.25 + 0.066 * max(map(len, report.baselines))
-    width = min(WIDE, left + 3.6 * len(datasets))
-    height = 1.15 + 0.34 * rows
-    figure = Figure(figsize=(width, height))
+    width = min(WIDE, 1.5 + 3.6 * len(datasets))
+    figure = Figure(figsize=(width, 1.2 + 0.34 * rows), layout="constrained")
     panels = figure.subplots(1, len(datasets), squeeze=False, sharey=True)[0]
-    figure.subplots_adjust(
-        left=left / width,
-        right=1 - 0.15 / width,
-        top=1 - 0.3 / height,
-        bottom=0.68 / height,
-        wspace=0.08,
-    )
     for axes, dataset in zip(panels, datasets, strict=True):
         axes.axvline(0, color="#333333", lw=0.9, ls=":")
         for c in found:
@@ -64,7 +55,7 @@ def draw(report: ComparisonReport) -> Figure | None:
         axes.grid(axis="y", visible=False)
     note = f"test accuracy of {report.neuron} minus the baseline's, points"
     more = "small: a seed, large: their mean with its 95 % interval"
-    figure.text(0.5, 0.05 / height, f"{note}\n{more}", ha="center", va="bottom", fontsize=9)
+    figure.supxlabel(f"{note}\n{more}", fontsize=9)
     return figure
 
 

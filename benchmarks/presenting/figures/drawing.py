@@ -25,11 +25,9 @@ from benchmarks.presenting.figures.looks import (
     Looks,
     legend,
     line_style,
-    longest,
     mark_style,
     name_lines,
     panels_of,
-    wide_panels,
 )
 from benchmarks.records.schema import Result
 from benchmarks.records.selection import Cells
@@ -46,7 +44,7 @@ def accuracy_spikes(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
     shown = {n: results for n in looks if (results := cells.results(dataset, n))}
     if not shown:
         return None
-    figure, (axes,) = panels_of(1, NARROW, 3.4, -(-len(shown) // 2))
+    figure, (axes,) = panels_of(1, NARROW, 3.4)
     for neuron, results in shown.items():
         x = np.array([r.spikes.per_sample for r in results])
         y = np.array([100 * r.accuracy.test for r in results])
@@ -68,7 +66,7 @@ def accuracy_spikes(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
         for n in shown
     ]
     names = [f"{n} (graded)" if n in graded else n for n in shown]
-    legend(figure, handles, names, 2)
+    legend(figure, handles, names)
     return figure
 
 
@@ -81,7 +79,7 @@ def curves(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
     shown = {n: records for n, records in groups.items() if records}
     if not shown:
         return None
-    figure, (loss, accuracy) = wide_panels(2, 3.7, shown)
+    figure, (loss, accuracy) = panels_of(2, WIDE, 3.6)
     ends = {}
     for neuron, records in shown.items():
         _curve(loss, _stack([r.curves.train_loss for r in records]), looks[neuron], len(shown))
@@ -92,7 +90,7 @@ def curves(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
     loss.set_ylim(bottom=0)
     for axes in (loss, accuracy):
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    name_lines(figure, accuracy, ends, looks)
+    name_lines(figure, ends, looks)
     return figure
 
 
@@ -103,8 +101,8 @@ def spikes_by_step(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
     if not shown:
         return None
     layers = list(next(iter(shown.values()))[0].spikes.by_layer_and_step)
-    figure, panels = wide_panels(len(layers), 3.3, shown)
-    ends: dict[str, tuple[float, float]] = {}
+    figure, panels = panels_of(len(layers), WIDE, 3.3)
+    ends: dict[str, float] = {}
     for axes, layer in zip(panels, layers, strict=True):
         for neuron, results in shown.items():
             steps = _stack([r.spikes.by_layer_and_step[layer] for r in results])
@@ -113,7 +111,7 @@ def spikes_by_step(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.set_ylim(bottom=0)
     panels[0].set_ylabel("spikes a sample")
-    name_lines(figure, panels[-1], ends, looks)
+    name_lines(figure, ends, looks)
     return figure
 
 
@@ -127,8 +125,8 @@ def tuned(found: Tuned, looks: Looks) -> Figure | None:
     shown = [n for n in looks if n in neurons]
     if not shown:
         return None
-    figure, panels = wide_panels(len(datasets), 3.5, shown)
-    ends: dict[str, tuple[float, float]] = {}
+    figure, panels = panels_of(len(datasets), WIDE, 3.5)
+    ends: dict[str, float] = {}
     for axes, dataset in zip(panels, datasets, strict=True):
         for neuron in (n for n in shown if (dataset, n) in found.by_rate):
             by_rate = found.by_rate[dataset, neuron]
@@ -136,7 +134,7 @@ def tuned(found: Tuned, looks: Looks) -> Figure | None:
             look, chosen = looks[neuron], found.rates[dataset, neuron]
             axes.plot(list(means), list(means.values()), **line_style(look))
             axes.plot(chosen, means[chosen], "o", ms=9, mfc="none", mec=look.colour, mew=1.1)
-            ends[neuron] = (max(means), means[max(means)])
+            ends[neuron] = means[max(means)]
         axes.set(title=dataset, xlabel="learning rate", xscale="log")
         rates = sorted(
             {rate for (d, _), tried in found.by_rate.items() if d == dataset for rate in tried}
@@ -144,7 +142,7 @@ def tuned(found: Tuned, looks: Looks) -> Figure | None:
         axes.set_xticks(rates, [f"{rate:g}" for rate in rates], fontsize=7.5)
         axes.xaxis.set_minor_locator(NullLocator())
     panels[0].set_ylabel("validation accuracy, %")
-    name_lines(figure, panels[-1], ends, looks)
+    name_lines(figure, ends, looks)
     return figure
 
 
@@ -158,12 +156,8 @@ def association(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
     if not shown:
         return None
     layers = list(next(iter(shown.values())))
-    height = 0.9 + 1.5 * len(shown)
-    figure = Figure(figsize=(WIDE, height))
-    grid = figure.subplots(len(shown), len(layers), squeeze=False)
-    figure.subplots_adjust(
-        left=0.45 / WIDE, right=0.99, top=1 - 0.3 / height, bottom=0.72 / height, hspace=0.45
-    )
+    figure = Figure(figsize=(WIDE, 0.9 + 1.2 * len(shown)), layout="constrained")
+    grid = figure.subplots(len(shown), len(layers), squeeze=False, sharex=True)
     values = np.concatenate([v for by in shown.values() for pair in by.values() for v in pair])
     bins = np.linspace(min(values.min(), 0.0), max(values.max(), 0.1), 33)
     for row, (neuron, by_layer) in zip(grid, shown.items(), strict=True):
@@ -172,13 +166,14 @@ def association(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
             axes.stairs(before, bins, fill=True, color="#c4c4c4")
             axes.stairs(after, bins, color=looks[neuron].colour, lw=1.6)
             axes.axvline(0, color="#333333", lw=0.8, ls=":")
-            axes.set_title(f"{dataset}, {neuron}: {layer}")
             axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-        row[0].set_ylabel("number")
-    for axes in grid[-1]:
-        axes.set_xlabel("association coefficient a")
+        row[0].set_ylabel(f"{neuron},\nnumber")
+    for top, bottom, layer in zip(grid[0], grid[-1], layers, strict=True):
+        top.set_title(f"{dataset}: {layer}")
+        bottom.set_xlabel("association coefficient a")
     handles = [Patch(color="#c4c4c4"), Patch(fill=False, ec="#333333", lw=1.4)]
-    figure.legend(handles, ["before training", "after training"], loc="lower center", ncols=2)
+    names = ["before training", "after training"]
+    figure.legend(handles, names, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -188,18 +183,9 @@ def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) ->
     if not kinds:
         return None
     rows = (len(kinds) + 1) // 2
-    tall = 0.95 + 0.27 * len(neurons)
-    height = rows * tall + 0.3
-    figure = Figure(figsize=(WIDE, height))
+    height = 0.3 + rows * (0.85 + 0.27 * len(neurons))
+    figure = Figure(figsize=(WIDE, height), layout="constrained")
     panels = figure.subplots(rows, 2, squeeze=False, sharey=True).flatten()
-    figure.subplots_adjust(
-        left=(0.3 + longest(neurons)) / WIDE,
-        right=0.98,
-        top=1 - 0.75 / height,
-        bottom=0.3 / height,
-        hspace=0.8 / (tall - 0.8),
-        wspace=0.06,
-    )
     for axes, what in zip(panels, kinds, strict=False):
         here = [t for t in timings if t.what == what]
         end = _bars(axes, here, neurons, looks)
@@ -212,7 +198,7 @@ def throughput(timings: list[Timing], neurons: tuple[str, ...], looks: Looks) ->
         axes.set_title(f"{TITLES[what]}\n{note}", loc="left")
     for axes in panels[len(kinds) :]:
         axes.set_visible(False)
-    figure.suptitle(timings[0].device, x=0.01, y=1 - 0.06 / height, ha="left", va="top", fontsize=9)
+    figure.suptitle(timings[0].device, x=0.01, ha="left", fontsize=9)
     return figure
 
 
@@ -275,10 +261,10 @@ def _stack(series: list[list[float]]) -> NDArray[np.float64]:
 
 def _curve(
     axes: Axes, values: NDArray[np.float64], look: Look, lines: int, band: bool = True
-) -> tuple[float, float]:
+) -> float:
     """Draw the mean over seeds of ``values`` ``[seeds, length]``; returns where its line ends."""
     x, mean = np.arange(1, values.shape[1] + 1), values.mean(0)
     axes.plot(x, mean, **line_style(look))
     if band and lines <= FEW and len(values) > 1:
         axes.fill_between(x, values.min(0), values.max(0), color=look.colour, alpha=0.1, lw=0)
-    return float(x[-1]), float(mean[-1])
+    return float(mean[-1])

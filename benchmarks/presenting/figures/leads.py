@@ -16,7 +16,7 @@ from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.leads import lead_by_epoch, lead_by_rate
 from benchmarks.evidence.statistics import Estimate
 from benchmarks.evidence.tuning import Tuned
-from benchmarks.presenting.figures.looks import WIDE, Look, Looks
+from benchmarks.presenting.figures.looks import WIDE, Look, Looks, legend, line_style
 from benchmarks.records.selection import BASELINE, CONTROLS, SUBJECT, Cells
 
 LEADING = (SUBJECT, *CONTROLS)
@@ -102,7 +102,7 @@ def by_epoch(shared: Cells, tuned: Tuned | None, looks: Looks) -> Figure | None:
 
 
 def _panels(rows: int, count: int) -> tuple[Figure, list[list[Axes]]]:
-    figure = Figure(figsize=(WIDE, 0.35 + _HEIGHT * rows), layout="constrained")
+    figure = Figure(figsize=(WIDE, 0.2 + _HEIGHT * rows), layout="constrained")
     return figure, figure.subplots(rows, count, squeeze=False).tolist()
 
 
@@ -158,8 +158,4 @@ def _ends(found: Estimate) -> tuple[float, float]:
 
 
 def _legend(figure: Figure, neurons: list[str], looks: Looks) -> None:
-    handles = [
-        Line2D([], [], color=looks[n].colour, marker=looks[n].marker, lw=looks[n].width, ms=4.5)
-        for n in neurons
-    ]
-    figure.legend(handles, neurons, loc="outside lower center", ncols=len(neurons))
+    legend(figure, [Line2D([], [], **line_style(looks[n])) for n in neurons], neurons)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Any
@@ -30,8 +29,8 @@ _SPARE_COLOURS = (
 _SPARE_MARKERS = ("<", ">", "*", "p", "h", "d", "8")
 _DEFAULTS = "_defaults"
 WIDE, NARROW = 9.2, 3.9  # inches
-FEW = 8  # neurons that a legend can name; more are named at the ends of their lines
-_LABEL = 0.15  # inches from one such name to the next
+FEW = 8  # neurons that a legend below the panels can name
+_LINE = 0.17  # inches from one name of a legend to the next
 
 
 @dataclass(frozen=True)
@@ -73,94 +72,27 @@ def mark_style(look: Look) -> dict[str, Any]:
     return {"marker": look.marker, "mfc": face, "mec": edge, "mew": 1.2 if look.hollow else 0.9}
 
 
-def wide_panels(count: int, height: float, neurons: Collection[str]) -> tuple[Figure, list[Axes]]:
-    """Panels over the whole width, with room for the names that :func:`name_lines` writes."""
-    if len(neurons) <= FEW:
-        return panels_of(count, WIDE, height, -(-len(neurons) // _legend_columns(neurons)))
-    tall = max(height, 1.0 + _LABEL * len(neurons))
-    return panels_of(count, WIDE, tall, 0, right=0.75 + longest(neurons))
+def panels_of(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A row of axes; inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, list(figure.subplots(1, count, squeeze=False)[0])
 
 
-def panels_of(
-    count: int, width: float, height: float, legend_rows: int, right: float = 0.2
-) -> tuple[Figure, list[Axes]]:
-    """A row of axes with room below for the legend and on the right for names; inches."""
-    legend = 0.08 + 0.17 * legend_rows
-    total = height + legend
-    figure = Figure(figsize=(width, total))
-    grid = figure.subplots(1, count, squeeze=False)
-    figure.subplots_adjust(
-        left=0.6 / width,
-        right=1 - right / width,
-        top=1 - 0.3 / total,
-        bottom=(0.5 + legend) / total,
-        wspace=0.24,
-    )
-    return figure, list(grid[0])
-
-
-def name_lines(
-    figure: Figure, axes: Axes, ends: dict[str, tuple[float, float]], looks: Looks
-) -> None:
-    """Say which line is whose: few in a legend, many right of the panel where their lines end."""
+def name_lines(figure: Figure, ends: dict[str, float], looks: Looks) -> None:
+    """Say which line is whose, from where each ends: few below the panels, many on the right in
+    the order of their ends."""
+    names = list(ends) if len(ends) <= FEW else sorted(ends, key=lambda n: -ends[n])
+    handles = [Line2D([], [], **line_style(looks[n])) for n in names]
     if len(ends) <= FEW:
-        handles = [Line2D([], [], **line_style(looks[n])) for n in ends]
-        legend(figure, handles, list(ends), _legend_columns(ends))
+        legend(figure, handles, names)
         return
-    low, high = axes.get_ylim()
-    height, width = (getattr(axes.get_position(), side) for side in ("height", "width"))
-    key = 0.26 / (width * figure.get_figwidth())  # of the panel's width
-    order = sorted(ends, key=lambda n: ends[n][1])
-    wanted = [(ends[n][1] - low) / (high - low) for n in order]
-    places = _apart(wanted, _LABEL / (height * figure.get_figheight()))
-    for neuron, y in zip(order, places, strict=True):
-        start, look = 1.0 + key, looks[neuron]
-        axes.annotate(
-            "",
-            xy=ends[neuron],
-            xytext=(start, y),
-            textcoords="axes fraction",
-            arrowprops={"arrowstyle": "-", "color": "#aaaaaa", "lw": 0.5, "shrinkA": 0},
-        )
-        place: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False}
-        axes.plot(
-            [start, start + key / 2, start + key],
-            [y] * 3,
-            markevery=[1],
-            **line_style(look),
-            **place,
-        )
-        axes.text(start + 1.25 * key, y, neuron, fontsize=8, va="center_baseline", **place)
+    figure.set_figheight(max(figure.get_figheight(), 0.5 + _LINE * len(names)))
+    figure.legend(handles, names, loc="outside right upper")
 
 
-def _apart(wanted: list[float], gap: float) -> list[float]:
-    """Rising places in 0..1 near the ``wanted`` (rising) ones, at least ``gap`` from each other."""
-    places = list(wanted)
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + gap)
-    limit = 1.0
-    for i in reversed(range(len(places))):
-        places[i] = min(places[i], limit)
-        limit = places[i] - gap
-    return places
-
-
-def longest(neurons: Iterable[str]) -> float:
-    """Inches that the longest name takes at 8 points."""
-    return 0.068 * max(map(len, neurons), default=0)
-
-
-def _legend_columns(neurons: Collection[str]) -> int:
-    return max(1, min(len(neurons), int(WIDE / (longest(neurons) + 0.5))))
-
-
-def legend(figure: Figure, handles: list[Line2D], names: list[str], columns: int) -> None:
-    figure.legend(
-        handles,
-        names,
-        loc="lower center",
-        ncols=columns,
-        handletextpad=0.5,
-        columnspacing=1.3,
-        borderaxespad=0.1,
-    )
+def legend(figure: Figure, handles: list[Line2D], names: list[str]) -> None:
+    """Below all panels, in as many columns as there is room for; the figure grows by its rows."""
+    column = 0.5 + 0.064 * max(map(len, names))  # inches, at 8 points
+    columns = max(1, min(len(names), int(figure.get_figwidth() / column)))
+    figure.set_figheight(figure.get_figheight() + _LINE * -(-len(names) // columns))
+    figure.legend(handles, names, loc="outside lower center", ncols=columns)

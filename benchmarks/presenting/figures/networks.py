@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmarks.evidence.published import read_published
-from benchmarks.presenting.figures.looks import WIDE, Looks, colours
+from benchmarks.presenting.figures.looks import WIDE, Looks, colours, legend
 from benchmarks.presenting.tables.networks import networks
 from benchmarks.records.selection import SUBJECT, Cells
 
@@ -20,7 +20,7 @@ def accuracy_by_network(cells: Cells, dataset: str, looks: Looks) -> Figure | No
         return None
     neurons = tuple(dict.fromkeys([*looks, *raw["neuron"]]))
     shown = {n: look for n, look in colours(neurons).items() if n in set(raw["neuron"])}
-    figure = Figure(figsize=(WIDE, 3.6), layout="constrained")
+    figure = Figure(figsize=(WIDE, 3.3), layout="constrained")
     splits = sorted(set(raw["split"]), key=lambda split: (split != dataset, split))
     panels = figure.subplots(1, len(splits), sharey=True, sharex=True, squeeze=False)[0]
     claimed = [p.accuracy for p in read_published() if (p.dataset, p.neuron) == (dataset, SUBJECT)]
@@ -50,5 +50,5 @@ def accuracy_by_network(cells: Cells, dataset: str, looks: Looks) -> Figure | No
     if claimed:
         handles.append(Line2D([], [], color="#666666", lw=1, ls=":"))
         names.append(f"{SUBJECT} as published")
-    figure.legend(handles, names, loc="outside lower center", ncols=7)
+    legend(figure, handles, names)
     return figure

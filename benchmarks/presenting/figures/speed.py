@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from benchmarks.presenting.figures.looks import NARROW, WIDE, Look, Looks
+from benchmarks.presenting.figures.looks import NARROW, WIDE, Look, Looks, panels_of
 from benchmarks.throughput.timings import MAIN, NETWORK, Machine, Timing
 
 # series -> the axis of [T, B, C, H, W] that it varies, and what the axis is called
@@ -23,7 +23,7 @@ def scaling(timings: list[Timing], looks: Looks) -> Figure | None:
     chosen = [t for t in timings if t.what == _BOTH and t.series in _VARIED]
     if not chosen:
         return None
-    figure = Figure(figsize=(WIDE, 3.6))
+    figure = Figure(figsize=(WIDE, 4.0), layout="constrained")
     panels = figure.subplots(1, len(_VARIED), sharey=True)
     for axes, (series, (axis, name)) in zip(panels, _VARIED.items(), strict=True):
         _against(axes, [t for t in chosen if t.series == series], axis, looks)
@@ -35,11 +35,9 @@ def scaling(timings: list[Timing], looks: Looks) -> Figure | None:
             if label not in labels:
                 handles.append(handle)
                 labels.append(label)
-    rows = -(-len(labels) // 3)
     # handles long enough to show a style's whole pattern
-    figure.legend(handles, labels, loc="lower center", ncols=3, fontsize=8, handlelength=4.5)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=4.5)
     figure.suptitle(chosen[0].device, x=0.01, ha="left", fontsize=9)
-    figure.subplots_adjust(left=0.08, right=0.99, top=0.92, bottom=0.15 + 0.055 * rows, wspace=0.06)
     return figure
 
 
@@ -83,8 +81,7 @@ def roofline(timings: list[Timing], machine: Machine, looks: Looks) -> Figure | 
     chosen = [t for t in timings if t.what in NETWORK and t.flops and t.bytes_moved]
     if not chosen or {t.series for t in chosen} != {MAIN}:
         return None
-    figure = Figure(figsize=(1.6 * NARROW, 3.8))
-    axes = figure.subplots()
+    figure, (axes,) = panels_of(1, 1.6 * NARROW, 3.8)
     intensities = [t.flops / t.bytes_moved for t in chosen if t.flops and t.bytes_moved]
     bend = machine.matmul_gflop_per_s / machine.copy_gb_per_s
     x = np.geomspace(min([*intensities, bend]) / 3, max([*intensities, bend]) * 3, 200)
@@ -114,6 +111,5 @@ def roofline(timings: list[Timing], machine: Machine, looks: Looks) -> Figure | 
     axes.set_xlabel("FLOP per byte that must move")
     axes.set_ylabel("GFLOP/s")
     axes.set_title(f"{machine.device}: {note}\nfilled: training, hollow: inference", loc="left")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
-    figure.tight_layout()
+    figure.legend(loc="outside right center")
     return figure
