@@ -69,6 +69,11 @@ class Profile:
         return self.folder / "results" / "tables"
 
     @property
+    def tex(self) -> Path:
+        """The tables for LaTeX; beside those that DVC watches."""
+        return self.folder / "results" / "tex"
+
+    @property
     def checkpoints(self) -> Path:
         return self.folder / "results" / "checkpoints"
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from benchmarks.errors import InputError
 from benchmarks.evidence.gaps import GRADED
 from benchmarks.evidence.tuning import EXTENSIONS, Tuned, at_rate, tuned_cells
 from benchmarks.params import Params
+from benchmarks.presenting.tables.latex import escape, latex
 from benchmarks.presenting.tables.rows import (
     accuracy,
     association,
@@ -28,7 +30,13 @@ from benchmarks.presenting.tables.specificity import specificity
 from benchmarks.presenting.tables.speed import throughput
 from benchmarks.presenting.tables.spikes import spikes, tuned_spikes
 from benchmarks.presenting.tables.table import Table
-from benchmarks.presenting.tables.write import all_tables, escape, judge, write_tables
+from benchmarks.presenting.tables.write import (
+    all_tables,
+    judge,
+    tables_of,
+    write_latex,
+    write_tables,
+)
 from benchmarks.profile import Profile
 from benchmarks.records.schema import AssociationEffect, Record, Result
 from benchmarks.records.selection import Selection, load
@@ -187,7 +195,7 @@ def test_records_that_were_not_trained_alike_are_not_paired(
     profile = Profile(tmp_path)
     write(profile.runs, made(neuron="snntorch_lif"), made(neuron="aia", **{part: "other"}))
     with pytest.raises(InputError, match=rf"aia/0 .*differ in {word} \(other") as caught:
-        write_tables(profile, one, None)
+        tables_of(profile, one, None)
     assert "\n" not in str(caught.value)
 
 
@@ -240,7 +248,7 @@ def test_a_neuron_that_is_no_longer_selected_leaves_the_tables(tmp_path: Path) -
     profile = Profile(tmp_path)
     _lif_and_aia(profile.runs)
     alone = Selection(("dvs_digits",), ("snntorch_lif",), (0, 1, 2))
-    for path in write_tables(profile, alone, None):
+    for path in write_tables(tables_of(profile, alone, None), profile.tables):
         if path.stem not in ("claims", "checks"):  # they name what was not selected
             assert "aia" not in path.read_text()
 
@@ -353,9 +361,10 @@ def test_a_broken_throughput_file_is_named(tmp_path: Path, text: str) -> None:
         read_speeds(tmp_path)
 
 
-def test_every_table_is_written_in_three_formats_in_every_group(tmp_path: Path) -> None:
+def test_every_table_is_written_in_every_format_in_every_group(tmp_path: Path) -> None:
     profile = write_profile(tmp_path, selection())
-    paths = write_tables(profile, selection(), None)
+    made = tables_of(profile, selection(), None)
+    paths = write_tables(made, profile.tables)
     stems = (
         *("claims", "checks", "multiverse", "readings", "ladder"),
         *("accuracy", "difference", "tuned", "tuned_difference", "spikes", "tuned_spikes"),
@@ -364,16 +373,35 @@ def test_every_table_is_written_in_three_formats_in_every_group(tmp_path: Path) 
         "published",
         *("cells", "tuned_cells"),
     )
-    assert {p.name for p in paths} == {f"{s}.{x}" for s in stems for x in ("csv", "md", "tex")}
+    assert {p.name for p in paths} == {f"{s}.{x}" for s in stems for x in ("csv", "md")}
+    in_latex = write_latex(made, profile.tex)
+    assert {p.stem for p in in_latex} == {*stems, "tables"}
     frame = pd.read_csv(profile.tables / "accuracy.csv")
     assert len(frame) == len(DATASETS) * len(NEURONS)
     assert frame["test_mean"].between(0.7, 0.95).all()
-    tex = (profile.tables / "accuracy.tex").read_text()
+    tex = (profile.tex / "accuracy.tex").read_text()
     assert r"\toprule" in tex
     assert r"snntorch\_lif" in tex
     assert tex.count(r"\addlinespace") == len(DATASETS) - 1
     lines = (profile.tables / "accuracy.md").read_text().splitlines()
     assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
+
+
+def test_a_table_longer_than_a_page_repeats_its_head_in_latex(tmp_path: Path) -> None:
+    profile = write_profile(tmp_path, selection())
+    made = {table.name: latex(table) for table in tables_of(profile, selection(), None)}
+    assert made["accuracy"].startswith("\\begin{table}")
+    assert made["cells"].count("\\midrule") == 2
+    assert "\\end{longtable}" in made["cells"]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex is on PATH")
+def test_latex_prints_every_table(tmp_path: Path) -> None:
+    profile = write_profile(tmp_path, selection())
+    write_latex(tables_of(profile, selection(), None), profile.tex)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables"]
+    subprocess.run(command, cwd=profile.tex, check=True, timeout=120)
+    assert (profile.tex / "tables.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_latex_escapes_what_it_would_read_as_a_command() -> None:
@@ -384,7 +412,10 @@ def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
     profile, chosen = Profile(tmp_path), selection(seeds=2)
     tuned = write_grid(profile, chosen, {"aia": 0.01})
     first, second = (
-        {path.name: path.read_bytes() for path in write_tables(profile, chosen, tuned)}
+        {
+            path.name: path.read_bytes()
+            for path in write_tables(tables_of(profile, chosen, tuned), profile.tables)
+        }
         for _ in range(2)
     )
     assert first == second
@@ -549,9 +580,10 @@ def test_tables_need_no_torch(tmp_path: Path) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "from benchmarks.profile import Profile\n"
-        "from benchmarks.presenting.tables.write import write_tables\n"
+        "from benchmarks.presenting.tables.write import tables_of, write_tables\n"
         "from tests.made_records import selection\n"
-        f"write_tables(Profile(Path({str(tmp_path)!r})), selection(), None)\n"
+        f"profile = Profile(Path({str(tmp_path)!r}))\n"
+        "write_tables(tables_of(profile, selection(), None), profile.tables)\n"
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -115,7 +115,7 @@ def grid_of(profile: Profile, table: Table, records: Mapping[Cell, Link]) -> Gri
         columns=[(column, slug(column)) for column in columns],
         rows=[] if table.raw.empty and table.name != "throughput" else rows,
         holds_cells=not _BEHIND.get(table.name, "cells"),
-        files=[link(profile, profile.tables / f"{table.name}.{x}") for x in ("csv", "md", "tex")],
+        files=[link(profile, profile.tables / f"{table.name}.{x}") for x in ("csv", "md")],
     )
 
 

@@ -1,1 +1,1 @@
-"""Tables: from records to rows, and to CSV, Markdown and TeX."""
+"""Tables: from records to rows, and to CSV, Markdown and LaTeX."""

@@ -44,6 +44,10 @@ class Table:
     shown: pd.DataFrame
     values: pd.DataFrame
 
+    def texts(self) -> list[list[str]]:
+        """The rows of ``shown``."""
+        return [list(map(str, row)) for row in self.shown.to_numpy().tolist()]
+
 
 def make_table(name: str, title: str, made: Iterable[Row], empty: str = "") -> Table:
     """A table of its rows; ``empty`` is all there is to read where there are none.

@@ -1,11 +1,9 @@
-"""Tables of the selected records as CSV (raw numbers), Markdown and LaTeX (to read and print)."""
+"""Tables of the selected records as CSV (raw numbers), Markdown (to read) and LaTeX (to print)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from benchmarks.evidence.claims.verdicts import ClaimVerdict, read_claims, verdicts
 from benchmarks.evidence.ladder import ladder
@@ -14,6 +12,7 @@ from benchmarks.evidence.tuning import Tuned
 from benchmarks.presenting.tables import rows
 from benchmarks.presenting.tables.claims import checks_table, claims_table
 from benchmarks.presenting.tables.ladder import ladder_table
+from benchmarks.presenting.tables.latex import document, latex
 from benchmarks.presenting.tables.multiverse import multiverse_table, readings_table
 from benchmarks.presenting.tables.networks import networks
 from benchmarks.presenting.tables.published import published
@@ -26,37 +25,39 @@ from benchmarks.records.files import write_atomic
 from benchmarks.records.selection import SUBJECT, Cells, Selection, load
 from benchmarks.throughput.timings import Speeds, read_speeds
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "−": "$-$",
-    "–": "--",
-}
-_BREAK = 60  # characters of a cell above which LaTeX may break its lines
 
-
-def write_tables(profile: Profile, selection: Selection, tuned: Tuned | None) -> list[Path]:
-    """Write every table of the profile; returns the paths.
+def tables_of(profile: Profile, selection: Selection, tuned: Tuned | None) -> list[Table]:
+    """Every table of the profile.
 
     Raises InputError for records that are not valid or were not trained under matched conditions.
     """
     cells = load(profile.runs, selection)
-    written = []
-    for table in all_tables(cells, read_speeds(profile.throughput), tuned, judge(cells, tuned)):
-        files = {
-            "csv": table.raw.to_csv(index=False, lineterminator="\n"),
-            "md": markdown(table),
-            "tex": latex(table),
-        }
-        for suffix, text in files.items():
-            path = profile.tables / f"{table.name}.{suffix}"
-            write_atomic(path, text)
-            written.append(path)
-    return written
+    return all_tables(cells, read_speeds(profile.throughput), tuned, judge(cells, tuned))
+
+
+def write_tables(tables: list[Table], folder: Path) -> list[Path]:
+    """Write each table as CSV and as Markdown; returns the paths."""
+    texts = {
+        folder / f"{table.name}.{suffix}": text
+        for table in tables
+        for suffix, text in (
+            ("csv", table.raw.to_csv(index=False, lineterminator="\n")),
+            ("md", markdown(table)),
+        )
+    }
+    return _written(texts)
+
+
+def write_latex(tables: list[Table], folder: Path) -> list[Path]:
+    """Write each table as LaTeX, and ``tables.tex``, which prints them all; returns the paths."""
+    texts = {folder / f"{table.name}.tex": latex(table) for table in tables}
+    return _written(texts | {folder / "tables.tex": document(path.stem for path in texts)})
+
+
+def _written(texts: dict[Path, str]) -> list[Path]:
+    for path, text in texts.items():
+        write_atomic(path, text)
+    return list(texts)
 
 
 @dataclass(frozen=True)
@@ -107,48 +108,7 @@ def all_tables(cells: Cells, speeds: Speeds, tuned: Tuned | None, judged: Judged
 def markdown(table: Table) -> str:
     """A title, the table as GitHub reads it, and the caption."""
     head = [str(column) for column in table.shown.columns]
-    body = [[str(value).replace("|", "\\|") for value in row] for row in _rows(table.shown)]
+    body = [[value.replace("|", "\\|") for value in row] for row in table.texts()]
     lines = [head, ["---"] * len(head), *body]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"## {table.title}\n\n{text}\n\n{table.caption}\n"
-
-
-def latex(table: Table) -> str:
-    """A ``table`` environment for the package booktabs."""
-    columns = "".join(map(_alignment, table.shown.to_dict("list").values()))
-    head = " & ".join(escape(str(column)) for column in table.shown.columns)
-    body, previous = [], None
-    for row in _rows(table.shown):
-        if previous is not None and row[0] != previous:
-            body.append(r"\addlinespace")
-        previous = row[0]
-        body.append(" & ".join(escape(str(value)) for value in row) + r" \\")
-    lines = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{escape(table.caption)}}}",
-        rf"\label{{tab:{table.name}}}",
-        rf"\begin{{tabular}}{{{columns}}}",
-        r"\toprule",
-        head + r" \\",
-        r"\midrule",
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _alignment(texts: list[object]) -> str:
-    """A column as wide as its texts, or one that breaks the lines of long ones."""
-    return "l" if max(len(str(text)) for text in texts) <= _BREAK else r"p{0.3\linewidth}"
-
-
-def escape(text: str) -> str:
-    """Text as LaTeX takes it."""
-    return "".join(_LATEX.get(sign, sign) for sign in text)
-
-
-def _rows(frame: pd.DataFrame) -> list[list[object]]:
-    return frame.to_numpy().tolist()
