@@ -11,8 +11,8 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
-import matplotlib.image
 import numpy as np
 import pytest
 from rich.console import Console
@@ -452,10 +452,11 @@ def test_nothing_to_pair_gives_a_report_that_says_so(tmp_path: Path) -> None:
     found = compare([make("dvs_digits", NEW, 7)], recorded(make, 3), LIFS, [])
     assert in_words(found)[0].startswith("Nothing is tested: mine and 2 recorded neurons do not")
     assert line(found, "dvs_digits").verdict == "no seed in common"
-    (tmp_path / "figure.png").write_bytes(b"of an earlier comparison")
+    (tmp_path / "figure.svg").write_text("of an earlier comparison")
     names = {path.name for path in write_comparison(found, tmp_path)}
     assert names == {path.name for path in tmp_path.iterdir()}
-    assert "figure.png" not in names
+    assert "figure.svg" not in names
+    assert "<img" not in (tmp_path / "index.html").read_text()
 
 
 # ---- what is refused ----
@@ -608,7 +609,8 @@ class Tags(HTMLParser):
 
 def test_all_files_are_written_and_can_be_read(tmp_path: Path, whole: ComparisonReport) -> None:
     paths = {path.name: path for path in write_comparison(whole, tmp_path)}
-    stems = {"comparison.json", "comparison.csv", "comparison.md", "section.html", "figure.png"}
+    stems = {"comparison.json", "comparison.csv", "comparison.md"}
+    stems |= {"figure.svg", "section.html", "index.html"}
     assert set(paths) == stems == {path.name for path in tmp_path.iterdir()}
     content = json.loads(paths["comparison.json"].read_text())
     assert content["words"] == list(in_words(whole))
@@ -629,7 +631,10 @@ def test_all_files_are_written_and_can_be_read(tmp_path: Path, whole: Comparison
     rows = list(csv.DictReader(io.StringIO(paths["comparison.csv"].read_text())))
     assert len(rows) == 3 * 2 * 3  # metrics x baselines x data sets
     assert float(rows[0]["mean"]) == whole.compared[0].found.mean
-    assert matplotlib.image.imread(paths["figure.png"]).shape[2] == 4
+    assert ElementTree.fromstring(paths["figure.svg"].read_text()).tag.endswith("svg")
+    page = paths["index.html"].read_text()
+    assert paths["section.html"].read_text() in page
+    assert "<img src='data:image/svg+xml,<svg" in page
 
 
 def test_the_text_has_the_words_on_top_and_whole_tables(

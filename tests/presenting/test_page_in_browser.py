@@ -99,7 +99,7 @@ class _Rows(HTMLParser):
             self._inside = named.get("id") == self._wanted
         elif self._inside and tag == "tr":
             self.rows.append((named, []))
-        elif self._inside and tag == "td":
+        elif self._inside and tag in ("td", "th"):
             self.rows[-1][1].append("")
 
     def handle_data(self, data: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import matplotlib
 import pandas as pd
+from markupsafe import Markup
 from rich import box
 from rich.console import Group
 from rich.table import Table
@@ -31,9 +31,11 @@ from benchmarks.presenting.comparison.words import (
     verdict_words,
 )
 from benchmarks.presenting.figures.bars import Bar, bar
-from benchmarks.presenting.figures.write import DPI, STYLE
+from benchmarks.presenting.figures.svg import svg
+from benchmarks.presenting.figures.write import STYLE
+from benchmarks.presenting.page.pictures import svg_uri
 from benchmarks.presenting.page.templating import environment
-from benchmarks.records.files import as_json, write_atomic, write_atomic_bytes
+from benchmarks.records.files import as_json, write_atomic
 
 
 @dataclass(frozen=True)
@@ -187,30 +189,31 @@ def _terminal_table(title: str, head: Iterable[str]) -> Table:
 
 
 def write_comparison(report: ComparisonReport, folder: Path) -> list[Path]:
-    """Write ``comparison.{json,csv,md}``, ``section.html`` and ``figure.png``; returns the paths.
+    """Write ``comparison.{json,csv,md}``, ``figure.svg``, ``section.html`` and ``index.html``, in
+    this order; returns the paths.
 
-    The section is a fragment for a page with the style sheet of the report. No figure is written
-    where nothing could be paired, and an old one is removed.
+    The section is a fragment for the profile's page, ``index.html`` a page of its own. No figure is
+    written where nothing could be paired, and an old one is removed.
     """
-    text = {
+    texts = {
         "comparison.json": as_json({**_plain(asdict(report)), "words": list(in_words(report))}),
         "comparison.csv": _csv(report),
         "comparison.md": _markdown(report),
-        "section.html": _section(report),
     }
-    for name, content in text.items():
-        write_atomic(folder / name, content)
-    written = [folder / name for name in text]
-    picture = folder / "figure.png"
+    picture = folder / "figure.svg"
     with matplotlib.rc_context(STYLE):
         figure = draw(report)
         if figure is None:
             picture.unlink(missing_ok=True)
-            return written
-        file = io.BytesIO()
-        figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
-    write_atomic_bytes(picture, file.getvalue())
-    return [*written, picture]
+        else:
+            texts[picture.name] = svg(figure)
+    section = _section(report, texts.get(picture.name))
+    whole = environment().get_template("comparison.html.j2")
+    page = whole.render(section=section, neuron=report.neuron)
+    texts |= {"section.html": section, "index.html": page}
+    for name, content in texts.items():
+        write_atomic(folder / name, content)
+    return [folder / name for name in texts]
 
 
 def _plain(value: Any) -> Any:
@@ -250,13 +253,14 @@ def _grid(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
 
-def _section(report: ComparisonReport) -> str:
+def _section(report: ComparisonReport, picture: str | None) -> Markup:
     head, overall = overall_rows(report)
     found = lines(report)
-    return (
+    return Markup(
         environment()
         .get_template("compare.html.j2")
         .render(
+            picture=picture and svg_uri(picture),
             neuron=report.neuron,
             neuron_class=report.neuron_class,
             overview=overview(report),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from markupsafe import Markup, escape
 
+from benchmarks.events.real import is_real
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.claims import verdicts as claims
 from benchmarks.evidence.claims.verdicts import ClaimVerdict, Comparison
@@ -18,7 +18,7 @@ from benchmarks.evidence.estimates import points
 from benchmarks.evidence.families import FAMILIES, Side
 from benchmarks.evidence.tuning import Tuned
 from benchmarks.presenting.figures.bars import Bar, bar, half_axis
-from benchmarks.presenting.figures.write import CAPTIONS, OVER_ALL, figure_path
+from benchmarks.presenting.figures.write import CAPTIONS, OVER_ALL
 from benchmarks.presenting.page.grid import grid_of, link, record_links
 from benchmarks.presenting.page.notes import (
     chances,
@@ -28,6 +28,7 @@ from benchmarks.presenting.page.notes import (
     hosts_in_words,
     manifests,
 )
+from benchmarks.presenting.page.pictures import pictures
 from benchmarks.presenting.page.templating import environment
 from benchmarks.presenting.tables.write import Judged, all_tables, judge
 from benchmarks.profile import Profile
@@ -50,14 +51,6 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure to embed."""
-
-    about: str  # data set, device, or the learning rates
-    uri: str
-
-
-@dataclass(frozen=True)
 class Line:
     """One comparison as the page shows it."""
 
@@ -77,6 +70,8 @@ def write_report(
     Figures are those that :mod:`benchmarks.presenting.figures` left; absent ones are left out.
     Raises InputError for records, manifests or throughput files that are not valid.
     """
+    real_first = sorted(selection.datasets, key=lambda dataset: not is_real(dataset))
+    selection = replace(selection, datasets=tuple(real_first))
     cells = load(profile.runs, selection)
     speeds = read_speeds(profile.throughput)
     compared = claims.comparisons(cells, SUBJECT)
@@ -113,12 +108,12 @@ def write_report(
             sections=_sections(profile.compared),
             grids={grid.name: grid for grid in grids},
             figures={
-                kind: _pictures(profile.figures, kind, selection.datasets)
+                kind: pictures(profile.figures, kind, selection.datasets)
                 for kind in (*_ORDER, "samples")
             },
-            over_all={k: _pictures(profile.figures, k, (a,)) for k, a in OVER_ALL.items()},
+            over_all={k: pictures(profile.figures, k, (a,)) for k, a in OVER_ALL.items()},
             speed_figures={
-                kind: _pictures(profile.figures, kind, devices)
+                kind: pictures(profile.figures, kind, devices)
                 for kind in ("throughput", "scaling", "roofline")
             },
             timed=[link(profile, path) for path in files(profile.throughput)],
@@ -142,7 +137,13 @@ def _claims(judged: Judged) -> list[Row]:
         tuned = own.get(shared.id)
         command = shared.command or (tuned.command if tuned else None)
         rows.append(Row(shared, tuned, _with_links(shared.source), command))
-    return sorted(rows, key=lambda row: row.shared.status == "not tested here")
+    return sorted(rows, key=_place)
+
+
+def _place(row: Row) -> tuple[bool, bool]:
+    """Tested claims come first, among them those on recorded data."""
+    on_real = any(is_real(line.dataset) for line in row.shared.evidence)
+    return row.shared.status == "not tested here", not on_real
 
 
 def _with_links(text: str) -> Markup:
@@ -204,12 +205,3 @@ def _lines(dataset: str, compared: list[Comparison]) -> list[Line]:
             side = c.side if c.side in ("ahead", "behind") else "even"
             lines.append(Line(c.other, c.kind, text, bar(c.found, half), side, says))
     return sorted(lines, key=lambda line: ("baseline", "control", "other").index(line.kind))
-
-
-def _pictures(folder: Path, kind: str, about: tuple[str, ...]) -> list[Picture]:
-    paths = {name: figure_path(folder, kind, name) for name in about}
-    return [Picture(name, _data_uri(path)) for name, path in paths.items() if path.exists()]
-
-
-def _data_uri(path: Path) -> str:
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
