@@ -34,3 +34,10 @@ def counted(seeds: list[int]) -> str:
         return "0"
     word = "seed" if len(seeds) == 1 else "seeds"
     return f"{len(seeds)} ({word} {', '.join(map(str, seeds))})"
+
+
+def duration(seconds: float) -> str:
+    """To two digits or so, in the unit that a person would take."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

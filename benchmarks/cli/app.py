@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmarks import arithmetic
+from benchmarks.cli.progress import waiting
 from benchmarks.errors import InputError
 from benchmarks.params import Params
 from benchmarks.params import read as read_params
@@ -17,7 +18,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Train spiking neurons under matched conditions and compare them.",
+    rich_markup_mode="rich",
 )
+# headings of --help: what a person wants to do
+RUN, COMPARE, DATA, LOOK = "Run the pipeline", "Compare and verify", "Data", "Look"
+STAGE = "Stages, which DVC calls"
 Dataset = Annotated[str, typer.Argument(help="name of a data set, e.g. dvs_digits")]
 Jobs = Annotated[int, typer.Option(help="cells at a time; 0: one a core, or one a GPU", min=0)]
 Neuron = Annotated[str, typer.Argument(help="alias in params.yaml, e.g. aia")]
@@ -40,6 +45,7 @@ def choose_profile(
     if fast:
         arithmetic.lift()
     context.obj = Profile(Path(profile or "."))
+    context.with_resource(waiting("reading"))
 
 
 def opened(context: typer.Context) -> tuple[Profile, Params]:

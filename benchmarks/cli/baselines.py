@@ -1,4 +1,4 @@
-"""Commands about recorded baselines: freeze, verify, compare with them."""
+"""Commands about recorded baselines: compare with them, verify them, record others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import yaml
 
-from benchmarks.cli.app import Jobs, app, opened
+from benchmarks.cli.app import COMPARE, Jobs, app, opened
 from benchmarks.cli.progress import ProgressBar, console, say
 from benchmarks.errors import InputError
 from benchmarks.yamlfile import parse_yaml
@@ -17,64 +17,7 @@ if TYPE_CHECKING:
     from benchmarks.running.newcomer import Newcomer
 
 
-@app.command()
-def record(
-    context: typer.Context,
-    name: Annotated[
-        str | None, typer.Option(help="its name below recorded/; the profile's if not given")
-    ] = None,
-    times: Annotated[
-        bool,
-        typer.Option(
-            "--times", help="only the times of throughput, beside what is recorded: a new device's"
-        ),
-    ] = False,
-) -> None:
-    """Freeze the profile's results as the baselines that new neurons are compared with."""
-    from benchmarks.records.recorded import FOLDER
-    from benchmarks.running.freezing import freeze, freeze_times
-
-    profile, _ = opened(context)
-    name = profile.name if name is None else name
-    if times:
-        devices = freeze_times(profile, name)
-        say(f"recorded the times of {', '.join(devices)} in {FOLDER / name}")
-        return
-    index = freeze(profile, name)
-    say(
-        f"recorded {index.cells} cells and {index.tuning_cells} of the tuning grid "
-        f"to {FOLDER / name}; {len(index.missing)} cells of params.yaml were not trained"
-    )
-
-
-@app.command()
-def verify(
-    context: typer.Context,
-    cells: Annotated[int, typer.Option(help="how many, drawn at random", min=1)] = 3,
-    seed: Annotated[int, typer.Option(help="of the draw")] = 0,
-    cell: Annotated[
-        list[str] | None, typer.Option(help="this one, e.g. dvs_digits/aia/0; may be repeated")
-    ] = None,
-) -> None:
-    """Train recorded cells again and say whether they come out the same."""
-    from benchmarks.records.recorded import open_recorded
-    from benchmarks.running import verify as again
-
-    recorded = open_recorded(context.obj.name)
-    if cell:
-        chosen = [again.named_cell(recorded, name) for name in cell]
-    else:
-        chosen = again.chosen_cells(recorded, cells, seed)
-    found = []
-    with ProgressBar(f"{len(chosen)} cells", "updates") as report:
-        for checked in again.verify(recorded, chosen, report):
-            say(f"{checked.cell}: {checked.likeness} ({checked.says})")
-            found.append(checked)
-    if any(checked.likeness == "different" for checked in found):
-        raise typer.Exit(1)
-
-
-@app.command()
+@app.command(rich_help_panel=COMPARE)
 def compare(
     context: typer.Context,
     spec: Annotated[
@@ -88,7 +31,7 @@ def compare(
     against: Annotated[str, typer.Option(help="all, or aliases with commas between")] = "all",
     jobs: Jobs = 0,
 ) -> None:
-    """Train one new neuron as the recorded ones were, and say how it compares with them."""
+    """Compare your neuron: train it as the recorded ones were, and say how it does beside them."""
     from benchmarks.records.recorded import open_recorded, other_versions
     from benchmarks.running import newcomer
     from benchmarks.running.workers import usual
@@ -121,8 +64,8 @@ def _say_compared(new: Newcomer, recorded: Recorded, others: tuple[str, ...]) ->
     from benchmarks.throughput.timings import read_speeds
 
     timed = new.params.only((new.alias, *others))
-    say(f"timing {len(timed.neuron)} neurons side by side")
-    measure_throughput(timed, new.profile.throughput, quick=True)
+    with ProgressBar(f"timing {len(timed.neuron)} neurons side by side", "benchmarks") as report:
+        measure_throughput(timed, new.profile.throughput, quick=True, progress=report)
     trained = cells(new)
     made = compare(
         list(trained.records.values()),
@@ -132,11 +75,12 @@ def _say_compared(new: Newcomer, recorded: Recorded, others: tuple[str, ...]) ->
         sums_of(trained),
         sums_of(recorded.cells),
     )
-    write_comparison(made, new.profile.folder)
+    written = write_comparison(made, new.profile.folder)
     console.print(terminal_tables(made))
     for words in in_words(made):
         say(words)
-    say(f"wrote {new.profile.folder}; `python -m benchmarks report` adds it to the page")
+    say("`python -m benchmarks report` adds this to the page of all; its own page is")
+    console.print(str(written[-1].absolute()), markup=False, soft_wrap=True)
 
 
 def _values(pairs: list[str]) -> dict[str, Any]:
@@ -155,3 +99,60 @@ def _value(pair: str, text: str) -> Any:
         return parse_yaml(text)
     except yaml.YAMLError as error:
         raise InputError(f"--args {pair}: {text!r} is not a YAML value") from error
+
+
+@app.command(rich_help_panel=COMPARE)
+def verify(
+    context: typer.Context,
+    cells: Annotated[int, typer.Option(help="how many, drawn at random", min=1)] = 3,
+    seed: Annotated[int, typer.Option(help="of the draw")] = 0,
+    cell: Annotated[
+        list[str] | None, typer.Option(help="this one, e.g. dvs_digits/aia/0; may be repeated")
+    ] = None,
+) -> None:
+    """Train recorded cells again, and say whether they come out the same."""
+    from benchmarks.records.recorded import open_recorded
+    from benchmarks.running import verify as again
+
+    recorded = open_recorded(context.obj.name)
+    if cell:
+        chosen = [again.named_cell(recorded, name) for name in cell]
+    else:
+        chosen = again.chosen_cells(recorded, cells, seed)
+    found = []
+    with ProgressBar(f"{len(chosen)} cells", "updates") as report:
+        for checked in again.verify(recorded, chosen, report):
+            say(f"{checked.cell}: {checked.likeness} ({checked.says})")
+            found.append(checked)
+    if any(checked.likeness == "different" for checked in found):
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=COMPARE)
+def record(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Option(help="its name below recorded/; the profile's if not given")
+    ] = None,
+    times: Annotated[
+        bool,
+        typer.Option(
+            "--times", help="only the times of throughput, beside what is recorded: a new device's"
+        ),
+    ] = False,
+) -> None:
+    """Record the profile's results as baselines to compare new neurons with."""
+    from benchmarks.records.recorded import FOLDER
+    from benchmarks.running.freezing import freeze, freeze_times
+
+    profile, _ = opened(context)
+    name = profile.name if name is None else name
+    if times:
+        devices = freeze_times(profile, name)
+        say(f"recorded the times of {', '.join(devices)} in {FOLDER / name}")
+        return
+    index = freeze(profile, name)
+    say(
+        f"recorded {index.cells} cells and {index.tuning_cells} of the tuning grid "
+        f"to {FOLDER / name}; {len(index.missing)} cells of params.yaml were not trained"
+    )

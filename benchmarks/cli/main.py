@@ -20,13 +20,14 @@ os.environ["MATPLOTLIBRC"] = os.devnull
 # large tensors in pages of 2 MB: a page is faulted in 512 times less often
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
-from benchmarks.cli import baselines, data, show, times, train
-from benchmarks.cli.app import app
+from benchmarks.cli import baselines, data, doctor, show, times, train
+from benchmarks.cli.app import DATA, app
 from benchmarks.errors import InputError
 
 __all__ = ["app", "main"]
-COMMANDS = (train, baselines, show, times)  # importing them is what adds their commands
-app.add_typer(data.app, name="data")
+# importing them is what adds their commands, in the order of --help
+COMMANDS = (baselines, doctor, show, times, train)
+app.add_typer(data.app, name="data", rich_help_panel=DATA)
 
 
 def main() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -15,12 +17,43 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
+from benchmarks.wording import duration
+
 console = Console(highlight=False)
+_LONG_S = 2  # a wait of so long is said
+_APART_S = 5  # from one plain line to the next
+_waits: list[Callable[[], object]] = []  # how to end each that is shown or may come to be
 
 
 def say(text: str) -> None:
     """One line, as it is."""
+    if not console.is_terminal:  # where there is one the wait goes on below the line
+        _end_waits()
     console.print(text, markup=False)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A wait of which nobody knows how long it takes; it ends with the first thing that is said,
+    on a terminal with the first bar."""
+    if console.is_terminal:
+        shown = console.status(what)
+        shown.start()
+        _waits.append(shown.stop)
+    else:
+        timer = threading.Timer(_LONG_S, console.print, [f"{what} ..."], {"markup": False})
+        timer.daemon = True
+        timer.start()
+        _waits.append(timer.cancel)
+    try:
+        yield
+    finally:
+        _end_waits()
+
+
+def _end_waits() -> None:
+    while _waits:
+        _waits.pop()()
 
 
 class ProgressBar:
@@ -40,8 +73,11 @@ class ProgressBar:
         )
 
     def __enter__(self) -> Callable[[int, int, str], None]:
+        _end_waits()
         self.start = self.last = time.monotonic()
         if not console.is_terminal:
+            self.wait = waiting(self.title)
+            self.wait.__enter__()
             return self._line
         self.progress.start()
         self.task = self.progress.add_task(self.title, total=None, rate="", say="")
@@ -50,6 +86,8 @@ class ProgressBar:
     def __exit__(self, *_: object) -> None:
         if console.is_terminal:
             self.progress.stop()
+        else:
+            self.wait.__exit__(None, None, None)
 
     def _rate(self, done: int) -> str:
         return f"{done / max(time.monotonic() - self.start, 1e-9):.3g} {self.unit}/s"
@@ -60,6 +98,10 @@ class ProgressBar:
         )
 
     def _line(self, done: int, total: int, text: str) -> None:
-        if self.unit == "cells" or done == total or time.monotonic() - self.last > 5:
-            self.last = time.monotonic()
-            say(f"{done}/{total} {self._rate(done)} {text}")
+        now = time.monotonic()
+        if self.unit == "cells" or done == total or now - self.last > _APART_S:
+            self.last = now
+            left = ""
+            if 0 < done < total:
+                left = f", {duration((now - self.start) * (total - done) / done)} left"
+            say(f"{done}/{total} {self._rate(done)}{left} {text}".rstrip())

@@ -7,12 +7,12 @@ from typing import Annotated, Literal, cast
 
 import typer
 
-from benchmarks.cli.app import app, opened
-from benchmarks.cli.progress import say
+from benchmarks.cli.app import LOOK, app, opened
+from benchmarks.cli.progress import ProgressBar, say
 from benchmarks.errors import unknown
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def throughput(
     context: typer.Context,
     device: Annotated[
@@ -30,7 +30,7 @@ def throughput(
         ),
     ] = 9,
 ) -> None:
-    """Time neurons and networks on a device: every backend, size and precision, with bounds.
+    """Time neurons and networks: every backend, size and precision, with the device's bounds.
 
     pytest-benchmark holds two such files side by side: pytest-benchmark compare A.json B.json
     --between median.
@@ -43,9 +43,10 @@ def throughput(
     if device not in ("", "cpu", "cuda"):
         raise unknown("device", device, ("cpu", "cuda"))
     chosen = cast(Literal["cpu", "cuda"], device) if device else None
-    path = measure_throughput(
-        params, profile.throughput, quick, chosen, say, math.inf if quick else minutes
-    )
+    with ProgressBar("timing", "benchmarks") as report:
+        path = measure_throughput(
+            params, profile.throughput, quick, chosen, say, math.inf if quick else minutes, report
+        )
     for cost in speeds_of(path).costs:
         say(
             f"a training step{cost.at} of AIA takes {cost.ratio:.3f} times LIF's "

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from benchmarks.cli.app import Dataset, Jobs, Neuron, app, opened
-from benchmarks.cli.progress import ProgressBar, console, say
+from benchmarks.cli.app import LOOK, RUN, STAGE, Dataset, Jobs, Neuron, app, opened
+from benchmarks.cli.progress import ProgressBar, console, say, waiting
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import Params
 from benchmarks.profile import Profile
@@ -20,74 +20,11 @@ from benchmarks.profile import Profile
 if TYPE_CHECKING:
     from benchmarks.running.jobs import Job, Outcome
 
+
 _EXECUTORS = ("local", "dask", "ray", "slurm-array")
 
 
-@app.command()
-def specs(context: typer.Context) -> None:
-    """Check every neuron of params.yaml and write the hashes that DVC watches."""
-    from benchmarks.running.specs import write_specs
-
-    profile, params = opened(context)
-    write_specs(params, profile)
-    say(f"{len(params.neuron)} neurons keep the contract")
-
-
-@app.command()
-def cell(
-    context: typer.Context,
-    dataset: Dataset,
-    neuron: Neuron,
-    seed: Annotated[int, typer.Argument(help="seed of the cell", min=0)],
-    rate: Annotated[
-        float, typer.Option(help="learning rate of the grid `tuning`; 0: the shared one", min=0)
-    ] = 0.0,
-) -> None:
-    """Train one cell and write its record; goes on where a killed run stopped.
-
-    Under torchrun the processes share every batch.
-    """
-    from benchmarks.running.cells import assist, run_cell
-    from benchmarks.running.jobs import at, summary
-    from benchmarks.training.distributed import joined
-    from benchmarks.training.state import Cell
-
-    profile, params = opened(context)
-    asked = Cell(dataset, neuron, seed)
-    params, profile = at(rate or params.training.learning_rate, seed, params, profile)
-    with joined() as group:
-        if not group.leads:
-            assist(asked, params, profile, group)
-            return
-        with ProgressBar(str(asked), "updates") as report:
-            record = run_cell(asked, params, profile, report, group)
-    say(f"{asked}: {summary(record)}")
-
-
-@app.command()
-def cells(context: typer.Context, dataset: Dataset, neuron: Neuron) -> None:
-    """Train every seed of a neuron on a data set; seeds with a valid record are left alone."""
-    _train_stage(context, "cell", dataset, neuron)
-
-
-@app.command()
-def tune(context: typer.Context, dataset: Dataset, neuron: Neuron) -> None:
-    """Train a neuron at each rate of the grid `tuning`, further where it ends, and at the best."""
-    _train_stage(context, "tuning", dataset, neuron)
-
-
-def _train_stage(
-    context: typer.Context, kind: Literal["cell", "tuning"], dataset: str, neuron: str
-) -> None:
-    from benchmarks.running.jobs import Stage
-    from benchmarks.running.run import run_stage
-
-    profile, params = opened(context)
-    with ProgressBar(f"{dataset}/{neuron}", "updates") as report:
-        run_stage(Stage(kind, dataset, neuron), params, profile, report)
-
-
-@app.command()
+@app.command(rich_help_panel=RUN)
 def run(
     context: typer.Context,
     jobs: Jobs = 0,
@@ -104,7 +41,7 @@ def run(
         str, typer.Option(help="of a Dask scheduler or a Ray cluster; one is started if not given")
     ] = "",
 ) -> None:
-    """Train all stale cells in parallel and hand the results to DVC."""
+    """Train all stale cells, several at a time, and hand the results to DVC."""
     from benchmarks.running.workers import usual
 
     if executor not in _EXECUTORS:
@@ -142,7 +79,8 @@ def _train_stale(
     from benchmarks.running.jobs import unfinished
     from benchmarks.running.run import run_rounds, stale_jobs
 
-    stale, data_read = stale_jobs(params, profile, workers)
+    with waiting("making data sets, asking DVC what is stale"):
+        stale, data_read = stale_jobs(params, profile, workers)
     if not stale:
         say("every cell is up to date")
         return []
@@ -161,8 +99,9 @@ def _train_stale(
                 report(done, known, f"{outcome.job} {outcome.says}")
     finally:
         halfway = {job.stage for job in stale if left[job.stage] > 0}
-        data_read()
-        hand_to_dvc(stages - halfway, halfway, params, profile)
+        with waiting("handing the results to DVC"):
+            data_read()
+            hand_to_dvc(stages - halfway, halfway, params, profile)
     return faults
 
 
@@ -200,7 +139,7 @@ def _foresee(profile: Profile, params: Params) -> None:
         say(advice(lines))
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def rehearse(
     context: typer.Context,
     name: Annotated[str, typer.Option("--set", help="cifar10dvs or ncars")] = "cifar10dvs",
@@ -228,7 +167,7 @@ def rehearse(
     say(f"wrote {folder}/results/tables and {folder}/reports/index.html")
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def export(
     context: typer.Context,
     cell: Annotated[str, typer.Argument(help="e.g. dvs_digits/aia/0", metavar="CELL")],
@@ -249,3 +188,68 @@ def export(
         network, size = folded_network(cell, params, profile, report)
     write_nir(network, size, out)
     say(f"wrote {out}")
+
+
+@app.command(rich_help_panel=STAGE)
+def specs(context: typer.Context) -> None:
+    """Check every neuron of params.yaml and write the hashes that DVC watches."""
+    from benchmarks.running.specs import write_specs
+
+    profile, params = opened(context)
+    with ProgressBar("checking", "neurons") as report:
+        write_specs(params, profile, report)
+    say(f"{len(params.neuron)} neurons keep the contract")
+
+
+@app.command(rich_help_panel=STAGE)
+def cell(
+    context: typer.Context,
+    dataset: Dataset,
+    neuron: Neuron,
+    seed: Annotated[int, typer.Argument(help="seed of the cell", min=0)],
+    rate: Annotated[
+        float, typer.Option(help="learning rate of the grid `tuning`; 0: the shared one", min=0)
+    ] = 0.0,
+) -> None:
+    """Train one cell and write its record; goes on where a killed run stopped.
+
+    Under torchrun the processes share every batch.
+    """
+    from benchmarks.running.cells import assist, run_cell
+    from benchmarks.running.jobs import at, summary
+    from benchmarks.training.distributed import joined
+    from benchmarks.training.state import Cell
+
+    profile, params = opened(context)
+    asked = Cell(dataset, neuron, seed)
+    params, profile = at(rate or params.training.learning_rate, seed, params, profile)
+    with joined() as group:
+        if not group.leads:
+            assist(asked, params, profile, group)
+            return
+        with ProgressBar(str(asked), "updates") as report:
+            record = run_cell(asked, params, profile, report, group)
+    say(f"{asked}: {summary(record)}")
+
+
+@app.command(rich_help_panel=STAGE)
+def cells(context: typer.Context, dataset: Dataset, neuron: Neuron) -> None:
+    """Train every seed of a neuron on a data set; seeds with a valid record are left alone."""
+    _train_stage(context, "cell", dataset, neuron)
+
+
+@app.command(rich_help_panel=STAGE)
+def tune(context: typer.Context, dataset: Dataset, neuron: Neuron) -> None:
+    """Train a neuron at each rate of the grid `tuning`, further where it ends, and at the best."""
+    _train_stage(context, "tuning", dataset, neuron)
+
+
+def _train_stage(
+    context: typer.Context, kind: Literal["cell", "tuning"], dataset: str, neuron: str
+) -> None:
+    from benchmarks.running.jobs import Stage
+    from benchmarks.running.run import run_stage
+
+    profile, params = opened(context)
+    with ProgressBar(f"{dataset}/{neuron}", "updates") as report:
+        run_stage(Stage(kind, dataset, neuron), params, profile, report)

@@ -15,9 +15,10 @@ from benchmarks.training.contract import check_neuron
 from benchmarks.training.host import arithmetic_on, device_name, here
 from benchmarks.training.neurons import source_hash
 from benchmarks.training.protocol import protocol_hash
+from benchmarks.training.state import Progress
 
 
-def write_specs(params: Params, profile: Profile) -> None:
+def write_specs(params: Params, profile: Profile, progress: Progress) -> None:
     """One file for the protocol, one for the tuning grid, one a neuron, one for this checkout.
 
     Files of neurons that are gone are removed.
@@ -25,8 +26,9 @@ def write_specs(params: Params, profile: Profile) -> None:
     Raises InputError, before anything is trained, for a neuron that breaks the contract.
     """
     neurons = profile.specs / "neurons"
-    for alias, neuron in params.neuron.items():
+    for done, (alias, neuron) in enumerate(params.neuron.items(), start=1):
         check_neuron(neuron, params.matched, alias, params.training.steps, params.training.rule)
+        progress(done, len(params.neuron), alias)
     for alias, neuron in params.neuron.items():
         spec = {"class": neuron.class_, "hash": source_hash(neuron, params.matched)}
         write_atomic(neurons / f"{alias}.json", as_json(spec))

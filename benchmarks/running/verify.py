@@ -49,14 +49,24 @@ def named_cell(recorded: Recorded, name: str) -> Cell:
 
 def verify(recorded: Recorded, cells: list[Cell], progress: Progress) -> Iterator[Checked]:
     """Train each cell in a folder of its own and compare it with the record."""
-    for cell in cells:
+    for before, cell in enumerate(cells):
         old = recorded.cells.records[cell.dataset, cell.neuron, cell.seed]
         with tempfile.TemporaryDirectory() as folder:
-            new = run_cell(cell, recorded.params, Profile(Path(folder)), progress)
+            new = run_cell(
+                cell,
+                recorded.params,
+                Profile(Path(folder)),
+                _of_all(progress, cell, before, len(cells)),
+            )
         if as_json(new) == as_json(old):
             yield Checked(cell, "bit-identical", "every byte")
         else:
             yield Checked(cell, *_part(old, new, recorded.index))
+
+
+def _of_all(progress: Progress, cell: Cell, before: int, cells: int) -> Progress:
+    """Of one cell, ``before`` of ``cells`` being done; all have about as many updates."""
+    return lambda done, of, text: progress(before * of + done, cells * of, f"{cell} {text}")
 
 
 def _part(old: Record, new: Record, index: Index) -> tuple[Likeness, str]:

@@ -17,7 +17,7 @@ import torch
 from aia import backends
 from benchmarks import arithmetic
 from benchmarks.throughput import device as devices
-from benchmarks.throughput.plan import LEFT_OUT, NO_TIME, ORDER, Case, from_environment
+from benchmarks.throughput.plan import COUNTED, LEFT_OUT, NO_TIME, ORDER, Case, from_environment
 from benchmarks.training import products
 from benchmarks.training.host import (
     arithmetic_on,
@@ -35,6 +35,8 @@ _ROUND_S = 0.005  # a round of a short call repeats it for so long
 _WARM_UP, _WARM_UP_S = 3, 0.15  # rounds of all inputs, none begun after so many s
 _left_out: list[dict[str, str]] = []
 _before: dict[str, float] = {}
+_finished: list[str] = []
+_collected: list[int] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,6 +57,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     keep_imports_from_the_collector()  # as where cells train
     items.sort(key=lambda item: ORDER.index(_series(item)))
+
+
+def pytest_runtest_logfinish(nodeid: str) -> None:
+    _finished.append(nodeid)
+    Path(os.environ[COUNTED]).write_text(f"{len(_finished)} {_collected[-1]}", encoding="utf-8")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    _collected.append(len(session.items))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

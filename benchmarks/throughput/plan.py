@@ -12,6 +12,7 @@ from benchmarks.params import NeuronParams, Params
 
 VARIABLE = "AIA_BENCH_PLAN"  # how the runner tells a pytest process its plan
 LEFT_OUT = "AIA_BENCH_LEFT_OUT"  # and the file for what it left out
+COUNTED = "AIA_BENCH_COUNTED"  # and that for how many are done, of how many
 OURS = ("aia", "baselines")  # packages whose dynamics AIA_BACKEND moves
 
 # Timed beside a profile's neurons where they are not among them; never trained.

@@ -20,13 +20,24 @@ from benchmarks.params import Params
 from benchmarks.records.files import write_atomic
 from benchmarks.throughput.backends import Variant, variants
 from benchmarks.throughput.device import clock
-from benchmarks.throughput.plan import LEFT_OUT, PEERS, VARIABLE, Plan, is_control, library_of
+from benchmarks.throughput.plan import (
+    COUNTED,
+    LEFT_OUT,
+    PEERS,
+    VARIABLE,
+    Plan,
+    is_control,
+    library_of,
+)
 from benchmarks.training.host import Device, device_name, here
 from benchmarks.wording import slug
 
 QUICK, FULL = "quick.json", "times.json"  # a quick run leaves a full one's times alone
 _LAST_S = 60  # what a benchmark that began in time may take beyond it
+_EVERY_S = 1  # it is looked how far a process is
 Say = Callable[[str], None]
+Progress = Callable[[int, int, str], None]  # benchmarks, of how many, of what
+Count = Callable[[int, int], None]
 _RATES = ("aia_copy_gb_per_s", "aia_matmul_gflop_per_s")  # of machine_info; per ns: bytes, FLOP
 
 
@@ -42,6 +53,7 @@ def measure_throughput(
     device: Device | None = None,
     say: Say = lambda _: None,
     minutes: float = math.inf,
+    progress: Progress = lambda *_: None,
 ) -> Path:
     """Write ``out/<device>/times.json`` in pytest-benchmark's format; other devices' files stay.
 
@@ -61,10 +73,12 @@ def measure_throughput(
     contents = []
     for variant, plan in plans:
         if plan.timed:
-            say(f"timing {len(plan.timed)} neurons{_by(variant)}")
+            what = f"timing {len(plan.timed)} neurons{_by(variant)}"
+            say(what)
             now = time.time()
             deadline = now + (end - now) * len(plan.timed) / to_time
-            contents.append(_tried(plan.model_copy(update={"deadline": deadline}), variant))
+            plan = plan.model_copy(update={"deadline": deadline})
+            contents.append(_tried(plan, variant, _said(progress, what)))
             to_time -= len(plan.timed)
     merged = _merged(contents)
     for reason, names in left_out(merged).items():
@@ -72,6 +86,10 @@ def measure_throughput(
     path = out / folder_of(device) / (QUICK if quick else FULL)
     write_atomic(path, json.dumps(merged, indent=1, sort_keys=True) + "\n")
     return path
+
+
+def _said(progress: Progress, what: str) -> Count:
+    return lambda done, of: progress(done, of, what)
 
 
 def left_out(content: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -113,11 +131,12 @@ def _plan(params: Params, variant: Variant, device: Device, quick: bool) -> Plan
     )
 
 
-def _run(plan: Plan, variant: Variant) -> dict[str, Any]:
+def _run(plan: Plan, variant: Variant, progress: Count) -> dict[str, Any]:
     """What one process timed, as pytest-benchmark says it, and what it left out."""
     files = Path(__file__).parent
     with tempfile.TemporaryDirectory() as folder:
         result, left = Path(folder, "result.json"), Path(folder, "left_out.json")
+        counted = Path(folder, "counted")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(files)]
         command += ["-p", "no:xdist", "-o", "addopts=", "-o", "python_files=bench_*.py"]
         command += ["-o", "python_functions=bench_*"]
@@ -131,13 +150,9 @@ def _run(plan: Plan, variant: Variant) -> dict[str, Any]:
             "OMP_NUM_THREADS": "1",  # NumPy's products too, which bound ours
             VARIABLE: plan.model_dump_json(by_alias=True),
             LEFT_OUT: str(left),
+            COUNTED: str(counted),
         }
-        try:
-            done = subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=_most_s(plan)
-            )
-        except subprocess.TimeoutExpired as error:
-            raise InputError(f"throughput: nothing came back in {error.timeout:.0f} s") from error
+        done = _watched(command, environment, _most_s(plan), counted, progress)
         if done.returncode != 0:
             raise InputError(f"throughput: pytest failed: {_reason(done)}")
         read: dict[str, Any] = {"benchmarks": [], "machine_info": {}}
@@ -145,6 +160,34 @@ def _run(plan: Plan, variant: Variant) -> dict[str, Any]:
             read = json.loads(result.read_text(encoding="utf-8"))
         read["machine_info"]["aia_left_out"] = json.loads(left.read_text(encoding="utf-8"))
     return read
+
+
+def _watched(
+    command: list[str],
+    environment: Mapping[str, str],
+    most_s: float,
+    counted: Path,
+    progress: Count,
+) -> subprocess.CompletedProcess[str]:
+    """Run ``command`` and report what it counts; raises InputError if it takes over ``most_s``."""
+    end = time.monotonic() + most_s
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while True:
+            try:
+                said = process.communicate(timeout=_EVERY_S)
+                return subprocess.CompletedProcess(command, process.returncode, *said)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > end:
+                    process.kill()
+                    raise InputError(f"throughput: nothing came back in {most_s:.0f} s") from None
+                numbers = counted.read_text(encoding="utf-8").split() if counted.exists() else []
+                if len(numbers) == 2:  # else it is being written
+                    progress(int(numbers[0]), int(numbers[1]))
+            except BaseException:
+                process.kill()
+                raise
 
 
 def _reason(failed: subprocess.CompletedProcess[str]) -> str:
@@ -155,17 +198,17 @@ def _reason(failed: subprocess.CompletedProcess[str]) -> str:
     return "; ".join(lines[:3] or internal[-1:]) or failed.stderr
 
 
-def _most_s(plan: Plan) -> float | None:
-    """How long a process may take before it counts as hanging; None: as long as it likes."""
+def _most_s(plan: Plan) -> float:
+    """How long a process may take before it counts as hanging."""
     if math.isinf(plan.deadline) or not plan.optional:
-        return None
+        return math.inf
     return max(plan.deadline - time.time(), 0) + _LAST_S
 
 
-def _tried(plan: Plan, variant: Variant) -> dict[str, Any]:
+def _tried(plan: Plan, variant: Variant, progress: Count) -> dict[str, Any]:
     """:func:`_run`, where the variant is optional also of a process that dies: nothing, and why."""
     try:
-        return _run(plan, variant)
+        return _run(plan, variant, progress)
     except InputError as error:  # a library's own kernels may take their process along
         if not variant.optional:
             raise

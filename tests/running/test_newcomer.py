@@ -116,10 +116,11 @@ def test_a_neuron_in_a_file_is_trained_alone_and_compared(folder: Folder) -> Non
         "neuron_forward_backward",
         "kept_bytes",
     }
-    for name in ("comparison.csv", "comparison.md", "section.html", "figure.png"):
+    for name in ("comparison.csv", "comparison.md", "section.html", "figure.svg"):
         assert (made / name).stat().st_size > 0
     for words in found["words"]:
         assert words.split()[0] in done.stdout
+    assert Path(done.stdout.splitlines()[-1]) == (made / "index.html").absolute()
     assert {p: p.read_bytes() for p in folder.path.glob("recorded/**/*.json*")} == recorded
 
 

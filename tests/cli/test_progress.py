@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from benchmarks.cli import progress
+from benchmarks.cli.progress import ProgressBar, say, waiting
+
+
+def test_a_plain_line_has_the_rate_and_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressBar("3 cells", "cells") as report:
+        for done in (1, 2, 3):
+            report(done, 3, "dvs_digits/aia")
+    first, _, last = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"1/3 \S+ cells/s, \d+ s left dvs_digits/aia", first)
+    assert re.fullmatch(r"3/3 \S+ cells/s dvs_digits/aia", last)
+
+
+def test_a_long_wait_is_said_once_and_a_short_one_never(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with waiting("asking DVC"):
+        say("at once")
+    assert capsys.readouterr().out == "at once\n"
+    monkeypatch.setattr(progress, "_LONG_S", 0)
+    with waiting("asking DVC"):
+        (timer,) = [end.__self__ for end in progress._waits]  # type: ignore[attr-defined]
+        timer.join()
+    assert capsys.readouterr().out == "asking DVC ...\n"
