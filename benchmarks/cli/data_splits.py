@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.cli.progress import ProgressBar, console, say
+from benchmarks.cli.progress import ProgressBar, console, say, waiting
 from benchmarks.events import EventSet, ensure, real
 from benchmarks.events.resemblance import SIDE, STEPS, resemblances
 from benchmarks.events.splits import TooFewError
@@ -29,7 +29,9 @@ def say_resemblances(names: list[str], events: Path, at: Path | None) -> None:
         except TooFewError as error:
             say(f"{name}: {error}")
             continue
-        for row in resemblances(made):
+        with waiting(f"{name}, comparing its splits"):
+            found = list(resemblances(made))
+        for row in found:
             shares = (f"{share:.1%}" for share in (row.neighbours, row.chance))
             leaks = "leaks" if row.leaks and row.split != "train" else ""
             table.add_row(name, row.split, f"{row.correlation:.2f}", *shares, leaks)
@@ -41,6 +43,7 @@ def say_resemblances(names: list[str], events: Path, at: Path | None) -> None:
 
 def _event_images(name: str, events: Path, at: Path | None) -> EventSet:
     if not real.is_real(name):
-        return ensure(name, STEPS, events)
+        with waiting(f"{name}, filming"):
+            return ensure(name, STEPS, events)
     with ProgressBar(name, "recordings") as report:
         return real.load(name, STEPS, events, report, SIDE, "sum", at)
