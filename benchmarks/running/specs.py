@@ -10,12 +10,12 @@ import torch
 
 from benchmarks.params import Params
 from benchmarks.profile import Profile
+from benchmarks.progress import Progress
 from benchmarks.records.files import as_json, write_atomic
 from benchmarks.training.contract import check_neuron
 from benchmarks.training.host import arithmetic_on, device_name, here
 from benchmarks.training.neurons import source_hash
 from benchmarks.training.protocol import protocol_hash
-from benchmarks.training.state import Progress
 
 
 def write_specs(params: Params, profile: Profile, progress: Progress) -> None:

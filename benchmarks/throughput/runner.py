@@ -17,6 +17,7 @@ import torch
 
 from benchmarks.errors import InputError
 from benchmarks.params import Params
+from benchmarks.progress import Progress, silent
 from benchmarks.records.files import write_atomic
 from benchmarks.throughput.backends import Variant, variants
 from benchmarks.throughput.device import clock
@@ -36,7 +37,6 @@ QUICK, FULL = "quick.json", "times.json"  # a quick run leaves a full one's time
 _LAST_S = 60  # what a benchmark that began in time may take beyond it
 _EVERY_S = 1  # it is looked how far a process is
 Say = Callable[[str], None]
-Progress = Callable[[int, int, str], None]  # benchmarks, of how many, of what
 Count = Callable[[int, int], None]
 _RATES = ("aia_copy_gb_per_s", "aia_matmul_gflop_per_s")  # of machine_info; per ns: bytes, FLOP
 
@@ -53,7 +53,7 @@ def measure_throughput(
     device: Device | None = None,
     say: Say = lambda _: None,
     minutes: float = math.inf,
-    progress: Progress = lambda *_: None,
+    progress: Progress = silent,
 ) -> Path:
     """Write ``out/<device>/times.json`` in pytest-benchmark's format; other devices' files stay.
 

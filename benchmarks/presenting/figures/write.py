@@ -21,6 +21,7 @@ from benchmarks.presenting.figures import speed as drawing_speed
 from benchmarks.presenting.figures.networks import accuracy_by_network
 from benchmarks.presenting.figures.svg import FONTS, svg
 from benchmarks.profile import Profile
+from benchmarks.progress import Progress, silent
 from benchmarks.records.files import write_atomic_bytes
 from benchmarks.records.selection import Selection, load
 from benchmarks.throughput.timings import Speeds, read_speeds
@@ -167,7 +168,7 @@ def write_figures(
     profile: Profile,
     selection: Selection,
     tuned: Tuned | None,
-    progress: Callable[[int, int, str], None] = lambda *_: None,
+    progress: Progress = silent,
 ) -> list[Path]:
     """Draw everything there are records for; returns the paths.
 
