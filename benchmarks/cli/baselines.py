@@ -10,6 +10,7 @@ import yaml
 from benchmarks.cli.app import COMPARE, Jobs, app, opened
 from benchmarks.cli.progress import ProgressBar, console, say
 from benchmarks.errors import InputError
+from benchmarks.wording import plural
 from benchmarks.yamlfile import parse_yaml
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def verify(
     else:
         chosen = again.chosen_cells(recorded, cells, seed)
     found = []
-    with ProgressBar(f"{len(chosen)} cells", "updates") as report:
+    with ProgressBar(plural(len(chosen), "cell"), "updates") as report:
         for checked in again.verify(recorded, chosen, report):
             say(f"{checked.cell}: {checked.likeness} ({checked.says})")
             found.append(checked)

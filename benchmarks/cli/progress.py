@@ -75,6 +75,7 @@ class ProgressBar:
     def __enter__(self) -> Callable[[int, int, str], None]:
         _end_waits()
         self.start = self.last = time.monotonic()
+        self.before = 0  # done at the start
         if not console.is_terminal:
             self.wait = waiting(self.title)
             self.wait.__enter__()
@@ -89,19 +90,29 @@ class ProgressBar:
         else:
             self.wait.__exit__(None, None, None)
 
-    def _rate(self, done: int) -> str:
-        return f"{done / max(time.monotonic() - self.start, 1e-9):.3g} {self.unit}/s"
+    def _seconds_each(self, done: int) -> float | None:
+        """Since the first report, before which things are made ready; a cell's own is its end.
+
+        None at a first report, also of work that begins anew.
+        """
+        now = time.monotonic()
+        if done < self.before or not (self.before or self.unit == "cells"):
+            self.before, self.start = done, now
+        new = done - self.before
+        return max(now - self.start, 1e-9) / new if new else None
+
+    def _rate(self, each: float | None) -> str:
+        return f"{1 / each:.3g} {self.unit}/s" if each else ""
 
     def _draw(self, done: int, total: int, text: str) -> None:
-        self.progress.update(
-            self.task, completed=done, total=total, rate=self._rate(done), say=text
-        )
+        rate = self._rate(self._seconds_each(done))
+        self.progress.update(self.task, completed=done, total=total, rate=rate, say=text)
 
     def _line(self, done: int, total: int, text: str) -> None:
-        now = time.monotonic()
+        now, each = time.monotonic(), self._seconds_each(done)
         if self.unit == "cells" or done == total or now - self.last > _APART_S:
             self.last = now
-            left = ""
-            if 0 < done < total:
-                left = f", {duration((now - self.start) * (total - done) / done)} left"
-            say(f"{done}/{total} {self._rate(done)}{left} {text}".rstrip())
+            rate = self._rate(each)
+            if each and done < total:
+                rate += f", {duration(each * (total - done))} left"
+            say(" ".join(part for part in (f"{done}/{total}", rate, text) if part))

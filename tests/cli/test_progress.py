@@ -17,6 +17,18 @@ def test_a_plain_line_has_the_rate_and_the_time_left(capsys: pytest.CaptureFixtu
     assert re.fullmatch(r"3/3 \S+ cells/s dvs_digits/aia", last)
 
 
+def test_what_is_made_ready_before_the_first_update_is_no_part_of_the_rate(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_APART_S", -1)
+    with ProgressBar("dvs_digits/aia/0", "updates") as report:
+        for done in (1, 2):
+            report(done, 3, "")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "1/3"
+    assert re.fullmatch(r"2/3 \S+ updates/s, \d+ s left", second)
+
+
 def test_a_long_wait_is_said_once_and_a_short_one_never(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
