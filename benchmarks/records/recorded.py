@@ -120,15 +120,23 @@ def open_recorded(name: str) -> Recorded:
     whole. Raises InputError naming the file that was edited, cut short, lost or added.
     """
     while True:
+        before = _made(name)
         index = read_index(name)
         try:
             opened = _opened(name, index)
         except (InputError, OSError):
-            if read_index(name) == index:
+            if _made(name) == before:
                 raise
         else:
-            if read_index(name) == index:
+            if _made(name) == before:
                 return opened
+
+
+def _made(name: str) -> tuple[int, int] | None:
+    """Which folder it is: one that took its place may have an index of the same content."""
+    folder = folder_of(name)
+    about = folder.stat() if folder.exists() else None
+    return about and (about.st_ino, about.st_mtime_ns)
 
 
 def read_index(name: str) -> Index:
