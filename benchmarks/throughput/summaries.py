@@ -12,22 +12,45 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.profile import Profile
 from benchmarks.records.lines import as_line, lines
-from benchmarks.throughput.timings import Speeds, edges_of, speeds_in, together, unreadable
+from benchmarks.records.recorded import FOLDER, THROUGHPUT, open_recorded
+from benchmarks.throughput.timings import (
+    Speeds,
+    edges_of,
+    files,
+    read_speeds,
+    speeds_in,
+    together,
+    unreadable,
+)
 
 _STATS = ("median", "q1", "q3", "rounds")
 
 
-def summary(files: Iterable[Path]) -> str:
+def summary(of: Iterable[Path]) -> str:
     """Files of one device that :func:`~benchmarks.throughput.timings.speeds_of` takes."""
-    return "".join(
-        as_line(line) for path in files for line in _short(json.loads(path.read_bytes()))
-    )
+    return "".join(as_line(line) for path in of for line in _short(json.loads(path.read_bytes())))
 
 
 def read_summaries(folder: Path) -> Speeds:
     """Every device's file in ``folder``. Raises InputError for one that is not ours."""
     return together(speeds for path in sorted(folder.glob("*.jsonl")) for speeds in _read(path))
+
+
+def speeds_of_profile(profile: Profile) -> Speeds:
+    """A profile's own times, and those recorded under its name of devices that it has none of.
+
+    Raises InputError for a file that is not ours, and for a baseline that is damaged.
+    """
+    own = {path.parent.name for path in files(profile.throughput)}
+    recorded = sorted((FOLDER / profile.name / THROUGHPUT).glob("*.jsonl"))
+    others = [path for path in recorded if path.stem not in own]
+    if others:
+        open_recorded(profile.name)  # holds every file against its digest
+    return together(
+        [read_speeds(profile.throughput), *(speeds for path in others for speeds in _read(path))]
+    )
 
 
 def _short(content: dict[str, Any]) -> Iterator[dict[str, Any]]:

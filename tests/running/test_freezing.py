@@ -30,7 +30,7 @@ from benchmarks.records.files import (
 from benchmarks.records.selection import Selection, load
 from benchmarks.records.swap import BEGUN
 from benchmarks.running.freezing import freeze, freeze_times
-from benchmarks.throughput.summaries import read_summaries
+from benchmarks.throughput.summaries import read_summaries, speeds_of_profile
 from benchmarks.throughput.timings import read_speeds
 from tests import made_records
 from tests.called import call_command
@@ -224,6 +224,21 @@ def test_a_new_devices_times_join_what_is_recorded(profile: Profile) -> None:
     (after.throughput / "made-cpu.jsonl").write_text("{}")
     with pytest.raises(InputError, match=r"made-cpu.jsonl: not what was recorded"):
         freeze(profile, "made")
+
+
+def test_a_profile_shows_the_recorded_times_of_devices_that_it_has_none_of(
+    profile: Profile,
+) -> None:
+    freeze(profile, profile.name)
+    assert speeds_of_profile(profile) == read_speeds(profile.throughput)
+    times = profile.throughput / "made-cpu" / "times.json"
+    new = times.read_bytes().replace(b"Made CPU", b"New CPU")
+    shutil.rmtree(profile.throughput)
+    write_atomic_bytes(profile.throughput / "new-cpu" / "times.json", new)
+    assert {*speeds_of_profile(profile).devices} == {"Made CPU", "New CPU"}
+    (recorded.folder_of(profile.name) / "throughput" / "made-cpu.jsonl").write_text("{}")
+    with pytest.raises(InputError, match=r"made-cpu.jsonl: not what was recorded"):
+        speeds_of_profile(profile)
 
 
 # --- nothing but the folder of that name is touched ---

@@ -24,7 +24,8 @@ from benchmarks.profile import Profile
 from benchmarks.progress import Progress, silent
 from benchmarks.records.files import write_atomic_bytes
 from benchmarks.records.selection import Selection, load
-from benchmarks.throughput.timings import Speeds, read_speeds
+from benchmarks.throughput.summaries import speeds_of_profile
+from benchmarks.throughput.timings import Speeds
 from benchmarks.wording import slug
 
 matplotlib.rcdefaults()  # also where a matplotlibrc lies in the working directory
@@ -176,7 +177,7 @@ def write_figures(
     """
     drawings = [
         *_of_cells(profile, selection, tuned),
-        *_of_speeds(read_speeds(profile.throughput), selection),
+        *_of_speeds(speeds_of_profile(profile), selection),
     ]
     written: list[Path] = []
     with matplotlib.rc_context(STYLE):

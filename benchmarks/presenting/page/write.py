@@ -34,7 +34,8 @@ from benchmarks.presenting.tables.write import Judged, all_tables, judge
 from benchmarks.profile import Profile
 from benchmarks.records.files import write_atomic
 from benchmarks.records.selection import SUBJECT, Selection, load
-from benchmarks.throughput.timings import files, read_speeds
+from benchmarks.throughput.summaries import speeds_of_profile
+from benchmarks.throughput.timings import files
 
 # the figures of one data set in the order of the page
 _ORDER = ("networks", "accuracy_spikes", "spikes_by_step", "curves", "association")
@@ -73,7 +74,7 @@ def write_report(
     real_first = sorted(selection.datasets, key=lambda dataset: not is_real(dataset))
     selection = replace(selection, datasets=tuple(real_first))
     cells = load(profile.runs, selection)
-    speeds = read_speeds(profile.throughput)
+    speeds = speeds_of_profile(profile)
     compared = claims.comparisons(cells, SUBJECT)
     devices = speeds.devices
     judged = judge(cells, tuned)

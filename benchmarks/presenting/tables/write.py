@@ -23,7 +23,8 @@ from benchmarks.presenting.tables.table import Table
 from benchmarks.profile import Profile
 from benchmarks.records.files import write_atomic
 from benchmarks.records.selection import SUBJECT, Cells, Selection, load
-from benchmarks.throughput.timings import Speeds, read_speeds
+from benchmarks.throughput.summaries import speeds_of_profile
+from benchmarks.throughput.timings import Speeds
 
 
 def tables_of(profile: Profile, selection: Selection, tuned: Tuned | None) -> list[Table]:
@@ -32,7 +33,7 @@ def tables_of(profile: Profile, selection: Selection, tuned: Tuned | None) -> li
     Raises InputError for records that are not valid or were not trained under matched conditions.
     """
     cells = load(profile.runs, selection)
-    return all_tables(cells, read_speeds(profile.throughput), tuned, judge(cells, tuned))
+    return all_tables(cells, speeds_of_profile(profile), tuned, judge(cells, tuned))
 
 
 def write_tables(tables: list[Table], folder: Path) -> list[Path]:
