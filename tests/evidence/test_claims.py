@@ -229,12 +229,12 @@ def test_a_baseline_that_is_not_there_leaves_a_lead_undecided() -> None:
     records = _leads({"snntorch_lif": _scattered(0.03, 0.01, 10)})
     found = _verdict(_more_accurate("snntorch_lif", "spikingjelly_plif"), _cells(records, 10))
     assert found.status == "undecided"
-    assert "Not there: spikingjelly_plif on dvs_digits was not run." in found.says
+    assert "Missing: spikingjelly_plif on dvs_digits was not run." in found.says
     assert found.command == COMMAND
     unselected = _cells(records, 10, neurons=("aia", "snntorch_lif"))
     found = _verdict(_more_accurate("snntorch_lif", "spikingjelly_plif"), unselected)
     assert found.status == "undecided"
-    assert "Not there: spikingjelly_plif is not selected." in found.says
+    assert "Missing: spikingjelly_plif is not in this profile." in found.says
 
 
 def test_a_failed_cell_leaves_a_lead_undecided_and_is_counted() -> None:
@@ -264,7 +264,7 @@ def test_without_records_nothing_is_tested() -> None:
     assert (found.status, found.command) == ("not tested here", COMMAND)
     assert "aia on dvs_digits was not run" in found.says
     elsewhere = _verdict(_more_accurate("snntorch_lif", datasets=["dvs_motion"]), _cells([], 3))
-    assert elsewhere.says == "Not there: dvs_motion is not selected."
+    assert elsewhere.says == "Missing: dvs_motion is not in this profile."
 
 
 def test_without_a_seed_in_common_nothing_is_compared() -> None:
@@ -636,7 +636,7 @@ def test_the_papers_accuracies_are_not_tested_without_its_data() -> None:
     for name, profile in (("dvs-cifar10", "paper"), ("n-cars", "ncars")):
         assert found[name].status == "not tested here"
         assert found[name].command == f"dvc repro {profile}/dvc.yaml"
-    assert found["n-cars"].says == "Not there: ncars is not selected."
+    assert found["n-cars"].says == "Missing: ncars is not in this profile."
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def _parameters(extra: int) -> str:
 
 def _exact(says: str, evidence: list[Evidence], agree: list[bool], gaps: list[str]) -> Found:
     """Reproduced if every network agrees and none is missing; one that does not refutes."""
-    missing = f"Not there: {'; '.join(dict.fromkeys(gaps))}."
+    missing = f"Missing: {'; '.join(dict.fromkeys(gaps))}."
     if not agree:
         return Found("not tested here", missing, ())
     status: Status = "undecided" if gaps else "reproduced"

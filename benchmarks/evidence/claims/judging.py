@@ -74,7 +74,7 @@ def judge_claim(tests: list[ClaimTest], seeds: int, subject: str) -> Found:
     gaps = dict.fromkeys(gap for test in tests for gap in test.gaps)
     sentences = [*_in_words(judged, status), *_copies_once(judged), *_by_dataset(judged)]
     if gaps:
-        sentences.append(f"Not there: {'; '.join(gaps)}.")
+        sentences.append(f"Missing: {'; '.join(gaps)}.")
     if status == "undecided":
         sentences += _plan(judged, seeds)
     evidence = tuple(Evidence(j.test.dataset, subject, j.test.other, j.says) for j in judged)

@@ -225,11 +225,11 @@ def _fraction(
 def gaps_of(cells: Cells, dataset: str, *neurons: str) -> tuple[str, ...]:
     """What is not there to compare: the unselected, the unrun, the failed."""
     if dataset not in cells.selection.datasets:
-        return (f"{dataset} is not selected",)
+        return (f"{dataset} is not in this profile",)
     found = []
     for neuron in neurons:
         if neuron not in cells.selection.neurons:
-            found.append(f"{neuron} is not selected")
+            found.append(f"{neuron} is not in this profile")
         elif failed := cells.failed(dataset, neuron):
             found.append(f"{neuron} on {dataset} failed in {wording.plural(len(failed), 'seed')}")
         elif not cells.results(dataset, neuron):
