@@ -10,7 +10,8 @@ import pytest
 
 from benchmarks.errors import InputError
 from benchmarks.events import ensure, manifest, packed, real
-from tests.events.test_store import ncars_tree, quiet
+from benchmarks.progress import silent
+from tests.events.test_store import ncars_tree
 
 NAME = "ncars-rehearsal"
 RECIPE = real.choice_of(NAME).recipe(5, 48, None)
@@ -23,8 +24,8 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AIA_DATA_NCARS", str(tree))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "none"))
     monkeypatch.setenv("AIA_OFFLINE", "1")
-    made = real.framed(real.choice_of(NAME), RECIPE, tmp_path / "there", quiet)
-    packed.pack(made, tmp_path / "frames.xz", quiet)
+    made = real.framed(real.choice_of(NAME), RECIPE, tmp_path / "there", silent)
+    packed.pack(made, tmp_path / "frames.xz", silent)
     return tmp_path / "there"
 
 
@@ -50,7 +51,7 @@ def test_a_machine_without_recordings_has_the_same_set(
     here = there.with_name("here")
     with pytest.raises(InputError, match="N-CARS"):
         ensure(NAME + split, 5, here, size=48)
-    packed.unpack(file, here, NAME, quiet)
+    packed.unpack(file, here, NAME, silent)
     carried = ensure(NAME + split, 5, here, size=48)
     assert manifest(carried) == manifest(made)
     assert np.array_equal(carried.train.frames[:], made.train.frames[:])
@@ -59,14 +60,14 @@ def test_a_machine_without_recordings_has_the_same_set(
 
 
 def test_the_same_frames_make_the_same_file(there: Path, file: Path) -> None:
-    made = real.framed(real.choice_of(NAME), RECIPE, there, quiet)
+    made = real.framed(real.choice_of(NAME), RECIPE, there, silent)
     again = file.with_name("again.xz")
-    packed.pack(made, again, quiet)
+    packed.pack(made, again, silent)
     assert again.read_bytes() == file.read_bytes()
 
 
 def test_recordings_that_are_here_come_first(there: Path, file: Path) -> None:
-    packed.unpack(file, there, NAME, quiet)
+    packed.unpack(file, there, NAME, silent)
     folder = next(there.glob("*-packed"))
     (folder / "frames.npy").write_bytes(b"")
     assert len(ensure(NAME, 5, there, size=48).test.labels) == 8
@@ -76,7 +77,7 @@ def test_recordings_that_are_here_come_first(there: Path, file: Path) -> None:
 def test_what_was_changed_is_refused_and_what_was_there_stays(
     what: str, there: Path, file: Path
 ) -> None:
-    packed.unpack(file, there, NAME, quiet)
+    packed.unpack(file, there, NAME, silent)
     made = packed.kept(there, NAME, RECIPE)
     assert made is not None
     old = {
@@ -89,7 +90,7 @@ def test_what_was_changed_is_refused_and_what_was_there_stays(
     changed = bytearray(old)
     changed[len(old) // 2] ^= 1
     with pytest.raises(InputError, match="nothing of it is kept"):
-        packed.unpack(rewritten(file, old, bytes(changed)), there, NAME, quiet)
+        packed.unpack(rewritten(file, old, bytes(changed)), there, NAME, silent)
     kept = packed.kept(there, NAME, RECIPE)
     assert kept is not None
     assert kept.sha256() == kept.about.sha256 == made.about.sha256
@@ -99,19 +100,19 @@ def test_what_was_changed_is_refused_and_what_was_there_stays(
 def test_a_name_that_leads_elsewhere_is_refused(file: Path, tmp_path: Path) -> None:
     wrong = rewritten(file, b'"ncars-rehearsal"', b'"../ncars"')
     with pytest.raises(InputError, match="nothing of it is kept"):
-        packed.unpack(wrong, tmp_path / "here", "../ncars", quiet)
+        packed.unpack(wrong, tmp_path / "here", "../ncars", silent)
     assert not (tmp_path / "ncars-5-time-48-sum-packed").exists()
 
 
 def test_a_file_that_is_damaged_or_of_another_set_is_refused(file: Path, tmp_path: Path) -> None:
     here, whole = tmp_path / "here", file.read_bytes()
     with pytest.raises(InputError, match="it holds data set ncars-rehearsal"):
-        packed.unpack(file, here, "ncars", quiet)
+        packed.unpack(file, here, "ncars", silent)
     longer = lzma.compress(lzma.decompress(whole) + b"more")
     for damaged in (whole[: len(whole) // 2], lzma.compress(b"no frames" * 999), whole[:6], longer):
         file.write_bytes(damaged)
         with pytest.raises(InputError, match="nothing of it is kept"):
-            packed.unpack(file, here, NAME, quiet)
+            packed.unpack(file, here, NAME, silent)
     assert list(here.iterdir()) == []
 
 
