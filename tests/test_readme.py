@@ -209,6 +209,10 @@ def behind() -> str:
             spikes(vgg.pairs("ncars", "aia", "snntorch_lif")),
             spikes(vgg.pairs("ncars", "gain_frozen", "snntorch_lif")),
             lead(vgg.pairs("ncars", "snntorch_lif", "aia")),
+            lead(small.pairs("ncars", "aia_cached", "aia")),
+            lead(small.pairs("ncars", "snntorch_lif", "aia_coincidence")),
+            spikes(small.pairs("ncars", "aia_coincidence", "snntorch_lif")),
+            lead(small.pairs("ncars", "klif", "snntorch_lif")),
         ]
     )
 
