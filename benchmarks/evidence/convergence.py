@@ -58,10 +58,21 @@ def share_unconverged(records: Iterable[Record]) -> tuple[int, int]:
 
 
 def said(cells: Cells, neurons: Sequence[str]) -> str:
-    """``Not converged: aia in 3 of 30, clif in 1 of 30 cells.``, empty where every cell is."""
+    """``Not converged: aia in 3 of 30, clif in 1 of 30 cells.``, and what follows.
+
+    Empty where every cell is converged.
+    """
     parts = []
     for neuron in neurons:
         found = [r for d in cells.selection.datasets for r in cells.of(d, neuron)]
-        rising, of = share_unconverged(found)
-        parts += [f"{neuron} in {rising} of {of}"] if rising else []
-    return f"Not converged: {', '.join(parts)} cells." if parts else ""
+        marked, of = share_unconverged(found)
+        parts += [f"{neuron} in {marked} of {of}"] if marked else []
+    if not parts:
+        return ""
+    late = any(rising(cells, d, n) for d in cells.selection.datasets for n in neurons)
+    follows = (
+        "Longer training would still gain, so this is a demonstration, not evidence."
+        if late
+        else "On average no neuron gains half a point late."
+    )
+    return f"Not converged: {', '.join(parts)} cells. {follows}"

@@ -90,10 +90,7 @@ def gaps(report: ComparisonReport) -> str:
     if report.not_run:
         parts.append(f"Not run: {'; '.join(report.not_run)}.")
     if report.unconverged:
-        parts.append(
-            f"{report.unconverged} Longer training would still gain, so this is a demonstration, "
-            "not evidence."
-        )
+        parts.append(report.unconverged)
     if new := sorted({*report.trained_on} - {*report.recorded_on}):
         parts.append(
             f"Arithmetic: {report.neuron} {_and(new)}, the recorded neurons "
