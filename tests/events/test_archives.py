@@ -236,6 +236,11 @@ def test_a_nul_in_a_name_is_refused(tmp_path: Path) -> None:
     assert "has a NUL in its name" in refusal(tmp_path, content)
 
 
+def test_a_name_that_is_not_the_utf8_that_it_says_is_refused(tmp_path: Path) -> None:
+    content = zipped({"ü.dat": b"1"}).replace("ü".encode(), b"\xff\xfc")
+    assert "damaged or cut short" in refusal(tmp_path, content)
+
+
 def test_the_checksum_of_gzip_is_checked(tmp_path: Path) -> None:
     content = bytearray(tarred({"a.bin": b"1" * 5000}))
     content[-6] ^= 1  # of the CRC-32 at the end

@@ -47,6 +47,7 @@ _BROKEN = (
     tarfile.TarError,
     NotImplementedError,
     RuntimeError,  # how zipfile names a password
+    UnicodeDecodeError,  # a name that says it is UTF-8 and is not
 )
 
 
