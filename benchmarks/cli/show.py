@@ -8,8 +8,6 @@ import typer
 
 from benchmarks.cli.app import LOOK, app, opened
 from benchmarks.cli.progress import ProgressBar, say
-from benchmarks.params import Params
-from benchmarks.profile import Profile
 
 
 @app.command(rich_help_panel=LOOK)
@@ -32,15 +30,12 @@ def tables(
 @app.command(rich_help_panel=LOOK)
 def report(context: typer.Context) -> None:
     """Write the page, reports/index.html, and its figures, from the records alone."""
-    _report(*opened(context))
-
-
-def _report(profile: Profile, params: Params) -> None:
     from benchmarks.evidence.tuning import tuned_cells
     from benchmarks.presenting.figures.write import write_figures
     from benchmarks.presenting.page.write import write_report
     from benchmarks.records.selection import selection_of
 
+    profile, params = opened(context)
     chosen, tuned = selection_of(params), tuned_cells(profile, params)
     with ProgressBar("figures", "figures") as progress:
         write_figures(profile, chosen, tuned, progress)

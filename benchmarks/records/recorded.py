@@ -160,12 +160,7 @@ def _opened(name: str, index: Index) -> Recorded:
     # lines first: their own fault names the line, a digest the file alone
     records = read_records(folder / CELLS, contents[CELLS])
     for inside, digest in index.files.items():
-        if hashlib.sha256(contents[inside]).hexdigest() != digest:
-            path = folder / inside
-            raise InputError(
-                f"{path}: not what was recorded (its SHA-256 differs from {INDEX}); "
-                f"get it back (git checkout {path}) or record the profile again"
-            )
+        _refuse_other(folder / inside, contents[inside], digest)
     hosts = read_hosts(folder / HOSTS, contents[HOSTS])
     if list(hosts) != list(records):
         raise InputError(f"{folder / HOSTS}: not the cells of {CELLS}; record the profile again")
@@ -174,18 +169,44 @@ def _opened(name: str, index: Index) -> Recorded:
     return Recorded(name, params, index, records, hosts, manifests)
 
 
-def _contents(folder: Path, index: Index) -> dict[str, bytes]:
-    """Path below ``folder`` -> content, for exactly the files of the index.
+def recorded_times(name: str) -> dict[str, bytes]:
+    """Path below ``recorded/<name>`` -> content, of each device's times; none are no fault.
 
-    As it was before git gave its lines the ends of another system.
+    Raises InputError for one that was edited, and as :func:`read_index` does.
     """
+    found: dict[str, bytes] = {}
+    if not (FOLDER / name / INDEX).is_file():
+        return found
+    for inside, digest in read_index(name).files.items():
+        if inside.startswith(f"{THROUGHPUT}/"):
+            path = folder_of(name) / inside
+            found[inside] = _content(path)
+            _refuse_other(path, found[inside], digest)
+    return found
+
+
+def _refuse_other(path: Path, content: bytes, digest: str) -> None:
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise InputError(
+            f"{path}: not what was recorded (its SHA-256 differs from {INDEX}); "
+            f"get it back (git checkout {path}) or record the profile again"
+        )
+
+
+def _content(path: Path) -> bytes:
+    """As it was before git gave its lines the ends of another system."""
+    return path.read_bytes().replace(b"\r\n", b"\n")
+
+
+def _contents(folder: Path, index: Index) -> dict[str, bytes]:
+    """Path below ``folder`` -> content, for exactly the files of the index."""
     found = set(_files_below(folder)) - {folder / INDEX}
     contents = {}
     for inside in (PARAMS, CELLS, HOSTS, *index.files):
         path = folder / inside
         if path not in found:
             raise InputError(f"{path}: recorded, but not there; get it back (git checkout {path})")
-        contents[inside] = path.read_bytes().replace(b"\r\n", b"\n")
+        contents[inside] = _content(path)
     for path in sorted(found - {folder / inside for inside in index.files}):
         raise InputError(f"{path}: not in {INDEX}; move it out of {folder}")
     return contents

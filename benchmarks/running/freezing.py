@@ -35,6 +35,7 @@ from benchmarks.records.recorded import (
     folder_of,
     open_recorded,
     read_index,
+    recorded_times,
 )
 from benchmarks.records.schema import Host, Record
 from benchmarks.records.selection import Cells, load, selection_of
@@ -65,6 +66,7 @@ def freeze(profile: Profile, name: str) -> Index:
     if target.exists() and not (target / INDEX).is_file():
         raise InputError(f"{target}: not a recorded profile (no {INDEX}); choose another --name")
     contents = _contents(profile, records, hosts)
+    older = {inside: content.decode() for inside, content in recorded_times(name).items()}
     ran = list(hosts.values())
     with replacing(target) as new:
         index = Index(
@@ -76,7 +78,7 @@ def freeze(profile: Profile, name: str) -> Index:
             cells=len(cells.records),
             missing=_missing(cells),
             tuning_cells=len(found) - len(cells.records),
-            files=_write(_older_times(name) | contents, new),
+            files=_write(older | contents, new),
         )
         write_atomic_bytes(new / INDEX, as_json(index).encode("utf-8"))
     return index
@@ -202,19 +204,6 @@ def _summaries(times: Iterable[Path]) -> dict[str, str]:
         timings_of(path)
         by_device.setdefault(path.parent.name, []).append(path)
     return {f"{THROUGHPUT}/{device}.jsonl": summary(of) for device, of in by_device.items()}
-
-
-def _older_times(name: str) -> dict[str, str]:
-    """The times that are recorded, by their path. Raises InputError for those that were edited."""
-    folder, found = folder_of(name), {}
-    for inside, digest in read_index(name).files.items() if folder.exists() else ():
-        if inside.startswith(f"{THROUGHPUT}/"):
-            found[inside] = (folder / inside).read_text(encoding="utf-8")
-            if hashlib.sha256(found[inside].encode("utf-8")).hexdigest() != digest:
-                raise InputError(
-                    f"{folder / inside}: not what was recorded; get it back (git checkout)"
-                )
-    return found
 
 
 def _refuse_overlap(profile: Profile, sources: Iterable[Path], target: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.profile import Profile
 from benchmarks.records.lines import as_line, lines
-from benchmarks.records.recorded import FOLDER, THROUGHPUT, open_recorded
+from benchmarks.records.recorded import FOLDER, recorded_times
 from benchmarks.throughput.timings import (
     Speeds,
     edges_of,
@@ -35,22 +35,26 @@ def summary(of: Iterable[Path]) -> str:
 
 def read_summaries(folder: Path) -> Speeds:
     """Every device's file in ``folder``. Raises InputError for one that is not ours."""
-    return together(speeds for path in sorted(folder.glob("*.jsonl")) for speeds in _read(path))
+    return together(
+        speeds
+        for path in sorted(folder.glob("*.jsonl"))
+        for speeds in _read(path, path.read_bytes())
+    )
 
 
 def speeds_of_profile(profile: Profile) -> Speeds:
     """A profile's own times, and those recorded under its name of devices that it has none of.
 
-    Raises InputError for a file that is not ours, and for a baseline that is damaged.
+    Raises InputError for a file that is not ours, and for recorded times that were edited.
     """
     own = {path.parent.name for path in files(profile.throughput)}
-    recorded = sorted((FOLDER / profile.name / THROUGHPUT).glob("*.jsonl"))
-    others = [path for path in recorded if path.stem not in own]
-    if others:
-        open_recorded(profile.name)  # holds every file against its digest
-    return together(
-        [read_speeds(profile.throughput), *(speeds for path in others for speeds in _read(path))]
-    )
+    others = [
+        speeds
+        for inside, content in recorded_times(profile.name).items()
+        if (path := Path(inside)).stem not in own
+        for speeds in _read(FOLDER / profile.name / path, content)
+    ]
+    return together([read_speeds(profile.throughput), *others])
 
 
 def _short(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -67,17 +71,17 @@ def _short(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"extra_info": entry["extra_info"], "stats": stats}
 
 
-def _read(path: Path) -> Iterator[Speeds]:
+def _read(path: Path, content: bytes) -> Iterator[Speeds]:
     """File by file that went into it."""
-    contents: list[dict[str, Any]] = []
-    for where, text in lines(path, path.read_bytes()):
+    found: list[dict[str, Any]] = []
+    for where, text in lines(path, content):
         try:
             line = json.loads(text)
             if "machine_info" in line:
-                contents.append({**line, "benchmarks": []})
+                found.append({**line, "benchmarks": []})
             else:
-                contents[-1]["benchmarks"].append(line)
+                found[-1]["benchmarks"].append(line)
         except (ValueError, IndexError, TypeError, AttributeError) as error:
             raise unreadable(where, error) from error
-    for content in contents:
-        yield speeds_in(content, path)
+    for each in found:
+        yield speeds_in(each, path)
