@@ -35,6 +35,7 @@ from benchmarks.presenting.figures.svg import svg
 from benchmarks.presenting.figures.write import STYLE
 from benchmarks.presenting.page.pictures import svg_uri
 from benchmarks.presenting.page.templating import environment
+from benchmarks.presenting.tables.table import markdown_rows
 from benchmarks.records.files import as_json, write_atomic
 
 
@@ -242,15 +243,11 @@ def _markdown(report: ComparisonReport) -> str:
     parts = [
         f"# {report.neuron} against recorded neurons",
         *in_words(report),
-        _grid(list(TITLES.values()), found),
+        markdown_rows(list(TITLES.values()), found),
         CAPTION,
-        *([_grid(head, overall), OVERALL_CAPTION] if overall else []),
+        *([markdown_rows(head, overall), OVERALL_CAPTION] if overall else []),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _grid(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
 
 def _section(report: ComparisonReport, picture: str | None) -> Markup:

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from benchmarks.evidence.comparison.report import SIDES, Compared, ComparisonReport
 from benchmarks.presenting.figures.bars import half_axis
-from benchmarks.presenting.figures.looks import WIDE, Look, colours
+from benchmarks.presenting.figures.looks import WIDE, Look, colours, mark_style
 
 
 def half_of(report: ComparisonReport, dataset: str) -> float:
@@ -64,9 +64,8 @@ def _draw_row(axes: Axes, y: int, c: Compared, look: Look) -> None:
     axes.plot(seeds, [y + 0.26] * len(seeds), "o", color=look.colour, ms=3, alpha=0.55, mew=0)
     if c.found.n > 1:
         axes.plot([100 * c.found.low, 100 * c.found.high], [y, y], color=look.colour, lw=1.5)
-    face, edge = ("white", look.colour) if look.hollow else (look.colour, "white")
     middle = 100 * c.found.mean
-    axes.plot(middle, y, look.marker, mfc=face, mec=edge, mew=0.9, ms=7.5, zorder=3)
+    axes.plot(middle, y, **mark_style(look) | {"mew": 0.9, "ms": 7.5, "zorder": 3})
     if c.verdict in SIDES:
         axes.annotate(
             c.verdict,

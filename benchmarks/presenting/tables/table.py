@@ -80,3 +80,9 @@ def columns(stem: str, found: Estimate) -> dict[str, object]:
     """An estimate as columns of raw numbers: ``stem_mean``, ``stem_sd``..."""
     parts = {"mean": found.mean, "sd": found.sd, "low": found.low, "high": found.high}
     return {f"{stem}_{part}": value for part, value in parts.items()}
+
+
+def markdown_rows(head: list[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table as GitHub reads it."""
+    body = [[value.replace("|", "\\|") for value in row] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *body])

@@ -19,7 +19,7 @@ from benchmarks.presenting.tables.published import published
 from benchmarks.presenting.tables.specificity import specificity
 from benchmarks.presenting.tables.speed import backends, throughput
 from benchmarks.presenting.tables.spikes import spikes, tuned_spikes
-from benchmarks.presenting.tables.table import Table
+from benchmarks.presenting.tables.table import Table, markdown_rows
 from benchmarks.profile import Profile
 from benchmarks.records.files import write_atomic
 from benchmarks.records.selection import SUBJECT, Cells, Selection, load
@@ -109,7 +109,4 @@ def all_tables(cells: Cells, speeds: Speeds, tuned: Tuned | None, judged: Judged
 def markdown(table: Table) -> str:
     """A title, the table as GitHub reads it, and the caption."""
     head = [str(column) for column in table.shown.columns]
-    body = [[value.replace("|", "\\|") for value in row] for row in table.texts()]
-    lines = [head, ["---"] * len(head), *body]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"## {table.title}\n\n{text}\n\n{table.caption}\n"
+    return f"## {table.title}\n\n{markdown_rows(head, table.texts())}\n\n{table.caption}\n"
