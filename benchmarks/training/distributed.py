@@ -16,6 +16,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from benchmarks.errors import InputError
+
 
 @dataclass(frozen=True)
 class Group:
@@ -60,14 +62,23 @@ ALONE = Group()
 
 @contextmanager
 def joined() -> Iterator[Group]:
-    """The group that torchrun's environment describes, left in order at the end."""
+    """The group that torchrun's environment describes, left in order at the end.
+
+    Raises InputError for more processes on a machine than it has GPUs.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ALONE
         return
     cuda = torch.cuda.is_available()
     if cuda:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        rank, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if rank >= gpus:
+            raise InputError(
+                f"torchrun started process {rank + 1} where there are {gpus} GPU(s); "
+                f"start --nproc-per-node={gpus}, or hide the GPUs by CUDA_VISIBLE_DEVICES="
+            )
+        torch.cuda.set_device(rank)
     dist.init_process_group("nccl" if cuda else "gloo")
     try:
         yield Group(dist.get_rank(), size)

@@ -91,6 +91,9 @@ class GraphedUpdate:
                 self._update()
         except Exception as error:  # a neuron may do whatever it likes
             self.refused = f"{type(error).__name__}: {error}".splitlines()[0]
+            # PyTorch 2.11 leaves the generator in capture, where it draws no more; a copy does
+            generator = torch.cuda.default_generators[torch.cuda.current_device()]
+            generator.graphsafe_set_state(generator.clone_state())
         else:
             self._graph = graph
 

@@ -101,7 +101,7 @@ def test_the_file_says_which_device_with_which_versions_and_bounds(
     assert machine["aia_matmul_gflop_per_s"] > 0
     assert machine["aia_threads"] == 1
     assert machine["aia_arithmetic"] == arithmetic_on(CPU)
-    assert machine["aia_versions"]["torch"] == torch.__version__
+    assert torch.__version__.startswith(machine["aia_versions"]["torch"])
     assert set(machine["aia_state"]) == {"before", "after"}
     assert "node" not in machine
 

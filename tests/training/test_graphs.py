@@ -62,6 +62,7 @@ def test_a_neuron_that_no_graph_can_hold_trains_as_it_comes(tmp_path: Path) -> N
     record, paths = trained(tmp_path, "asks")
     assert paths["update"] != "one CUDA graph"
     assert record.result is not None
+    assert torch.rand(3, device="cuda").isfinite().all(), "the generator draws on"
 
 
 def test_what_no_graph_can_hold_is_known_beforehand() -> None:

@@ -27,7 +27,7 @@ from benchmarks.records.schema import Record
 from benchmarks.running.cells import run_cell
 from benchmarks.training import augment, protocol
 from benchmarks.training.batches import Batch
-from benchmarks.training.distributed import ALONE, Group
+from benchmarks.training.distributed import ALONE, Group, joined
 from benchmarks.training.neurons import builder
 from benchmarks.training.state import Cell
 from benchmarks.training.train import fresh_state
@@ -156,6 +156,7 @@ def _torchrun(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.skipif(torch.cuda.device_count() == 1, reason="on a CPU, or on two GPUs")
 def test_two_processes_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIA_BACKEND", "eager")
     found: dict[str, Record] = {}
@@ -176,6 +177,15 @@ def test_two_processes_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert one.result is not None
     assert two.result is not None
     assert two.result.accuracy.test == pytest.approx(one.result.accuracy.test, abs=0.03)
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(InputError, match=r"process 2 where there are 1 GPU.*=1"), joined():
+        pass
 
 
 @pytest.fixture
