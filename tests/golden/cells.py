@@ -10,6 +10,7 @@ import hashlib
 import json
 import sys
 import tempfile
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -123,7 +124,8 @@ def _beside(digests: dict[str, str]) -> dict[str, str]:
 
 
 def _as_text(digests: dict[str, str]) -> str:
-    return json.dumps({"protocol": protocol.PROTOCOL, "cells": digests}, indent=1) + "\n"
+    kept = {"protocol": protocol.PROTOCOL, "torch": metadata.version("torch"), "cells": digests}
+    return json.dumps(kept, indent=1) + "\n"
 
 
 if __name__ == "__main__":

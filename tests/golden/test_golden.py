@@ -37,8 +37,10 @@ def test_every_neuron_and_way_to_train_is_kept_under_this_protocol() -> None:
 @pytest.mark.parametrize("name", cells.names())
 def test_a_tiny_cell_leaves_the_kept_bytes(name: str) -> None:
     assert cells.digest_of(name) == kept()["cells"][name], (
-        "training changed: if that was meant, raise PROTOCOL in benchmarks/training/protocol.py, "
-        "run python -m tests.golden.cells --write, and train the rule's recorded profiles again"
+        f"training changed, or torch did: the bytes are kept with {kept()['torch']}, this is "
+        f"{torch.__version__}. If it was training, and meant, raise PROTOCOL in "
+        "benchmarks/training/protocol.py, run python -m tests.golden.cells --write, and train the "
+        "rule's recorded profiles again"
     )
 
 
