@@ -20,7 +20,6 @@ from benchmarks.training import asf, augment, checkpoints, graphs, host, measure
 from benchmarks.training.batches import Batch
 from benchmarks.training.blocks import Network
 from benchmarks.training.coefficients import coefficients
-from benchmarks.training.contract import check_neuron
 from benchmarks.training.distributed import ALONE, Group
 from benchmarks.training.graphs import GraphedUpdate
 from benchmarks.training.networks import build_network, prepare_synapses
@@ -38,12 +37,11 @@ def train_cell(
 ) -> Trained:
     """All epochs of a cell, from ``checkpoint`` if it is there; ``events`` caches frames.
 
-    ``group``: the processes that share the work; all of them end with the same network.
-    Raises InputError for what is wrong with the parameters or the neuron.
+    ``group``: the processes that share the work; all of them end with the same network. The neuron
+    is one that :func:`~benchmarks.training.contract.check_cell` lets pass.
+    Raises InputError for what is wrong with the parameters.
     """
-    spec = params.neuron_named(cell.neuron)
-    check_neuron(spec, params.matched, cell.neuron, params.training.steps, params.training.rule)
-    build = neurons.builder(spec, params.matched)
+    build = neurons.builder(params.neuron_named(cell.neuron), params.matched)
     device = host.settle()
     data = ensure_for(cell.dataset, params.training, events, seed=cell.seed)
     seeds = protocol.seeds_of(cell.dataset, cell.seed)
