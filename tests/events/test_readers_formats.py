@@ -381,11 +381,9 @@ def test_an_aedat4_that_inflates_without_bound_is_refused_before_memory_is_taken
     package = pytest.importorskip({"lz4": "lz4.frame", "zstd": "zstandard"}[compression])
     payload = package.compress(bytes(10**8))
     write_aedat4(aedat4_file, made(60), compression)
-    data = aedat4_file.read_bytes()
-    header = len(aedat4.MAGIC) + 4 + struct.unpack_from("<I", data, len(aedat4.MAGIC))[0]
-    never_closed = (compression, -1, header)
-    monkeypatch.setattr(aedat4, "_header", lambda _: never_closed)
-    aedat4_file.write_bytes(data[:header] + struct.pack("<ii", 0, len(payload)) + payload)
+    data, packets = without_index(aedat4_file.read_bytes())
+    bomb = struct.pack("<ii", 0, len(payload)) + payload
+    aedat4_file.write_bytes(data[:packets] + bomb)
     monkeypatch.setattr(aedat4, "_ALWAYS", 10**6)
     tracemalloc.start()
     with pytest.raises(InputError, match="inflate to over 100 times its size"):

@@ -20,6 +20,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,9 @@ from benchmarks.events.recording import Recording, checked, content, damaged
 
 MAGIC = b"#!AER-DAT4.0\r\n"
 _COMPRESSIONS = ("none", "lz4", "lz4", "zstd", "zstd")  # by their number in the header
+_SLOTS = (4, 6, 8)  # where a table of the format says where its fields are, in their order
 _PACKET = struct.Struct("<ii")  # stream, bytes of payload
+_MALFORMED = (struct.error, TypeError)  # what flatbuffers raises for what leads out of the data
 _PIECE = 1024  # bytes that zstandard gets at a time: they inflate to 32 MB at most
 _MOST, _ALWAYS = 100, 2**26  # times a file's size, and bytes, that its packets may inflate to
 
@@ -70,8 +73,8 @@ def structure(path: Path) -> Container:
     if not data.startswith(MAGIC):
         raise damaged(path, f"not AEDAT 4: it does not begin with {MAGIC.strip().decode()!r}")
     try:
-        compression, index, position = _header(data)
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
+        compression, index, position = _header(path, data)
+    except (*_MALFORMED, IndexError, UnicodeDecodeError) as error:
         raise damaged(path, f"it is cut within its header, or corrupt there ({error})") from error
     if index != -1 and not position <= index < len(data):
         raise damaged(path, f"it is cut: its index should begin at byte {index} of {len(data)}")
@@ -80,8 +83,8 @@ def structure(path: Path) -> Container:
     if index == -1:
         return Container(len(packets), None)
     try:
-        indexed = _index(_whole(path, data[index:], compression))
-    except struct.error as error:
+        indexed = _index(path, _whole(path, data[index:], compression))
+    except _MALFORMED as error:
         raise damaged(path, "its index is corrupt") from error
     if sorted(entry[:2] for entry in indexed) != sorted(packets):
         raise damaged(path, "its packets are not those that its index names")
@@ -122,23 +125,34 @@ def _not_installed(path: Path, package: str) -> InputError:
     )
 
 
-def _header(data: bytes) -> tuple[str, int, int]:
+def _flatbuffers(path: Path) -> ModuleType:
+    try:
+        import flatbuffers.number_types
+        import flatbuffers.table
+    except ImportError as error:
+        raise _not_installed(path, "flatbuffers") from error
+    package: ModuleType = flatbuffers
+    return package
+
+
+def _header(path: Path, data: bytes) -> tuple[str, int, int]:
     """Compression, position of the index (-1 for none) and of the first packet."""
     base = len(MAGIC) + 4
-    after = base + int(_number("<I", data, len(MAGIC)))
+    after = base + int(struct.unpack_from("<I", data, len(MAGIC))[0])
     header = data[base:after]
     if len(header) != after - base:
         raise struct.error(f"{len(header)} of {after - base} bytes")
-    table = _number("<I", header, 0)
-    compression, index, description = (_field(header, table, number) for number in range(3))
-    kind = _COMPRESSIONS[_number("<I", header, compression) if compression else 0]
-    if description:
-        text = description + _number("<I", header, description)
-        length = _number("<I", header, text)
-        header[text + 4 : text + 4 + length].decode()
-        if text + 4 + length > len(header):
+    package = _flatbuffers(path)
+    kinds, (compression, index, description) = package.number_types, _SLOTS
+    table = package.table.Table(header, *struct.unpack_from("<I", header))
+    kind = _COMPRESSIONS[table.GetSlot(compression, 0, kinds.Uint32Flags)]
+    if offset := table.Offset(description):
+        place = table.Pos + offset
+        text = table.String(place)
+        text.decode()
+        if len(text) != table.Get(kinds.Uint32Flags, table.Indirect(place)):
             raise struct.error("the description of the streams is longer than the header")
-    return kind, _number("<q", header, index) if index else -1, after
+    return kind, int(table.GetSlot(index, -1, kinds.Int64Flags)), after
 
 
 def _packets(path: Path, data: bytes, position: int, end: int) -> list[tuple[int, int]]:
@@ -216,34 +230,16 @@ def _whole(path: Path, frame: bytes, compression: str) -> bytes:
     return frame[4:]
 
 
-def _index(table_file: bytes) -> list[tuple[int, int, int]]:
+def _index(path: Path, data: bytes) -> list[tuple[int, int, int]]:
     """Stream, size and number of elements of each packet."""
-    root = _number("<I", table_file, 0)
-    vector = _field(table_file, root, 0)
-    if not vector:
-        return []
-    vector += _number("<I", table_file, vector)
+    package = _flatbuffers(path)
+    packets, header, count = _SLOTS
+    root = package.table.Table(data, *struct.unpack_from("<I", data))
+    offset = root.Offset(packets)
     entries = []
-    for number in range(_number("<I", table_file, vector)):
-        place = vector + 4 + 4 * number
-        entry = place + _number("<I", table_file, place)
-        header, count = _field(table_file, entry, 1), _field(table_file, entry, 2)
-        elements = _number("<q", table_file, count) if count else 0
-        entries.append(
-            (_number("<i", table_file, header), _number("<i", table_file, header + 4), elements)
-        )
+    for number in range(root.VectorLen(offset) if offset else 0):
+        entry = package.table.Table(data, root.Indirect(root.Vector(offset) + 4 * number))
+        stream, size = _PACKET.unpack_from(data, entry.Pos + entry.Offset(header))
+        elements = entry.GetSlot(count, 0, package.number_types.Int64Flags)
+        entries.append((stream, size, int(elements)))
     return entries
-
-
-def _field(data: bytes, table: int, number: int) -> int:
-    """Where a field of a FlatBuffer's table lies; 0 for one that has its default."""
-    fields = table - _number("<i", data, table)
-    place = 4 + 2 * number
-    offset = _number("<H", data, fields + place) if place < _number("<H", data, fields) else 0
-    return table + offset if offset else 0
-
-
-def _number(kind: str, data: bytes, position: int) -> int:
-    if position < 0:  # struct would count from the end
-        raise struct.error(f"byte {position}")
-    return int(struct.unpack_from(kind, data, position)[0])
