@@ -33,7 +33,7 @@ from benchmarks.presenting.page.templating import environment
 from benchmarks.presenting.tables.write import Judged, all_tables, judge
 from benchmarks.profile import Profile
 from benchmarks.records.files import write_atomic
-from benchmarks.records.selection import SUBJECT, Selection, load
+from benchmarks.records.selection import SUBJECT, Cells, Selection, load
 from benchmarks.throughput.summaries import speeds_of_profile
 from benchmarks.throughput.timings import files
 
@@ -75,8 +75,6 @@ def write_report(
     selection = replace(selection, datasets=tuple(real_first))
     cells = load(profile.runs, selection)
     speeds = speeds_of_profile(profile)
-    compared = claims.comparisons(cells, SUBJECT)
-    devices = speeds.devices
     judged = judge(cells, tuned)
     links = record_links(profile, cells, tuned, settings)
     grids = [
@@ -96,11 +94,7 @@ def write_report(
             untuned=_untuned(selection, tuned),
             claims=_claims(judged),
             tallies=_tallies(judged),
-            summary=_summary(compared),
-            tuned_summary=_summary(claims.comparisons(tuned.cells, SUBJECT)) if tuned else [],
-            axes={d: _axis(d, compared) for d in selection.datasets},
-            comparisons={d: _lines(d, compared) for d in selection.datasets},
-            readings={d: claims.reading(d, compared) for d in selection.datasets},
+            **_comparisons(cells, selection, tuned),
             chances=chances(selection),
             family=FAMILIES["subject"][1],
             rules=f"{FAMILIES['claim holds'][1]} {FAMILIES['claim fails'][1]}",
@@ -108,15 +102,7 @@ def write_report(
             analysis=declared().says(len(selection.seeds)),
             sections=_sections(profile.compared),
             grids={grid.name: grid for grid in grids},
-            figures={
-                kind: pictures(profile.figures, kind, selection.datasets)
-                for kind in (*_ORDER, "samples")
-            },
-            over_all={k: pictures(profile.figures, k, (a,)) for k, a in OVER_ALL.items()},
-            speed_figures={
-                kind: pictures(profile.figures, kind, devices)
-                for kind in ("throughput", "scaling", "roofline")
-            },
+            **_figures(profile.figures, selection, speeds.devices),
             timed=[link(profile, path) for path in files(profile.throughput)],
             order=_ORDER,
             captions=CAPTIONS,
@@ -129,6 +115,28 @@ def write_report(
     )
     write_atomic(profile.page, page)
     return profile.page
+
+
+def _comparisons(cells: Cells, selection: Selection, tuned: Tuned | None) -> dict[str, Any]:
+    """The subject beside each other neuron: in a sentence, as intervals and in words."""
+    compared = claims.comparisons(cells, SUBJECT)
+    return {
+        "summary": _summary(compared),
+        "tuned_summary": _summary(claims.comparisons(tuned.cells, SUBJECT)) if tuned else [],
+        "axes": {d: _axis(d, compared) for d in selection.datasets},
+        "comparisons": {d: _lines(d, compared) for d in selection.datasets},
+        "readings": {d: claims.reading(d, compared) for d in selection.datasets},
+    }
+
+
+def _figures(folder: Path, selection: Selection, devices: tuple[str, ...]) -> dict[str, Any]:
+    """The figures that are there, by kind: of each data set, over all, and of speed."""
+    kinds, speeds = (*_ORDER, "samples"), ("throughput", "scaling", "roofline")
+    return {
+        "figures": {kind: pictures(folder, kind, selection.datasets) for kind in kinds},
+        "over_all": {k: pictures(folder, k, (a,)) for k, a in OVER_ALL.items()},
+        "speed_figures": {kind: pictures(folder, kind, devices) for kind in speeds},
+    }
 
 
 def _claims(judged: Judged) -> list[Row]:
