@@ -170,6 +170,11 @@ class Params(_Section):
         """The same with one neuron more."""
         return self.model_copy(update={"neuron": {**self.neuron, alias: neuron}})
 
+    def tuning_only(self, aliases: list[str]) -> Params:
+        """The same with these neurons alone to tune."""
+        tuning = self.tuning.model_copy(update={"neurons": tuple(aliases)})
+        return self.model_copy(update={"tuning": tuning})
+
     def only(self, aliases: Iterable[str]) -> Params:
         """The same with these neurons alone and nothing to tune."""
         named = {alias: self.neuron_named(alias) for alias in aliases}

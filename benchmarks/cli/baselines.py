@@ -30,6 +30,12 @@ def compare(
     ] = None,
     profile: Annotated[str, typer.Option(help="recorded profile to compare with")] = "quick",
     against: Annotated[str, typer.Option(help="all, or aliases with commas between")] = "all",
+    tune: Annotated[
+        bool,
+        typer.Option(
+            "--tune", help="choose its learning rate too, and compare each neuron at its own best"
+        ),
+    ] = False,
     jobs: Jobs = 0,
 ) -> None:
     """Compare your neuron: train it as the recorded ones were, and say how it does beside them."""
@@ -39,17 +45,18 @@ def compare(
 
     home, known = opened(context)
     recorded = open_recorded(profile)
-    new = newcomer.newcomer(spec, _values(args or []), known, recorded, home)
-    others = newcomer.against(against, new.alias, recorded)
+    baselines, _ = newcomer.baselines(recorded, tune)
+    new = newcomer.newcomer(spec, _values(args or []), known, recorded, home, tune)
+    others = newcomer.against(against, new.alias, baselines)
     if other_versions(recorded.index):
         say(f"other rounding than the baselines': {other_versions(recorded.index)}")
-    total = len(newcomer.jobs(new))
     faults = []
-    with ProgressBar(f"{new.alias}, {total} cells", "cells") as report:
+    with ProgressBar(f"{new.alias}, {len(newcomer.jobs(new))} cells", "cells") as report:
         outcomes = newcomer.train(new, jobs or usual())
-        for done, outcome in enumerate(outcomes, start=1):
-            report(done, total, f"{outcome.job.cell} {outcome.says}")
-            faults += [f"{outcome.job.cell}: {outcome.error}"] if outcome.error else []
+        for done, (outcome, total) in enumerate(outcomes, start=1):
+            job = outcome.job if tune else outcome.job.cell
+            report(done, total, f"{job} {outcome.says}")
+            faults += [f"{job}: {outcome.error}"] if outcome.error else []
     if faults:
         raise InputError(faults[0])
     _say_compared(new, recorded, others)
@@ -60,21 +67,23 @@ def _say_compared(new: Newcomer, recorded: Recorded, others: tuple[str, ...]) ->
     from benchmarks.evidence.comparison.compare import compare, sums_of
     from benchmarks.presenting.comparison.files import terminal_tables, write_comparison
     from benchmarks.presenting.comparison.words import in_words
-    from benchmarks.running.newcomer import cells
+    from benchmarks.running.newcomer import baselines, cells
     from benchmarks.throughput.runner import measure_throughput
     from benchmarks.throughput.timings import read_speeds
 
     timed = new.params.only((new.alias, *others))
     with ProgressBar(f"timing {len(timed.neuron)} neurons side by side", "benchmarks") as report:
         measure_throughput(timed, new.profile.throughput, quick=True, progress=report)
-    trained = cells(new)
+    trained, own_rates = cells(new)
+    known, their_rates = baselines(recorded, tune=bool(own_rates))
     made = compare(
         list(trained.records.values()),
-        recorded.cells,
+        known,
         others,
         read_speeds(new.profile.throughput).main,
         sums_of(trained),
-        sums_of(recorded.cells),
+        sums_of(known),
+        their_rates | own_rates,
     )
     written = write_comparison(made, new.profile.folder)
     console.print(terminal_tables(made))

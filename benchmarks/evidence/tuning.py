@@ -27,6 +27,7 @@ EXTENSIONS = 4  # of a grid, at either end
 _FACTOR = 2.0
 
 Scores = dict[float, list[float]]  # learning rate -> validation accuracy of each tuning seed
+Rates = dict[tuple[str, str], float]  # (data set, neuron) -> the chosen learning rate
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Tuned:
     """Records of the verdict's seeds at the chosen rates, and what these were chosen from."""
 
     cells: Cells  # a neuron without all of its cells on every data set is not in it
-    rates: dict[tuple[str, str], float]  # (data set, neuron) -> the chosen rate
+    rates: Rates
     by_rate: dict[tuple[str, str], Scores]
 
     def at_end(self, dataset: str, neuron: str) -> bool:
@@ -99,7 +100,7 @@ def tuned_cells(home: Profile | Recorded, params: Params) -> Tuned | None:
 
     Raises InputError for records that are not valid.
     """
-    rates: dict[tuple[str, str], float] = {}
+    rates: Rates = {}
     by_rate: dict[tuple[str, str], Scores] = {}
     records: dict[Key, Record] = {}
     hosts: dict[Key, Host] = {}

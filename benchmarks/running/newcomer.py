@@ -1,28 +1,39 @@
-"""Train a new neuron as the recorded ones were trained: the half of `compare` that needs torch."""
+"""Train a new neuron as the recorded ones were trained: the half of `compare` that needs torch.
+
+At the recorded profile's shared learning rate, or at its own best: then the newcomer goes through
+the grid on the recorded tuning seeds, as the recorded neurons did, and is compared with those of
+them that have a best rate of their own.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 
 from benchmarks.errors import InputError, unknown
+from benchmarks.evidence.tuning import Rates, best, scores_of, tuned_cells
 from benchmarks.params import NeuronParams, Params
 from benchmarks.profile import Profile
 from benchmarks.records.files import version_of
 from benchmarks.records.recorded import Recorded
 from benchmarks.records.selection import Cells, Selection, load
 from benchmarks.running.jobs import Job, Outcome, Stage, jobs_of, unfinished
-from benchmarks.running.run import run_jobs
+from benchmarks.running.run import run_jobs, run_rounds
 from benchmarks.training.contract import check_neuron
 from benchmarks.training.protocol import protocol_hash
 
 
 @dataclass(frozen=True)
 class Newcomer:
-    """A neuron to compare: its name, what it is, the protocol it trains under, its folder."""
+    """A neuron to compare: its name, what it is, the protocol it trains under, its folder.
+
+    ``params.tuning`` names it alone, or none where it trains at the shared rate.
+    """
 
     alias: str
     params: Params
@@ -30,48 +41,100 @@ class Newcomer:
 
 
 def newcomer(
-    spec: str, args: dict[str, Any], known: Params, recorded: Recorded, home: Profile
+    spec: str,
+    args: dict[str, Any],
+    known: Params,
+    recorded: Recorded,
+    home: Profile,
+    tune: bool = False,
 ) -> Newcomer:
     """``spec``: an alias of ``known``, ``module:Class`` or ``file.py:Class``.
 
-    Raises InputError if there is no such neuron, if it breaks the contract, or if this code does
-    not train as the recorded baselines were trained.
+    ``tune``: at its own best rate. Raises InputError if there is no such neuron, if it breaks the
+    contract, or if this code does not train as the recorded baselines were trained.
     """
     _refuse_other_protocol(recorded)
     alias, neuron = _neuron_of(spec, args, known, recorded.params)
-    params = recorded.params.with_neuron(alias, neuron)
+    params = recorded.params.with_neuron(alias, neuron).tuning_only([alias] if tune else [])
     check_neuron(neuron, params.matched, alias, params.training.steps, params.training.rule)
     return Newcomer(alias, params, Profile(home.compared / alias))
 
 
-def train(new: Newcomer, workers: int) -> Iterator[Outcome]:
-    """Train the cells that have no valid record yet; yields as they end."""
-    todo = unfinished(jobs(new), new.params, new.profile)
-    yield from run_jobs(todo, new.params, new.profile, workers, minutes=float("inf"))
+def train(new: Newcomer, workers: int) -> Iterator[tuple[Outcome, int]]:
+    """Train the cells that have no valid record yet.
+
+    Yields, as they end, each outcome with the number of cells known so far.
+    """
+    params, profile = new.params, new.profile
+    run = partial(_run, params=params, profile=profile, workers=workers)
+    stages, known = {job.stage for job in jobs(new)}, 0
+    for outcome, known in run_rounds(_todo(new, jobs(new)), stages, params, profile, math.inf, run):
+        yield outcome, known
+    shared = _todo(new, [job for job in _at_shared_rate(new) if _best_is_shared(new, job.stage)])
+    for outcome in run(shared, math.inf):
+        yield outcome, known + len(shared)
 
 
 def jobs(new: Newcomer) -> list[Job]:
-    """One a (data set, seed) of the recorded profile."""
-    return [job for job in jobs_of(new.params) if job.stage == _stage(new, job)]
+    """One a (data set, seed) of the recorded profile, or one a rate of the grid and tuning seed."""
+    if not new.params.tuning.neurons:
+        return _at_shared_rate(new)
+    return [job for job in jobs_of(new.params) if job.stage.kind == "tuning"]
 
 
-def _stage(new: Newcomer, job: Job) -> Stage:
-    return Stage("cell", job.stage.dataset, new.alias)
+def _at_shared_rate(new: Newcomer) -> list[Job]:
+    return [j for j in jobs_of(new.params) if j.stage == Stage("cell", j.stage.dataset, new.alias)]
 
 
-def cells(new: Newcomer) -> Cells:
-    """What the newcomer's cells left, data set by data set."""
+def _todo(new: Newcomer, wanted: list[Job]) -> list[Job]:
+    return unfinished(wanted, new.params, new.profile)
+
+
+def _run(
+    todo: list[Job], minutes: float, params: Params, profile: Profile, workers: int
+) -> Iterator[Outcome]:
+    yield from run_jobs(todo, params, profile, workers, minutes)
+
+
+def _best_is_shared(new: Newcomer, stage: Stage) -> bool:
+    """Whether the verdict's seeds still have to train at the shared rate, since it is the best."""
+    scores = scores_of(new.profile, new.params, stage.dataset, new.alias)
+    return bool(scores) and best(scores) == new.params.training.learning_rate
+
+
+def cells(new: Newcomer) -> tuple[Cells, Rates]:
+    """What the newcomer's cells left, and its own best rate on each data set, if it has one."""
     params = new.params
+    if params.tuning.neurons:
+        return _tuned(new.profile, params)
     chosen = Selection(tuple(params.datasets), (new.alias,), tuple(params.seeds))
-    return load(new.profile.runs, chosen)
+    return load(new.profile.runs, chosen), {}
 
 
-def against(names: str, alias: str, recorded: Recorded) -> tuple[str, ...]:
+def baselines(recorded: Recorded, tune: bool = False) -> tuple[Cells, Rates]:
+    """The recorded cells at the shared rate, or each neuron's at its own best, with these rates.
+
+    Raises InputError where no recorded neuron has such a rate.
+    """
+    return _tuned(recorded, recorded.params) if tune else (recorded.cells, {})
+
+
+def _tuned(home: Profile | Recorded, params: Params) -> tuple[Cells, Rates]:
+    found = tuned_cells(home, params)
+    if found is None:
+        raise InputError(
+            f"{home.name}: no neuron has all its cells at a best rate of its own; compare at the "
+            "shared rate, without --tune, or with a profile that tunes, e.g. --profile core"
+        )
+    return found.cells, found.rates
+
+
+def against(names: str, alias: str, recorded: Cells) -> tuple[str, ...]:
     """The baselines that ``all`` or ``alias,alias`` stands for.
 
     Raises InputError for one that is not recorded.
     """
-    known = [n for n in recorded.params.neuron if n != alias]
+    known = [n for n in recorded.selection.neurons if n != alias]
     if names == "all":
         return tuple(known)
     for name in names.split(","):

@@ -485,8 +485,20 @@ def test_records_that_were_not_trained_alike_are_refused_by_name(part: str, word
 def test_another_learning_rate_is_refused() -> None:
     make = scattered({})
     new = [cell("dvs_digits", NEW, 0, settings=SETTINGS | {"learning_rate": 0.1})]
-    with pytest.raises(InputError, match=r"mine was trained at learning rate 0\.1, \w+ at 0\.005"):
+    with pytest.raises(InputError, match=r"not trained at one .*: \w+ at 0\.005 and mine at 0\.1"):
         compare(new, recorded(make, 3), LIFS, [])
+
+
+def test_each_neuron_at_its_own_best_rate_is_said_and_another_one_refused() -> None:
+    make = scattered({NEW: 0.1})
+    at = SETTINGS | {"learning_rate": 0.1}
+    new = [make("dvs_digits", NEW, seed).model_copy(update={"settings": at}) for seed in range(10)]
+    known, rates = recorded(make, 10, datasets=("dvs_digits",)), {("dvs_digits", NEW): 0.1}
+    found = compare(new, known, LIFS, [], rates=rates)
+    assert {c.verdict for c in found.of("accuracy")} == {"better"}
+    assert "that of mine is 0.1 on dvs_digits." in " ".join(in_words(found))
+    with pytest.raises(InputError, match=r"mine on dvs_digits was trained at 0\.1, .* is 0\.2"):
+        compare(new, known, LIFS, [], rates={("dvs_digits", NEW): 0.2})
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,28 @@ def test_a_neuron_in_a_file_is_trained_alone_and_compared(folder: Folder) -> Non
 
 
 @pytest.mark.slow
+def test_a_neuron_is_tuned_as_the_recorded_ones_were(tmp_path: Path) -> None:
+    made = Folder(tmp_path)
+    params = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    params["neuron"].pop("leaky")
+    params["training"] |= {"epochs": 1, "batch": 512}
+    params["tuning"] = {"learning_rates": [0.0025, 0.01], "seeds": [100], "neurons": ["lif"]}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    author = ("-c", "user.name=A", "-c", "user.email=a@b")
+    subprocess.run(["git", *author, "commit", "-aqm", "tuned"], cwd=tmp_path, check=True)
+    for words in (("cells", "dvs_digits", "lif"), ("tune", "dvs_digits", "lif"), ("record",)):
+        done = made.call(*words)
+        assert done.returncode == 0, done.stderr
+    done = made.call("compare", "aia.neuron:LIF", "--tune")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "results/compared/LIF/comparison.json").read_text())
+    assert found["rates"]["dvs_digits/LIF"] == found["rates"]["dvs_digits/lif"]
+    assert "own best learning rate" in " ".join(found["words"])
+    for compared in found["compared"]:
+        assert compared["new"] == compared["recorded"]
+
+
+@pytest.mark.slow
 def test_lif_under_another_name_is_not_told_apart(folder: Folder) -> None:
     done = folder.run("compare", "aia.neuron:LIF", "--against", "lif")
     assert done.returncode == 0, done.stderr
@@ -175,6 +197,7 @@ def test_an_interrupted_comparison_goes_on_where_it_was(folder: Folder) -> None:
         (("mine.py:Mine", "--args", "dead"), "key=value"),
         (("mine.py:Mine", "--args", "alive=2"), "refuses its arguments.*alive"),
         (("mine.py:Mine", "--profile", "zoo"), "zoo.*quick"),
+        (("mine.py:Mine", "--tune"), "quick: no neuron has .* a best rate of its own.*core"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

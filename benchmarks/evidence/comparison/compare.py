@@ -35,6 +35,7 @@ from benchmarks.evidence.convergence import said as unconverged_said
 from benchmarks.evidence.families import Judged, Sample, judge
 from benchmarks.evidence.metrics import MEASURES, counting
 from benchmarks.evidence.statistics import effect_size, exponential, smallest_sign_flip_p
+from benchmarks.evidence.tuning import Rates
 from benchmarks.records.schema import Record
 from benchmarks.records.selection import Cells, Selection, neuron_of
 from benchmarks.throughput.timings import Timing
@@ -47,14 +48,17 @@ def compare(
     speeds: list[Timing],
     trained_on: Sequence[str] = (),
     recorded_on: Sequence[str] = (),
+    rates: Rates | None = None,
 ) -> ComparisonReport:
     """Compare the records of a new neuron with those of the baselines named in ``against``.
 
-    Raises InputError if there is nothing to compare, if the new records are not of one neuron at
-    the recorded learning rate, or if two records of a pair were not trained alike.
+    ``rates``: each neuron's own best; without them all train at one. Raises InputError if there is
+    nothing to compare, if the new records are not of one neuron, if a record is not at its rate,
+    or if two records of a pair were not trained alike.
     """
     against = tuple(dict.fromkeys(against))
-    cells = _together(new, baselines, against)
+    cells, rates = _together(new, baselines, against), rates or {}
+    _refuse_other_rate(cells, rates)
     neuron, analysis, seeds = new[0].neuron, declared(), len(cells.selection.seeds)
     cells = counting(cells)
     alpha = analysis.alpha(seeds)
@@ -76,6 +80,7 @@ def compare(
         seeds=seeds,
         plan=analysis.plan(seeds),
         unconverged=unconverged_said(cells, (neuron, *against)),
+        rates={f"{d}/{n}": rates[d, n] for d, n in cells.selection.groups if (d, n) in rates},
     )
 
 
@@ -108,7 +113,6 @@ def _together(new: list[Record], baselines: Cells, against: tuple[str, ...]) -> 
     if neuron in against:
         raise InputError(f"{neuron} is compared with a record of the same name; rename one")
     records = {k: r for k, r in baselines.records.items() if k[1] in against}
-    _refuse_other_rate(new, list(records.values()))
     records |= {(r.dataset, r.neuron, r.seed): r for r in new}
     recorded = baselines.selection
     seeds = tuple(sorted({*recorded.seeds, *(r.seed for r in new)}))
@@ -116,17 +120,18 @@ def _together(new: list[Record], baselines: Cells, against: tuple[str, ...]) -> 
     return Cells(baselines.profile, chosen, records)
 
 
-def _refuse_other_rate(new: list[Record], recorded: list[Record]) -> None:
+def _refuse_other_rate(cells: Cells, rates: Rates) -> None:
     """The hashes of a record leave its learning rate out."""
-    rates = {r.settings.get("learning_rate"): r for r in recorded}
-    for record in new:
-        rate = record.settings.get("learning_rate")
-        for other, baseline in rates.items():
-            if rate != other:
-                raise InputError(
-                    f"{record.neuron} was trained at learning rate {rate}, {baseline.neuron} at "
-                    f"{other}; train {record.neuron} again at the recorded rate"
-                )
+    shared: dict[float, str] = {}
+    for (dataset, neuron, _), record in cells.records.items():
+        rate = record.settings["learning_rate"]
+        if (own := rates.get((dataset, neuron))) is None:
+            shared.setdefault(rate, neuron)
+        elif rate != own:
+            raise InputError(f"{neuron} on {dataset} was trained at {rate}, its own rate is {own}")
+    if len(shared) > 1:
+        said = " and ".join(f"{neuron} at {rate}" for rate, neuron in shared.items())
+        raise InputError(f"not trained at one learning rate: {said}; train all at one, or tune all")
 
 
 def _failed(cells: Cells) -> Iterable[str]:

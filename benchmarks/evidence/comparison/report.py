@@ -110,6 +110,7 @@ class ComparisonReport:
     seeds: int  # so many were trained, whether they count or not
     plan: str  # what is declared for what is open
     unconverged: str  # cells that were not trained until nothing more was gained
+    rates: dict[str, float]  # <data set>/<neuron> -> its own best; empty where all have one rate
 
     def of(self, metric: Metric, baseline: str | None = None) -> list[Compared]:
         """The comparisons of a metric, of one baseline if one is named."""

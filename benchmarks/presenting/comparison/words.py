@@ -25,7 +25,8 @@ VERDICTS: dict[ComparisonVerdict, str] = {
 
 def in_words(report: ComparisonReport) -> tuple[str, ...]:
     """Paragraphs: what was found, what would decide the rest, what is missing or unmatched."""
-    return tuple(p for p in (overview(report), stage(report), gaps(report)) if p)
+    parts = (overview(report), rates_said(report), stage(report), gaps(report))
+    return tuple(part for part in parts if part)
 
 
 def verdict_words(verdict: ComparisonVerdict, metric: Metric = "accuracy") -> str:
@@ -53,6 +54,21 @@ def overview(report: ComparisonReport) -> str:
         found = _and([f"{verdict_words(v)} {VERDICTS[v]} {n}" for v, n in _counts(overall)])
         text += f" Over all data sets together, it is {found} of {plural(len(overall), 'neuron')}."
     return text
+
+
+def rates_said(report: ComparisonReport) -> str:
+    """At which learning rates the neurons trained, where each has its own."""
+    own = [
+        f"{report.rates[key]:g} on {dataset}"
+        for dataset in report.datasets
+        if (key := f"{dataset}/{report.neuron}") in report.rates
+    ]
+    if not own:
+        return ""
+    return (
+        "Each neuron trained at its own best learning rate, chosen by validation accuracy on other "
+        f"seeds; that of {report.neuron} is {_and(own)}."
+    )
 
 
 def _counts(found: Sequence[ComparisonVerdict]) -> list[tuple[ComparisonVerdict, int]]:
