@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -402,6 +403,10 @@ def test_latex_prints_every_table(tmp_path: Path) -> None:
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables"]
     subprocess.run(command, cwd=profile.tex, check=True, timeout=120)
     assert (profile.tex / "tables.pdf").read_bytes().startswith(b"%PDF")
+    log = (profile.tex / "tables.log").read_text(encoding="latin-1")
+    assert "Float too large" not in log
+    wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert max(wide, default=0) < 6, "nothing runs off its column"
 
 
 def test_latex_escapes_what_it_would_read_as_a_command() -> None:
