@@ -69,7 +69,7 @@ class Sample:
 class Judged:
     """What a comparison shows within its family."""
 
-    found: Estimate  # with the interval of a single comparison
+    estimate: Estimate  # with the interval of a single comparison
     p: float  # two-sided, that the mean is 0; nan for fewer than two values
     p_family: float  # the same after the correction that its family asks for
     p_same: float  # that the mean is not within the margin, after that correction

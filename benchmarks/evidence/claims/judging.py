@@ -90,7 +90,7 @@ def _outcome(test: ClaimTest, above: Judged, short: Judged, alpha: float) -> _Ou
                 f"{test.words['no interval']}: {test.number} over 1 seed, which gives no interval"
             )
         return _Outcome(test, "open", says)
-    text = f"{test.words[above.side]}: {test.number} over {_seeds(above.found.n, test.seeds)}"
+    text = f"{test.words[above.side]}: {test.number} over {_seeds(above.estimate.n, test.seeds)}"
     if short.side == "behind":
         if above.side in ("ahead", "not distinguishable"):
             text += f", so {test.amount(test.margin)} is ruled out"

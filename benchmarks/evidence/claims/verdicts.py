@@ -57,9 +57,9 @@ class Comparison:
     dataset: str
     other: str
     kind: Kind
-    found: Estimate
+    estimate: Estimate
     side: Side
-    says: str  # the side in words; why there is none where ``found.n`` is 0
+    says: str  # the side in words; why there is none where ``estimate.n`` is 0
 
 
 def kind_of(neuron: str) -> Kind:
@@ -83,9 +83,9 @@ def comparisons(cells: Cells, subject: str) -> list[Comparison]:
             dataset,
             other,
             kind_of(other),
-            j.found,
+            j.estimate,
             j.side,
-            side_words(j.side) if j.found.n else why_no_pair(cells, dataset, subject, other),
+            side_words(j.side) if j.estimate.n else why_no_pair(cells, dataset, subject, other),
         )
         for (dataset, other), j in zip(groups, judged, strict=True)
     ]
@@ -106,7 +106,7 @@ def once(compared: list[Comparison]) -> list[Side]:
 
 def reading(dataset: str, compared: list[Comparison]) -> str:
     """One data set in words."""
-    here = [c for c in compared if c.dataset == dataset and c.found.n]
+    here = [c for c in compared if c.dataset == dataset and c.estimate.n]
     baselines = once([c for c in here if c.kind == "baseline"])
     controls = once([c for c in here if c.kind == "control"])
     if not baselines:

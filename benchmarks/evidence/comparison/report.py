@@ -35,7 +35,7 @@ class Compared:
     seeds: tuple[int, ...]
     new: tuple[float, ...]  # one value a seed; accuracies are fractions
     recorded: tuple[float, ...]
-    found: Estimate  # new - baseline of accuracy, new / baseline of spikes and SynOps
+    estimate: Estimate  # new - baseline of accuracy, new / baseline of spikes and SynOps
     p: float
     p_holm: float  # corrected over all comparisons of the metric
     method: Method

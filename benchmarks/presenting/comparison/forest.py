@@ -22,7 +22,7 @@ def _limits(found: list[Compared]) -> tuple[float, float]:
 
     An interval of two pairs can be ten times as wide as the others: those are cut off.
     """
-    ends = [v for c in found if c.found.n > 2 for v in (c.found.low, c.found.high)]
+    ends = [v for c in found if c.estimate.n > 2 for v in (c.estimate.low, c.estimate.high)]
     seeds = [a - b for c in found for a, b in zip(c.new, c.recorded, strict=True)]
     low, high = (100 * extreme([0.0, *ends, *seeds]) for extreme in (min, max))
     margin = max(0.06 * (high - low), 0.5)
@@ -62,9 +62,9 @@ def draw(report: ComparisonReport) -> Figure | None:
 def _draw_row(axes: Axes, y: int, c: Compared, look: Look) -> None:
     seeds = [100 * (new - old) for new, old in zip(c.new, c.recorded, strict=True)]
     axes.plot(seeds, [y + 0.26] * len(seeds), "o", color=look.colour, ms=3, alpha=0.55, mew=0)
-    if c.found.n > 1:
-        axes.plot([100 * c.found.low, 100 * c.found.high], [y, y], color=look.colour, lw=1.5)
-    middle = 100 * c.found.mean
+    if c.estimate.n > 1:
+        axes.plot([100 * c.estimate.low, 100 * c.estimate.high], [y, y], color=look.colour, lw=1.5)
+    middle = 100 * c.estimate.mean
     axes.plot(middle, y, **mark_style(look) | {"mew": 0.9, "ms": 7.5, "zorder": 3})
     if c.verdict in SIDES:
         axes.annotate(

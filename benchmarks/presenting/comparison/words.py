@@ -81,8 +81,8 @@ def stage(report: ComparisonReport) -> str:
     if not found:
         return report.analysis
     text = f"{report.analysis} {report.plan}"
-    widest = max(found, key=lambda c: c.found.sd)
-    tested, sd = report.tested("accuracy"), widest.found.sd
+    widest = max(found, key=lambda c: c.estimate.sd)
+    tested, sd = report.tested("accuracy"), widest.estimate.sd
     next_look = declared().next_finds(report.seeds, sd, tested)
     if next_look is None:
         return text

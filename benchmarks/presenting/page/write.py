@@ -189,7 +189,7 @@ def _summary(compared: list[Comparison]) -> list[str]:
     }
     sentences = []
     for kind, name in names.items():
-        found = claims.once([c for c in compared if c.kind == kind and c.found.n])
+        found = claims.once([c for c in compared if c.kind == kind and c.estimate.n])
         if found:
             noun = "comparison" if len(found) == 1 else "comparisons"
             counts = {side: found.count(side) for side in get_args(Side)}
@@ -200,7 +200,7 @@ def _summary(compared: list[Comparison]) -> list[str]:
 
 def _axis(dataset: str, compared: list[Comparison]) -> float:
     """Half the width of the axis that the intervals of a data set share, in percentage points."""
-    found = [c.found for c in compared if c.dataset == dataset and c.found.n > 1]
+    found = [c.estimate for c in compared if c.dataset == dataset and c.estimate.n > 1]
     return half_axis(100 * max((abs(v) for e in found for v in (e.low, e.high)), default=0.0))
 
 
@@ -209,8 +209,8 @@ def _lines(dataset: str, compared: list[Comparison]) -> list[Line]:
     lines = []
     for c in compared:
         if c.dataset == dataset:
-            text = points(c.found) if c.found.n else c.says
-            says = c.says if c.found.n else ""
+            text = points(c.estimate) if c.estimate.n else c.says
+            says = c.says if c.estimate.n else ""
             side = c.side if c.side in ("ahead", "behind") else "even"
-            lines.append(Line(c.other, c.kind, text, bar(c.found, half), side, says))
+            lines.append(Line(c.other, c.kind, text, bar(c.estimate, half), side, says))
     return sorted(lines, key=lambda line: ("baseline", "control", "other").index(line.kind))

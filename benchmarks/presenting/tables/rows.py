@@ -97,7 +97,7 @@ def _differences(cells: Cells, baseline: str) -> list[Row]:
 
 
 def _difference(cells: Cells, dataset: str, neuron: str, baseline: str, judged: Judged) -> Row:
-    found, rising = judged.found, unconverged(cells, dataset, neuron)
+    found, rising = judged.estimate, unconverged(cells, dataset, neuron)
     rising += unconverged(cells, dataset, baseline)
     says = same_words("accuracy") if judged.side == "the same" else judged.side
     says = says if found.n else why_no_pair(cells, dataset, neuron, baseline)
