@@ -86,14 +86,14 @@ def compare(
 
 def sums_of(cells: Cells) -> tuple[str, ...]:
     """Whose sums the cells have: the portable ones, or those of a device."""
-    found = set()
+    sums = set()
     for key, record in cells.records.items():
         if record.arithmetic == "portable":
-            found.add("portable")
+            sums.add("portable")
             continue
         host = cells.hosts.get(key)
-        found.add(f"{record.arithmetic} on {host.device if host else 'an unknown device'}")
-    return tuple(sorted(found))
+        sums.add(f"{record.arithmetic} on {host.device if host else 'an unknown device'}")
+    return tuple(sorted(sums))
 
 
 # ---- what is paired ----
@@ -218,16 +218,18 @@ def _overall(cells: Cells, alpha: float) -> list[Overall]:
     }
     pooled = [
         Sample(
-            [x for m in found for x in m.sample.values],
+            [x for m in matches for x in m.sample.values],
             declared().margin["accuracy"],
-            max((m.sample.grain for m in found), default=0.0),
+            max((m.sample.grain for m in matches), default=0.0),
             neuron_of(baseline),
         )
-        for baseline, found in matched.items()
+        for baseline, matches in matched.items()
     ]
     judged = judge("over data sets", pooled, alpha)
-    found = zip(matched.items(), judged, strict=True)
-    return [_over_datasets(baseline, of, j) for (baseline, of), j in found]
+    return [
+        _over_datasets(baseline, matches, j)
+        for (baseline, matches), j in zip(matched.items(), judged, strict=True)
+    ]
 
 
 def _over_datasets(baseline: str, matched: list[Matched], judged: Judged) -> Overall:
