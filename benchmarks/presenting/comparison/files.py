@@ -94,7 +94,7 @@ OVERALL_CAPTION = (
 def lines(report: ComparisonReport) -> list[Line]:
     """The comparisons of test accuracy as text, data set by data set."""
     ratios = {(c.metric, c.dataset, c.baseline): c for c in report.compared}
-    found = sorted(report.of("accuracy"), key=lambda c: report.datasets.index(c.dataset))
+    compared = sorted(report.of("accuracy"), key=lambda c: report.datasets.index(c.dataset))
     return [
         Line(
             dataset=c.dataset,
@@ -109,7 +109,7 @@ def lines(report: ComparisonReport) -> list[Line]:
             synops=_ratio_text(ratios["synops", c.dataset, c.baseline]),
             bar=bar(c.estimate, half_of(report, c.dataset)),
         )
-        for c in found
+        for c in compared
     ]
 
 
@@ -246,12 +246,12 @@ def _csv(report: ComparisonReport) -> str:
 
 
 def _markdown(report: ComparisonReport) -> str:
-    found = [[str(getattr(line, name)) for name in TITLES] for line in lines(report)]
+    rows = [[str(getattr(line, name)) for name in TITLES] for line in lines(report)]
     head, overall = overall_rows(report)
     parts = [
         f"# {report.neuron} against recorded neurons",
         *in_words(report),
-        markdown_rows(list(TITLES.values()), found),
+        markdown_rows(list(TITLES.values()), rows),
         CAPTION,
         *([markdown_rows(head, overall), OVERALL_CAPTION] if overall else []),
     ]
@@ -260,7 +260,7 @@ def _markdown(report: ComparisonReport) -> str:
 
 def _section(report: ComparisonReport, picture: str | None) -> Markup:
     head, overall = overall_rows(report)
-    found = lines(report)
+    all_lines = lines(report)
     return Markup(
         environment()
         .get_template("compare.html.j2")
@@ -272,7 +272,7 @@ def _section(report: ComparisonReport, picture: str | None) -> Markup:
             stage=stage(report),
             gaps=gaps(report),
             titles=TITLES,
-            lines={d: [line for line in found if line.dataset == d] for d in report.datasets},
+            lines={d: [line for line in all_lines if line.dataset == d] for d in report.datasets},
             axes={d: half_of(report, d) for d in report.datasets},
             caption=CAPTION,
             sides=SIDES,
