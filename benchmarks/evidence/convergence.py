@@ -47,8 +47,8 @@ def rising(cells: Cells, dataset: str, neuron: str) -> bool:
 
 def unconverged(cells: Cells, dataset: str, neuron: str) -> list[int]:
     """Seeds whose finished cell is not converged."""
-    found = cells.of(dataset, neuron)
-    return [record.seed for record in found if record.result and not converged(record)]
+    records = cells.of(dataset, neuron)
+    return [record.seed for record in records if record.result and not converged(record)]
 
 
 def share_unconverged(records: Iterable[Record]) -> tuple[int, int]:
@@ -64,8 +64,8 @@ def said(cells: Cells, neurons: Sequence[str]) -> str:
     """
     parts = []
     for neuron in neurons:
-        found = [r for d in cells.selection.datasets for r in cells.of(d, neuron)]
-        marked, of = share_unconverged(found)
+        records = [r for d in cells.selection.datasets for r in cells.of(d, neuron)]
+        marked, of = share_unconverged(records)
         parts += [f"{neuron} in {marked} of {of}"] if marked else []
     if not parts:
         return ""

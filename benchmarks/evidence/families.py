@@ -69,7 +69,7 @@ class Sample:
 class Judged:
     """What a comparison shows within its family."""
 
-    found: Estimate  # with the interval of a single comparison
+    estimate: Estimate  # with the interval of a single comparison
     p: float  # two-sided, that the mean is 0; nan for fewer than two values
     p_family: float  # the same after the correction that its family asks for
     p_same: float  # that the mean is not within the margin, after that correction
@@ -92,22 +92,22 @@ def judge(family: str, samples: Sequence[Sample], alpha: float = ALPHA) -> list[
     corrected = (holm(ps, copies), holm(same, copies)) if rule == "any" else (ps, same)
     return [
         Judged(
-            found := estimate(sample.values, LEVEL, sample.grain),
+            lead := estimate(sample.values, LEVEL, sample.grain),
             p,
             p_family,
             p_same,
-            method_of(found.n, level),
-            _side(found, p_family, p_same, alpha),
+            method_of(lead.n, level),
+            _side(lead, p_family, p_same, alpha),
         )
         for sample, p, p_family, p_same in zip(samples, ps, *corrected, strict=True)
     ]
 
 
-def _side(found: Estimate, p: float, p_same: float, alpha: float) -> Side:
+def _side(lead: Estimate, p: float, p_same: float, alpha: float) -> Side:
     if math.isnan(p):
         return "no interval"
     if p_same <= alpha:
         return "the same"
     if p > alpha:
         return "not distinguishable"
-    return "ahead" if found.mean > 0 else "behind"
+    return "ahead" if lead.mean > 0 else "behind"

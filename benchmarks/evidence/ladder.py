@@ -83,8 +83,8 @@ def _floor(dataset: str, cells: Cells) -> Rung | None:
     records = [r for (d, _, _), r in cells.records.items() if d == dataset]
     shares = {r.seed: share for r in records if (share := _most_frequent(r)) is not None}
     if shares:
-        found = estimate([shares[seed] for seed in sorted(shares)])
-        return Rung(dataset, "floor", "", found, nothing, "most frequent class")
+        floor = estimate([shares[seed] for seed in sorted(shares)])
+        return Rung(dataset, "floor", "", floor, nothing, "most frequent class")
     if not records:
         return None
     classes = len(records[0].classes)

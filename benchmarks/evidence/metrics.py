@@ -68,8 +68,8 @@ def sample(metric: Metric, pairs: Sequence[Pair], margin: float | None = None) -
 
 def lead_of(metric: Metric, pairs: Sequence[Pair]) -> Estimate:
     """Of the pairs' differences in a metric, of logarithms for a ratio."""
-    found = sample(metric, pairs)
-    return estimate(found.values, least_sd=found.grain)
+    differences = sample(metric, pairs)
+    return estimate(differences.values, least_sd=differences.grain)
 
 
 def counting(cells: Cells) -> Cells:

@@ -82,14 +82,14 @@ def _put(spec: ClaimSpec, name: str, reading: Reading, cells: Cells, tuned: Tune
     shared = tuple(
         c for c in CONTROLS if c in against and reading.controls.get(c) != c and name != SUBJECT
     )
-    found, own = at_rates(cells, tuned, {name, *against})
+    cells, own = at_rates(cells, tuned, {name, *against})
     settled = reading.settled.get(predicate.name, "")
     if settled:
         return Put(name, settled, None, against, shared, own)
     # what follows from a verdict is worded for the subject
     follows = spec.follows if name == SUBJECT else {}
     changed = spec.model_copy(update={"predicate": predicate, "follows": follows})
-    (verdict,) = verdicts([changed], found.first(seeds_of(found, name)), name)
+    (verdict,) = verdicts([changed], cells.first(seeds_of(cells, name)), name)
     return Put(name, "", verdict, against, shared, own)
 
 

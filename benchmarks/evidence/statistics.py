@@ -131,10 +131,12 @@ def paired_ratio(
     return exponential(paired_difference(np.log(x), np.log(y), level, least_sd))
 
 
-def exponential(found: Estimate) -> Estimate:
+def exponential(log_ratio: Estimate) -> Estimate:
     """An estimate of a logarithm -> that of the ratio."""
-    mean, sd, low, high = map(math.exp, (found.mean, found.sd, found.low, found.high))
-    return Estimate(mean, sd, low, high, found.n)
+    mean, sd, low, high = map(
+        math.exp, (log_ratio.mean, log_ratio.sd, log_ratio.low, log_ratio.high)
+    )
+    return Estimate(mean, sd, low, high, log_ratio.n)
 
 
 def tails(values: ArrayLike, at: float = 0.0, level: float = LEVEL, least_sd: float = 0.0) -> Tails:

@@ -111,9 +111,9 @@ def tuned_cells(home: Profile | Recorded, params: Params) -> Tuned | None:
             continue
         by_rate[dataset, neuron] = scores
         rates[dataset, neuron] = best(scores)
-        found = _cells(home, params, best(scores), dataset, neuron, params.seeds)
-        records |= found.records
-        hosts |= found.hosts
+        at_best = _cells(home, params, best(scores), dataset, neuron, params.seeds)
+        records |= at_best.records
+        hosts |= at_best.hosts
     through = {key for key in rates if all((*key, seed) in records for seed in params.seeds)}
     whole = tuple(n for n in neurons if all((d, n) in through for d in params.datasets))
     if not whole:

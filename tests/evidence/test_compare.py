@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def test_a_better_neuron_is_said_to_be_better_by_how_much_and_how_sure() -> None
     found = report(scattered({NEW: 0.08}), seeds=10, against=LIFS[:1])
     assert {c.verdict for c in found.of("accuracy")} == {"better"}
     for c in found.of("accuracy"):
-        assert c.found.low < 0.08 < c.found.high
+        assert c.estimate.low < 0.08 < c.estimate.high
         assert c.p_holm < 0.05
     number = r"\+\d+\.\d"
     for row in lines(found):
@@ -289,9 +290,9 @@ def test_three_seeds_alike_are_not_certain() -> None:
     """Two test samples more in each of three seeds: a spread of 0 is no evidence."""
     found = report(lambda d, n, s: cell(d, n, s, 0.8 + (n == NEW) * 2 / SAMPLES), seeds=3)
     for c in found.of("accuracy"):
-        assert c.found.mean == pytest.approx(2 / SAMPLES)
+        assert c.estimate.mean == pytest.approx(2 / SAMPLES)
         assert c.p > 0.05
-        assert c.found.low < 0 < c.found.high
+        assert c.estimate.low < 0 < c.estimate.high
     assert {c.verdict for c in found.of("accuracy")} == {"not distinguishable"}
 
 
@@ -356,7 +357,7 @@ def test_spikes_and_synops_are_ratios_with_a_verdict() -> None:
     counts = {NEW: 900.0, LIFS[0]: 1000.0, LIFS[1]: 300.0}
     found = report(scattered({}, spikes=counts), seeds=10)
     for c in found.of("spikes", LIFS[0]):
-        assert c.found.low < 0.9 < c.found.high
+        assert c.estimate.low < 0.9 < c.estimate.high
     for dataset in DATASETS:
         assert re.fullmatch(r"0\.\d\d \[0\.\d\d, 0\.\d\d\], fewer", line(found, dataset).spikes)
         assert re.fullmatch(
@@ -629,6 +630,7 @@ def test_all_files_are_written_and_can_be_read(tmp_path: Path, whole: Comparison
     assert content["words"] == list(in_words(whole))
     first = content["compared"][0]
     assert first["new"] == list(whole.compared[0].new)
+    assert first["found"] == asdict(whole.compared[0].estimate)
     assert len(content["pairs"]) == 2 * (10 + 10 + 9)
     assert content["pairs"][0] == {
         "dataset": "dvs_digits",
@@ -643,7 +645,7 @@ def test_all_files_are_written_and_can_be_read(tmp_path: Path, whole: Comparison
     }
     rows = list(csv.DictReader(io.StringIO(paths["comparison.csv"].read_text())))
     assert len(rows) == 3 * 2 * 3  # metrics x baselines x data sets
-    assert float(rows[0]["mean"]) == whole.compared[0].found.mean
+    assert float(rows[0]["mean"]) == whole.compared[0].estimate.mean
     assert ElementTree.fromstring(paths["figure.svg"].read_text()).tag.endswith("svg")
     page = paths["index.html"].read_text()
     assert paths["section.html"].read_text() in page

@@ -5,14 +5,14 @@ They are exact, so every network must agree; they check the code and are no evid
 
 from __future__ import annotations
 
-from benchmarks.evidence.claims.judging import Evidence, Found
+from benchmarks.evidence.claims.judging import Evidence, Verdict
 from benchmarks.evidence.claims.predicates import gaps_of, sentence
 from benchmarks.evidence.claims.specs import NoParameterMore, OnlyStimulated, Status
 from benchmarks.records.selection import Cells
 from benchmarks.wording import plural
 
 
-def only_stimulated(claim: OnlyStimulated, cells: Cells, subject: str) -> Found:
+def only_stimulated(claim: OnlyStimulated, cells: Cells, subject: str) -> Verdict:
     """No gradient at the coefficients for event-free frames, one for test frames."""
     evidence, agree, gaps = [], [], list[str]()
     for dataset in claim.datasets:
@@ -44,7 +44,7 @@ def _gradients(cells: Cells, dataset: str, subject: str) -> list[tuple[float, fl
     return [(a, b) for a, b in norms if a is not None and b is not None]
 
 
-def no_parameter_more(claim: NoParameterMore, cells: Cells, subject: str) -> Found:
+def no_parameter_more(claim: NoParameterMore, cells: Cells, subject: str) -> Verdict:
     """As many parameters as a LIF at inference, and the same predictions once folded."""
     evidence, agree, gaps, extras = [], [], list[str](), list[int]()
     for dataset in claim.datasets:
@@ -57,8 +57,8 @@ def no_parameter_more(claim: NoParameterMore, cells: Cells, subject: str) -> Fou
                 agree += [extra <= 0 for extra in more]
                 says = f"{dataset}: {_parameters(max(more))} {other} once folded"
                 evidence.append(Evidence(dataset, subject, other, says))
-    found = [result.fold for d in claim.datasets for result in cells.results(d, subject)]
-    folds = [fold for fold in found if fold is not None]
+    results = [result for d in claim.datasets for result in cells.results(d, subject)]
+    folds = [result.fold for result in results if result.fold is not None]
     agree += [fold.predictions_differ == 0 for fold in folds] if extras else []
     says = (
         f"{sentence(f'{_parameters(max(extras, default=0))} LIF')} Folding "
@@ -73,12 +73,12 @@ def _parameters(extra: int) -> str:
     return f"{plural(extra, 'parameter') if extra > 0 else 'no parameter'} more than"
 
 
-def _exact(says: str, evidence: list[Evidence], agree: list[bool], gaps: list[str]) -> Found:
+def _exact(says: str, evidence: list[Evidence], agree: list[bool], gaps: list[str]) -> Verdict:
     """Reproduced if every network agrees and none is missing; one that does not refutes."""
     missing = f"Missing: {'; '.join(dict.fromkeys(gaps))}."
     if not agree:
-        return Found("not tested here", missing, ())
+        return Verdict("not tested here", missing, ())
     status: Status = "undecided" if gaps else "reproduced"
     if not all(agree):
         status = "not reproduced"
-    return Found(status, f"{says} {missing}" if gaps else says, tuple(evidence))
+    return Verdict(status, f"{says} {missing}" if gaps else says, tuple(evidence))

@@ -40,7 +40,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Found:
+class Verdict:
     """A verdict without its claim."""
 
     status: Status
@@ -57,7 +57,7 @@ class _Outcome:
     says: str
 
 
-def judge_claim(tests: list[ClaimTest], seeds: int, subject: str) -> Found:
+def judge_claim(tests: list[ClaimTest], seeds: int, subject: str) -> Verdict:
     """The rule in this module's docstring over the tests of one claim about ``subject``.
 
     ``seeds``: how many are selected.
@@ -69,7 +69,7 @@ def judge_claim(tests: list[ClaimTest], seeds: int, subject: str) -> Found:
         Sample([v - t.margin for v in t.values], grain=t.grain, copies=t.copies) for t in tests
     ]
     short = judge("claim fails", below, alpha)
-    judged = [_outcome(*found, alpha) for found in zip(tests, above, short, strict=True)]
+    judged = [_outcome(t, a, s, alpha) for t, a, s in zip(tests, above, short, strict=True)]
     status = _status(judged)
     gaps = dict.fromkeys(gap for test in tests for gap in test.gaps)
     sentences = [*_in_words(judged, status), *_copies_once(judged), *_by_dataset(judged)]
@@ -78,7 +78,7 @@ def judge_claim(tests: list[ClaimTest], seeds: int, subject: str) -> Found:
     if status == "undecided":
         sentences += _plan(judged, seeds)
     evidence = tuple(Evidence(j.test.dataset, subject, j.test.other, j.says) for j in judged)
-    return Found(status, " ".join(sentences), evidence)
+    return Verdict(status, " ".join(sentences), evidence)
 
 
 def _outcome(test: ClaimTest, above: Judged, short: Judged, alpha: float) -> _Outcome:
@@ -90,7 +90,7 @@ def _outcome(test: ClaimTest, above: Judged, short: Judged, alpha: float) -> _Ou
                 f"{test.words['no interval']}: {test.number} over 1 seed, which gives no interval"
             )
         return _Outcome(test, "open", says)
-    text = f"{test.words[above.side]}: {test.number} over {_seeds(above.found.n, test.seeds)}"
+    text = f"{test.words[above.side]}: {test.number} over {_seeds(above.estimate.n, test.seeds)}"
     if short.side == "behind":
         if above.side in ("ahead", "not distinguishable"):
             text += f", so {test.amount(test.margin)} is ruled out"
@@ -112,9 +112,9 @@ def _plan(judged: Sequence[_Outcome], seeds: int) -> list[str]:
     analysis = declared()
     sentences = [analysis.plan(seeds)]
     test = max(here, key=lambda t: estimate(t.values).sd)
-    if found := analysis.next_finds(seeds, estimate(test.values).sd):
+    if next_look := analysis.next_finds(seeds, estimate(test.values).sd):
         times = f"{10 * analysis.power:g} times in 10"
-        sentences.append(f"At this scatter it would find {test.amount(found[1])} {times}.")
+        sentences.append(f"At this scatter it would find {test.amount(next_look[1])} {times}.")
     return sentences
 
 
@@ -158,24 +158,24 @@ def _copies_once(judged: list[_Outcome]) -> list[str]:
 
 def _by_dataset(judged: list[_Outcome]) -> list[str]:
     """A sentence if the data sets do not all say the same."""
-    found: dict[Status, list[str]] = {}
+    by_status: dict[Status, list[str]] = {}
     for dataset in dict.fromkeys(j.test.dataset for j in judged):
         status = _status([j for j in judged if j.test.dataset == dataset])
-        found.setdefault(status, []).append(dataset)
-    if len(found) < 2:
+        by_status.setdefault(status, []).append(dataset)
+    if len(by_status) < 2:
         return []
-    return [sentence("; ".join(f"{s} on {', '.join(names)}" for s, names in found.items()))]
+    return [sentence("; ".join(f"{s} on {', '.join(names)}" for s, names in by_status.items()))]
 
 
-def add_beside(found: Found, claim: BothWays, cells: Cells) -> Found:
+def add_beside(verdict: Verdict, claim: BothWays, cells: Cells) -> Verdict:
     """Adds what neurons show that stand beside, on which the verdict does not rest."""
-    says, evidence = found.says, list(found.evidence)
-    for neuron in claim.beside if found.status != "not tested here" else ():
+    says, evidence = verdict.says, list(verdict.evidence)
+    for neuron in claim.beside if verdict.status != "not tested here" else ():
         by_dataset = {d: shares_of_all(cells, d, neuron) for d in claim.datasets}
         evidence += [Evidence(d, neuron, None, _said(s)) for d, s in by_dataset.items() if s]
         if everywhere := [share for shares in by_dataset.values() for share in shares]:
             says += f" For comparison, {neuron}: {_said(everywhere)}."
-    return Found(found.status, says, tuple(evidence))
+    return Verdict(verdict.status, says, tuple(evidence))
 
 
 def _said(shares: list[dict[str, float]]) -> str:

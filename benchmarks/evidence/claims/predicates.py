@@ -37,10 +37,10 @@ class ClaimTest:
     @property
     def t(self) -> float:
         """The mean in standard errors: how clearly it is above 0."""
-        found = estimate(self.values)
-        if found.n > 1 and found.sd > 0:
-            return found.mean / found.sd * math.sqrt(found.n)
-        return math.copysign(math.inf, found.mean) if found.mean else 0.0
+        quantity = estimate(self.values)
+        if quantity.n > 1 and quantity.sd > 0:
+            return quantity.mean / quantity.sd * math.sqrt(quantity.n)
+        return math.copysign(math.inf, quantity.mean) if quantity.mean else 0.0
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class _Words:
 
 
 def _signed(scale: float, form: str, unit: str) -> Callable[[Estimate], str]:
-    def number(found: Estimate) -> str:
-        mean = wording.signed(scale * found.mean, form)
-        return f"{mean} {unit}{estimates.interval(found, scale, form)}"
+    def number(lead: Estimate) -> str:
+        mean = wording.signed(scale * lead.mean, form)
+        return f"{mean} {unit}{estimates.interval(lead, scale, form)}"
 
     return number
 
@@ -65,7 +65,7 @@ def _counts(noun: str) -> _Words:
     return _Words(
         ahead=f"fewer {noun} than",
         behind=f"more {noun} than",
-        number=lambda found: f"{estimates.ratio(exponential(found))} times as many",
+        number=lambda log_ratio: f"{estimates.ratio(exponential(log_ratio))} times as many",
         amount=lambda value: f"{100 * (1 - math.exp(-value)):.2g} % fewer",
     )
 
@@ -108,9 +108,9 @@ def _difference(
 ) -> ClaimTest:
     """The subject's lead over another neuron, seed by seed; of spikes, minus the log ratio."""
     words, pairs = WORDS[metric], cells.pairs(dataset, subject, other)
-    found = sample(metric, pairs, least)
+    differences = sample(metric, pairs, least)
     gaps = gaps_of(cells, dataset, subject, other)
-    if pairs and not found.values:
+    if pairs and not differences.values:
         gaps += (f"{subject} or {other} has a cell without a spike on {dataset}: no ratio",)
     sides: dict[Side, str] = {
         "ahead": words.ahead,
@@ -122,11 +122,11 @@ def _difference(
     return ClaimTest(
         dataset=dataset,
         other=other,
-        values=tuple(-v if MEASURES[metric].fewer else v for v in found.values),
-        margin=found.margin,
-        grain=found.grain,
+        values=tuple(-v if MEASURES[metric].fewer else v for v in differences.values),
+        margin=differences.margin,
+        grain=differences.grain,
         copies=(metric, *about(dataset, other)),
-        number=words.number(estimate(found.values, least_sd=found.grain)),
+        number=words.number(estimate(differences.values, least_sd=differences.grain)),
         amount=words.amount,
         words={side: f"{word} {other} on {dataset}" for side, word in sides.items()},
         seeds=len(cells.selection.seeds),
@@ -154,17 +154,17 @@ def share_tests(claim: BothWays, cells: Cells, subject: str) -> list[ClaimTest]:
     """The four shares of units or coefficients on each data set."""
     made = []
     for dataset in claim.datasets:
-        found = shares_of_all(cells, dataset, subject)
+        shares = shares_of_all(cells, dataset, subject)
         for name, what in SHARES.items():
-            values = [share[name] for share in found]
+            values = [share[name] for share in shares]
             about = f"{what} on {dataset}"
             made.append(_fraction(dataset, subject, about, values, claim.least, cells))
     return made
 
 
 def shares_of_all(cells: Cells, dataset: str, neuron: str) -> list[dict[str, float]]:
-    found = [_shares_of(result) for result in cells.results(dataset, neuron)]
-    return [share for share in found if share is not None]
+    shares = [_shares_of(result) for result in cells.results(dataset, neuron)]
+    return [share for share in shares if share is not None]
 
 
 def _shares_of(result: Result) -> dict[str, float] | None:
@@ -199,7 +199,7 @@ def _fraction(
     dataset: str, subject: str, what: str, values: list[float], least: float, cells: Cells
 ) -> ClaimTest:
     """A fraction of which a claim says that it is above ``least``, a value a seed."""
-    found, bound = estimate(values), f"{100 * least:.4g} %"
+    fraction, bound = estimate(values), f"{100 * least:.4g} %"
     gaps = gaps_of(cells, dataset, subject)
     return ClaimTest(
         dataset=dataset,
@@ -208,7 +208,7 @@ def _fraction(
         margin=0.0,
         grain=0.0,
         copies=what,
-        number=f"{100 * found.mean:.1f} %{estimates.interval(found, 100, '.1f')}",
+        number=f"{100 * fraction.mean:.1f} %{estimates.interval(fraction, 100, '.1f')}",
         amount=lambda value: f"{100 * value:.1f} points more",
         words={
             "ahead": f"{what} above {bound}",
@@ -226,17 +226,17 @@ def gaps_of(cells: Cells, dataset: str, *neurons: str) -> tuple[str, ...]:
     """What is not there to compare: the unselected, the unrun, the failed."""
     if dataset not in cells.selection.datasets:
         return (f"{dataset} is not in this profile",)
-    found = []
+    gaps = []
     for neuron in neurons:
         if neuron not in cells.selection.neurons:
-            found.append(f"{neuron} is not in this profile")
+            gaps.append(f"{neuron} is not in this profile")
         elif failed := cells.failed(dataset, neuron):
-            found.append(f"{neuron} on {dataset} failed in {wording.plural(len(failed), 'seed')}")
+            gaps.append(f"{neuron} on {dataset} failed in {wording.plural(len(failed), 'seed')}")
         elif not cells.results(dataset, neuron):
-            found.append(f"{neuron} on {dataset} was not run")
-    if not found and len(neurons) == 2 and not cells.pairs(dataset, *neurons):
-        found.append(f"{' and '.join(neurons)} on {dataset} have no seed in common")
-    return tuple(found)
+            gaps.append(f"{neuron} on {dataset} was not run")
+    if not gaps and len(neurons) == 2 and not cells.pairs(dataset, *neurons):
+        gaps.append(f"{' and '.join(neurons)} on {dataset} have no seed in common")
+    return tuple(gaps)
 
 
 def sentence(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.claims.exact import no_parameter_more, only_stimulated
-from benchmarks.evidence.claims.judging import Evidence, Found, add_beside, judge_claim
+from benchmarks.evidence.claims.judging import Evidence, Verdict, add_beside, judge_claim
 from benchmarks.evidence.claims.predicates import difference_tests, reach_test, share_tests
 from benchmarks.evidence.claims.specs import (
     BothWays,
@@ -57,9 +57,9 @@ class Comparison:
     dataset: str
     other: str
     kind: Kind
-    found: Estimate
+    estimate: Estimate
     side: Side
-    says: str  # the side in words; why there is none where ``found.n`` is 0
+    says: str  # the side in words; why there is none where ``estimate.n`` is 0
 
 
 def kind_of(neuron: str) -> Kind:
@@ -83,9 +83,9 @@ def comparisons(cells: Cells, subject: str) -> list[Comparison]:
             dataset,
             other,
             kind_of(other),
-            j.found,
+            j.estimate,
             j.side,
-            side_words(j.side) if j.found.n else why_no_pair(cells, dataset, subject, other),
+            side_words(j.side) if j.estimate.n else why_no_pair(cells, dataset, subject, other),
         )
         for (dataset, other), j in zip(groups, judged, strict=True)
     ]
@@ -98,15 +98,17 @@ def side_words(side: Side) -> str:
 
 def once(compared: list[Comparison]) -> list[Side]:
     """Their sides, the copies of a neuron as one: open where they do not agree."""
-    found: dict[tuple[str, ...], set[Side]] = {}
+    by_neuron: dict[tuple[str, ...], set[Side]] = {}
     for c in compared:
-        found.setdefault((c.dataset, neuron_of(c.other)), set()).add(c.side)
-    return [min(sides) if len(sides) == 1 else "not distinguishable" for sides in found.values()]
+        by_neuron.setdefault((c.dataset, neuron_of(c.other)), set()).add(c.side)
+    return [
+        min(sides) if len(sides) == 1 else "not distinguishable" for sides in by_neuron.values()
+    ]
 
 
 def reading(dataset: str, compared: list[Comparison]) -> str:
     """One data set in words."""
-    here = [c for c in compared if c.dataset == dataset and c.found.n]
+    here = [c for c in compared if c.dataset == dataset and c.estimate.n]
     baselines = once([c for c in here if c.kind == "baseline"])
     controls = once([c for c in here if c.kind == "control"])
     if not baselines:
@@ -170,39 +172,39 @@ def verdicts(specs: Iterable[ClaimSpec], cells: Cells, subject: str) -> list[Cla
 def _verdict(spec: ClaimSpec, cells: Cells, seeds: int, subject: str) -> ClaimVerdict:
     match spec.predicate:
         case Differs() as differs:
-            found = judge_claim(difference_tests(differs, cells, subject), seeds, subject)
+            verdict = judge_claim(difference_tests(differs, cells, subject), seeds, subject)
         case Reaches() as reaches:
-            found = judge_claim([reach_test(reaches, cells, subject)], seeds, subject)
+            verdict = judge_claim([reach_test(reaches, cells, subject)], seeds, subject)
         case BothWays() as both:
-            found = judge_claim(share_tests(both, cells, subject), seeds, subject)
-            found = add_beside(found, both, cells)
+            verdict = judge_claim(share_tests(both, cells, subject), seeds, subject)
+            verdict = add_beside(verdict, both, cells)
         case OnlyStimulated() as only:
-            found = only_stimulated(only, cells, subject)
+            verdict = only_stimulated(only, cells, subject)
         case NoParameterMore() as none:
-            found = no_parameter_more(none, cells, subject)
-    behind = _behind(spec, found)
+            verdict = no_parameter_more(none, cells, subject)
+    behind = _behind(spec, verdict)
     unconverged, of = share_unconverged(r for k, r in cells.records.items() if k[:2] in behind)
-    parts = [found.says, spec.follows.get(found.status)]
+    parts = [verdict.says, spec.follows.get(verdict.status)]
     if unconverged:
         parts.append(f"Not converged: {unconverged} of {plural(of, 'cell')} behind this.")
     return ClaimVerdict(
         id=spec.id,
         claim=spec.claim,
         source=spec.source,
-        status=found.status,
+        status=verdict.status,
         says=" ".join(part for part in parts if part),
-        evidence=found.evidence,
-        command=spec.command if found.status in ("undecided", "not tested here") else None,
+        evidence=verdict.evidence,
+        command=spec.command if verdict.status in ("undecided", "not tested here") else None,
         rests_on=spec.rests_on,
         flags=_flags(behind, cells, seeds),
     )
 
 
-def _behind(spec: ClaimSpec, found: Found) -> set[tuple[str, str]]:
+def _behind(spec: ClaimSpec, verdict: Verdict) -> set[tuple[str, str]]:
     """The neurons on a data set that a verdict rests on; none of a definition."""
-    if spec.rests_on == "definition" or found.status == "not tested here":
+    if spec.rests_on == "definition" or verdict.status == "not tested here":
         return set()
-    return {(e.dataset, n) for e in found.evidence for n in (e.neuron, e.other) if n is not None}
+    return {(e.dataset, n) for e in verdict.evidence for n in (e.neuron, e.other) if n is not None}
 
 
 def _flags(behind: set[tuple[str, str]], cells: Cells, seeds: int) -> tuple[str, ...]:

@@ -86,14 +86,14 @@ def compare(
 
 def sums_of(cells: Cells) -> tuple[str, ...]:
     """Whose sums the cells have: the portable ones, or those of a device."""
-    found = set()
+    sums = set()
     for key, record in cells.records.items():
         if record.arithmetic == "portable":
-            found.add("portable")
+            sums.add("portable")
             continue
         host = cells.hosts.get(key)
-        found.add(f"{record.arithmetic} on {host.device if host else 'an unknown device'}")
-    return tuple(sorted(found))
+        sums.add(f"{record.arithmetic} on {host.device if host else 'an unknown device'}")
+    return tuple(sorted(sums))
 
 
 # ---- what is paired ----
@@ -193,11 +193,11 @@ def _compared(metric: Metric, m: Matched, judged: Judged) -> Compared:
         seeds=tuple(pair.seed for pair in m.pairs),
         new=tuple(measure.of(pair.left) for pair in m.pairs),
         recorded=tuple(measure.of(pair.right) for pair in m.pairs),
-        found=exponential(judged.found) if measure.is_ratio else judged.found,
+        estimate=exponential(judged.estimate) if measure.is_ratio else judged.estimate,
         p=judged.p,
         p_holm=judged.p_family,
         method=judged.method,
-        least_exact_p=smallest_sign_flip_p(judged.found.n),
+        least_exact_p=smallest_sign_flip_p(judged.estimate.n),
         p_same=judged.p_same,
         margin=m.sample.margin,
         effect=effect_size(m.sample.values, m.sample.grain),
@@ -218,16 +218,18 @@ def _overall(cells: Cells, alpha: float) -> list[Overall]:
     }
     pooled = [
         Sample(
-            [x for m in found for x in m.sample.values],
+            [x for m in matches for x in m.sample.values],
             declared().margin["accuracy"],
-            max((m.sample.grain for m in found), default=0.0),
+            max((m.sample.grain for m in matches), default=0.0),
             neuron_of(baseline),
         )
-        for baseline, found in matched.items()
+        for baseline, matches in matched.items()
     ]
     judged = judge("over data sets", pooled, alpha)
-    found = zip(matched.items(), judged, strict=True)
-    return [_over_datasets(baseline, of, j) for (baseline, of), j in found]
+    return [
+        _over_datasets(baseline, matches, j)
+        for (baseline, matches), j in zip(matched.items(), judged, strict=True)
+    ]
 
 
 def _over_datasets(baseline: str, matched: list[Matched], judged: Judged) -> Overall:
@@ -236,7 +238,7 @@ def _over_datasets(baseline: str, matched: list[Matched], judged: Judged) -> Ove
     return Overall(
         baseline=baseline,
         datasets=tuple(m.dataset for m in matched),
-        pairs=judged.found.n,
+        pairs=judged.estimate.n,
         improvement=stratified_bootstrap(strata, probability_of_improvement),
         difference=stratified_bootstrap(strata, iqm_difference),
         p=judged.p,

@@ -46,8 +46,8 @@ def match(metric: Metric, cells: Cells, dataset: str, baseline: str) -> Matched:
         reason = reason or _no_ratio(baseline, [pair.right for pair in pairs], measure)
     if reason:
         return Matched(dataset, baseline, pairs, Sample([]), reason)
-    found = replace(sample(metric, pairs), copies=about(dataset, baseline))
-    return Matched(dataset, baseline, pairs, found)
+    differences = replace(sample(metric, pairs), copies=about(dataset, baseline))
+    return Matched(dataset, baseline, pairs, differences)
 
 
 def _no_ratio(neuron: str, results: list[Result], measure: Measure) -> str:

@@ -35,7 +35,7 @@ class Compared:
     seeds: tuple[int, ...]
     new: tuple[float, ...]  # one value a seed; accuracies are fractions
     recorded: tuple[float, ...]
-    found: Estimate  # new - baseline of accuracy, new / baseline of spikes and SynOps
+    estimate: Estimate  # new - baseline of accuracy, new / baseline of spikes and SynOps
     p: float
     p_holm: float  # corrected over all comparisons of the metric
     method: Method
@@ -120,10 +120,10 @@ class ComparisonReport:
         """How many comparisons the correction is over."""
         return len(self.once([c for c in self.of(metric) if c.verdict != "not tested"]))
 
-    def once(self, found: Sequence[Compared | Overall]) -> list[ComparisonVerdict]:
+    def once(self, comparisons: Sequence[Compared | Overall]) -> list[ComparisonVerdict]:
         """Their verdicts, copies of one baseline as one: open where the copies do not agree."""
         said: dict[tuple[str, str], set[ComparisonVerdict]] = {}
-        for c in found:
+        for c in comparisons:
             dataset = c.dataset if isinstance(c, Compared) else ""
             said.setdefault((dataset, neuron_of(c.baseline)), set()).add(c.verdict)
         return [min(v) if len(v) == 1 else "not distinguishable" for v in said.values()]

@@ -94,27 +94,27 @@ OVERALL_CAPTION = (
 def lines(report: ComparisonReport) -> list[Line]:
     """The comparisons of test accuracy as text, data set by data set."""
     ratios = {(c.metric, c.dataset, c.baseline): c for c in report.compared}
-    found = sorted(report.of("accuracy"), key=lambda c: report.datasets.index(c.dataset))
+    compared = sorted(report.of("accuracy"), key=lambda c: report.datasets.index(c.dataset))
     return [
         Line(
             dataset=c.dataset,
             baseline=c.baseline,
             verdict=c.absent or verdict_words(c.verdict),
             side=SIDES.get(c.verdict, "even"),
-            points=wording.NOTHING if c.absent else estimates.points(c.found),
+            points=wording.NOTHING if c.absent else estimates.points(c.estimate),
             brief=wording.NOTHING if c.absent else _points(c),
             p=wording.NOTHING if math.isnan(c.p_holm) else p_text(c.p_holm),
             effect=wording.NOTHING if math.isnan(c.effect) else wording.signed(c.effect),
             spikes=_ratio_text(ratios["spikes", c.dataset, c.baseline]),
             synops=_ratio_text(ratios["synops", c.dataset, c.baseline]),
-            bar=bar(c.found, half_of(report, c.dataset)),
+            bar=bar(c.estimate, half_of(report, c.dataset)),
         )
-        for c in found
+        for c in compared
     ]
 
 
 def _points(c: Compared) -> str:
-    return f"{wording.signed(100 * c.found.mean)}{estimates.interval(c.found, 100, '+.1f')}"
+    return f"{wording.signed(100 * c.estimate.mean)}{estimates.interval(c.estimate, 100, '+.1f')}"
 
 
 def _ratio_text(c: Compared) -> str:
@@ -122,7 +122,7 @@ def _ratio_text(c: Compared) -> str:
         return c.absent
     decided = c.verdict in SIDES or c.verdict == "the same"
     decided_words = f", {verdict_words(c.verdict, c.metric)}" if decided else ""
-    return f"{estimates.ratio(c.found)}{decided_words}"
+    return f"{estimates.ratio(c.estimate)}{decided_words}"
 
 
 def overall_rows(report: ComparisonReport) -> tuple[list[str], list[list[str]]]:
@@ -197,7 +197,7 @@ def write_comparison(report: ComparisonReport, folder: Path) -> list[Path]:
     written where nothing could be paired, and an old one is removed.
     """
     texts = {
-        "comparison.json": as_json({**_plain(asdict(report)), "words": list(in_words(report))}),
+        "comparison.json": as_json(_content(report)),
         "comparison.csv": _csv(report),
         "comparison.md": _markdown(report),
     }
@@ -217,6 +217,14 @@ def write_comparison(report: ComparisonReport, folder: Path) -> list[Path]:
     return [folder / name for name in texts]
 
 
+def _content(report: ComparisonReport) -> dict[str, Any]:
+    """What ``comparison.json`` holds: the report, its estimates under ``found``, and its words."""
+    content = asdict(report)
+    for row in content["compared"]:
+        row["found"] = row.pop("estimate")
+    return {**_plain(content), "words": list(in_words(report))}
+
+
 def _plain(value: Any) -> Any:
     """JSON has no nan: null."""
     if isinstance(value, dict):
@@ -230,20 +238,20 @@ def _csv(report: ComparisonReport) -> str:
     rows = []
     for c in report.compared:
         row = asdict(c)
-        found = row.pop("found")
+        estimate = row.pop("estimate")
         for name in ("seeds", "new", "recorded"):
             row[name] = " ".join(map(str, row[name]))
-        rows.append({"neuron": report.neuron} | row | found)
+        rows.append({"neuron": report.neuron} | row | estimate)
     return pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
 
 
 def _markdown(report: ComparisonReport) -> str:
-    found = [[str(getattr(line, name)) for name in TITLES] for line in lines(report)]
+    rows = [[str(getattr(line, name)) for name in TITLES] for line in lines(report)]
     head, overall = overall_rows(report)
     parts = [
         f"# {report.neuron} against recorded neurons",
         *in_words(report),
-        markdown_rows(list(TITLES.values()), found),
+        markdown_rows(list(TITLES.values()), rows),
         CAPTION,
         *([markdown_rows(head, overall), OVERALL_CAPTION] if overall else []),
     ]
@@ -252,7 +260,7 @@ def _markdown(report: ComparisonReport) -> str:
 
 def _section(report: ComparisonReport, picture: str | None) -> Markup:
     head, overall = overall_rows(report)
-    found = lines(report)
+    all_lines = lines(report)
     return Markup(
         environment()
         .get_template("compare.html.j2")
@@ -264,7 +272,7 @@ def _section(report: ComparisonReport, picture: str | None) -> Markup:
             stage=stage(report),
             gaps=gaps(report),
             titles=TITLES,
-            lines={d: [line for line in found if line.dataset == d] for d in report.datasets},
+            lines={d: [line for line in all_lines if line.dataset == d] for d in report.datasets},
             axes={d: half_of(report, d) for d in report.datasets},
             caption=CAPTION,
             sides=SIDES,

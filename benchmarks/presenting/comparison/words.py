@@ -43,16 +43,16 @@ def overview(report: ComparisonReport) -> str:
             "on any data set."
         )
     once = report.once(tested)
-    found = _and([f"{verdict_words(v)} in {n}" for v, n in _counts(once)])
+    tally = _and([f"{verdict_words(v)} in {n}" for v, n in _counts(once)])
     text = (
         f"In test accuracy on {plural(len(report.datasets), 'data set')}, {report.neuron} is "
-        f"{found} of {plural(len(once), 'comparison')} with {baselines}"
+        f"{tally} of {plural(len(once), 'comparison')} with {baselines}"
     )
     text += "; copies of a neuron count once." if len(once) < len(tested) else "."
     if len(report.datasets) > 1:
         overall = report.once(report.overall)
-        found = _and([f"{verdict_words(v)} {VERDICTS[v]} {n}" for v, n in _counts(overall)])
-        text += f" Over all data sets together, it is {found} of {plural(len(overall), 'neuron')}."
+        tally = _and([f"{verdict_words(v)} {VERDICTS[v]} {n}" for v, n in _counts(overall)])
+        text += f" Over all data sets together, it is {tally} of {plural(len(overall), 'neuron')}."
     return text
 
 
@@ -71,18 +71,18 @@ def rates_said(report: ComparisonReport) -> str:
     )
 
 
-def _counts(found: Sequence[ComparisonVerdict]) -> list[tuple[ComparisonVerdict, int]]:
-    return [(verdict, found.count(verdict)) for verdict in VERDICTS if verdict in found]
+def _counts(verdicts: Sequence[ComparisonVerdict]) -> list[tuple[ComparisonVerdict, int]]:
+    return [(verdict, verdicts.count(verdict)) for verdict in VERDICTS if verdict in verdicts]
 
 
 def stage(report: ComparisonReport) -> str:
     """Where the comparison stands in the declared analysis, and what would decide what is open."""
-    found = [c for c in report.of("accuracy") if c.verdict == "not distinguishable"]
-    if not found:
+    undecided = [c for c in report.of("accuracy") if c.verdict == "not distinguishable"]
+    if not undecided:
         return report.analysis
     text = f"{report.analysis} {report.plan}"
-    widest = max(found, key=lambda c: c.found.sd)
-    tested, sd = report.tested("accuracy"), widest.found.sd
+    widest = max(undecided, key=lambda c: c.estimate.sd)
+    tested, sd = report.tested("accuracy"), widest.estimate.sd
     next_look = declared().next_finds(report.seeds, sd, tested)
     if next_look is None:
         return text
@@ -123,8 +123,10 @@ def p_text(p: float) -> str:
     return f"< {LEAST_P}" if p < LEAST_P else f"{p:.3g}"
 
 
-def between(found: Aggregate, scale: float, form: str) -> str:
-    return estimates.interval(Estimate(found.value, 0, found.low, found.high, 0), scale, form)
+def between(aggregate: Aggregate, scale: float, form: str) -> str:
+    return estimates.interval(
+        Estimate(aggregate.value, 0, aggregate.low, aggregate.high, 0), scale, form
+    )
 
 
 def _and(parts: list[str]) -> str:

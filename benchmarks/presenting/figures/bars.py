@@ -23,12 +23,12 @@ def half_axis(reach: float) -> float:
     return float(step * max(math.ceil(reach / step), 1))
 
 
-def bar(found: Estimate, half: float) -> Bar | None:
+def bar(estimate: Estimate, half: float) -> Bar | None:
     """The interval of a fraction, cut off at the ends of the axis; None where there is none."""
-    if found.n < 2:
+    if estimate.n < 2:
         return None
     low, middle, high = (
         round(min(max(50 * (1 + 100 * value / half), 0.0), 100.0), 2)
-        for value in (found.low, found.mean, found.high)
+        for value in (estimate.low, estimate.mean, estimate.high)
     )
     return Bar(low, round(high - low, 2), middle)

@@ -115,29 +115,29 @@ def spikes_by_step(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
     return figure
 
 
-def tuned(found: Tuned, looks: Looks) -> Figure | None:
+def tuned(tuning: Tuned, looks: Looks) -> Figure | None:
     """Validation accuracy by learning rate, one panel a data set: means over seeds.
 
     A ring marks the rate that was chosen.
     """
-    datasets = list(dict.fromkeys(dataset for dataset, _ in found.by_rate))
-    neurons = {neuron for _, neuron in found.by_rate}
+    datasets = list(dict.fromkeys(dataset for dataset, _ in tuning.by_rate))
+    neurons = {neuron for _, neuron in tuning.by_rate}
     shown = [n for n in looks if n in neurons]
     if not shown:
         return None
     figure, panels = panels_of(len(datasets), WIDE, 3.5)
     ends: dict[str, float] = {}
     for axes, dataset in zip(panels, datasets, strict=True):
-        for neuron in (n for n in shown if (dataset, n) in found.by_rate):
-            by_rate = found.by_rate[dataset, neuron]
+        for neuron in (n for n in shown if (dataset, n) in tuning.by_rate):
+            by_rate = tuning.by_rate[dataset, neuron]
             means = {rate: 100 * float(np.mean(by_rate[rate])) for rate in sorted(by_rate)}
-            look, chosen = looks[neuron], found.rates[dataset, neuron]
+            look, chosen = looks[neuron], tuning.rates[dataset, neuron]
             axes.plot(list(means), list(means.values()), **line_style(look))
             axes.plot(chosen, means[chosen], "o", ms=9, mfc="none", mec=look.colour, mew=1.1)
             ends[neuron] = means[max(means)]
         axes.set(title=dataset, xlabel="learning rate", xscale="log")
         rates = sorted(
-            {rate for (d, _), tried in found.by_rate.items() if d == dataset for rate in tried}
+            {rate for (d, _), tried in tuning.by_rate.items() if d == dataset for rate in tried}
         )
         axes.set_xticks(rates, [f"{rate:g}" for rate in rates], fontsize=7.5)
         axes.xaxis.set_minor_locator(NullLocator())

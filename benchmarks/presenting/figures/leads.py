@@ -30,27 +30,27 @@ _UNIT = f"minus {BASELINE},\npoints of validation accuracy"
 def by_rate(tuned: Tuned, looks: Looks) -> Figure | None:
     """The lead at each learning rate, both neurons at that rate; a panel a data set."""
     datasets = list(dict.fromkeys(dataset for dataset, _ in tuned.by_rate))
-    found = {
+    leads = {
         (dataset, neuron): lead
         for dataset in datasets
         for neuron in LEADING
         if neuron in looks and (lead := lead_by_rate(tuned, dataset, neuron))
     }
-    if not found:
+    if not leads:
         return None
-    neurons = [n for n in LEADING if n in {neuron for _, neuron in found}]
+    neurons = [n for n in LEADING if n in {neuron for _, neuron in leads}]
     figure, (panels,) = _panels(1, len(datasets))
     for axes, dataset in zip(panels, datasets, strict=True):
         _ground(axes)
         if (dataset, BASELINE) in tuned.rates:
             axes.axvline(tuned.rates[dataset, BASELINE], color="#999999", lw=1, ls=":")
         for place, neuron in enumerate(neurons):
-            if (dataset, neuron) not in found:
+            if (dataset, neuron) not in leads:
                 continue
-            lead = found[dataset, neuron]
+            lead = leads[dataset, neuron]
             apart = (1 + _APART) ** (place - (len(neurons) - 1) / 2)
             _bars(axes, [rate * apart for rate in lead], list(lead.values()), looks[neuron])
-        here = [lead for (d, _), lead in found.items() if d == dataset]
+        here = [lead for (d, _), lead in leads.items() if d == dataset]
         rates = sorted({rate for lead in here for rate in lead})
         _keep_means_readable(axes, [e for lead in here for e in lead.values()])
         axes.set(title=dataset, xlabel="learning rate", xscale="log")
@@ -67,14 +67,14 @@ def by_epoch(shared: Cells, tuned: Tuned | None, looks: Looks) -> Figure | None:
     rows = {"shared rate": shared} | ({"own best rates": tuned.cells} if tuned else {})
     if tuned and tuned.cells.records.items() <= shared.records.items():
         rows = {"shared rate, the best of all": shared}
-    found = {
+    leads = {
         (row, dataset, neuron): lead
         for row, cells in rows.items()
         for dataset in shared.selection.datasets
         for neuron in LEADING
         if neuron in looks and (lead := lead_by_epoch(cells, dataset, neuron))
     }
-    shown = [row for row in rows if row in {key[0] for key in found}]
+    shown = [row for row in rows if row in {key[0] for key in leads}]
     if not shown:
         return None
     datasets = shared.selection.datasets
@@ -82,9 +82,9 @@ def by_epoch(shared: Cells, tuned: Tuned | None, looks: Looks) -> Figure | None:
     for row, panels in zip(shown, grid, strict=True):
         for axes, dataset in zip(panels, datasets, strict=True):
             _ground(axes)
-            here = [n for n in LEADING if (row, dataset, n) in found]
+            here = [n for n in LEADING if (row, dataset, n) in leads]
             for place, neuron in enumerate(here):
-                lead, look = found[row, dataset, neuron], looks[neuron]
+                lead, look = leads[row, dataset, neuron], looks[neuron]
                 axes.plot(
                     range(1, len(lead) + 1), _points(lead)[0], color=look.colour, lw=look.width
                 )
@@ -97,7 +97,7 @@ def by_epoch(shared: Cells, tuned: Tuned | None, looks: Looks) -> Figure | None:
         panels[0].set_ylabel(_UNIT)
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
-    _legend(figure, [n for n in LEADING if n in {key[2] for key in found}], looks)
+    _legend(figure, [n for n in LEADING if n in {key[2] for key in leads}], looks)
     return figure
 
 
@@ -113,17 +113,17 @@ def _ground(axes: Axes) -> None:
     axes.axhline(0, color="#000000", lw=0.9)
 
 
-def _keep_means_readable(axes: Axes, found: list[Estimate]) -> None:
+def _keep_means_readable(axes: Axes, leads: list[Estimate]) -> None:
     """Intervals of three seeds are many times as long as the means are apart: cut them off."""
-    means = [0.0, *(100 * e.mean for e in found)]
+    means = [0.0, *(100 * e.mean for e in leads)]
     room = max(_ROOM, max(means) - min(means))
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, min(means) - room), min(high, max(means) + room))
 
 
-def _bars(axes: Axes, x: list[float], found: list[Estimate], look: Look) -> None:
+def _bars(axes: Axes, x: list[float], leads: list[Estimate], look: Look) -> None:
     """Means with their intervals, joined by a line."""
-    mean, low, high = _points(found)
+    mean, low, high = _points(leads)
     axes.errorbar(
         x,
         mean,
@@ -137,24 +137,24 @@ def _bars(axes: Axes, x: list[float], found: list[Estimate], look: Look) -> None
     )
 
 
-def _band(axes: Axes, found: list[Estimate], look: Look) -> None:
+def _band(axes: Axes, leads: list[Estimate], look: Look) -> None:
     """The interval after each epoch."""
-    _, low, high = _points(found)
-    epochs = np.arange(1, len(found) + 1)
+    _, low, high = _points(leads)
+    epochs = np.arange(1, len(leads) + 1)
     axes.fill_between(epochs, low, high, color=look.colour, alpha=0.18, lw=0)
 
 
-def _points(found: Iterable[Estimate]) -> NDArray[np.float64]:
+def _points(leads: Iterable[Estimate]) -> NDArray[np.float64]:
     """Mean, low and high end in percentage points, ``[3, n]``."""
-    return 100 * np.array([(e.mean, *_ends(e)) for e in found]).T
+    return 100 * np.array([(e.mean, *_ends(e)) for e in leads]).T
 
 
-def _ends(found: Estimate) -> tuple[float, float]:
+def _ends(lead: Estimate) -> tuple[float, float]:
     """Of the interval; of two values, whose interval is 13 times as long, the values themselves."""
-    if found.n != 2:
-        return found.low, found.high
-    half = found.sd / math.sqrt(2)
-    return found.mean - half, found.mean + half
+    if lead.n != 2:
+        return lead.low, lead.high
+    half = lead.sd / math.sqrt(2)
+    return lead.mean - half, lead.mean + half
 
 
 def _legend(figure: Figure, neurons: list[str], looks: Looks) -> None:

@@ -82,17 +82,17 @@ def record_links(
     profile: Profile, cells: Cells, tuned: Tuned | None, settings: Mapping[str, Any]
 ) -> dict[str, dict[Cell, Link]]:
     """Table of cells -> where the record of each of its rows lies."""
-    found = {
+    links = {
         "cells": {key: link(profile, record_path(profile.runs, *key)) for key in cells.records}
     }
     if tuned is not None:
-        found["tuned_cells"] = {}
+        links["tuned_cells"] = {}
         for dataset, neuron, seed in tuned.cells.records:
             rate = tuned.rates[dataset, neuron]
             where = profile if rate == settings["learning_rate"] else at_rate(profile, rate)
             path = record_path(where.runs, dataset, neuron, seed)
-            found["tuned_cells"][dataset, neuron, seed] = link(profile, path)
-    return found
+            links["tuned_cells"][dataset, neuron, seed] = link(profile, path)
+    return links
 
 
 def grid_of(profile: Profile, table: Table, records: Mapping[Cell, Link]) -> Grid:

@@ -45,13 +45,13 @@ def counts(cells: Cells) -> dict[str, int]:
 
 def differing(cells: Cells, settings: dict[str, Any]) -> list[str]:
     """Settings under which records were made that are not those of params.yaml now."""
-    found = {
+    changed = {
         f"{key} = {record.settings.get(key)} (now {settings.get(key)})"
         for record in cells.records.values()
         for key in {*record.settings, *settings}
         if record.settings.get(key) != settings.get(key)
     }
-    return sorted(found)
+    return sorted(changed)
 
 
 def chances(selection: Selection) -> dict[str, Any]:
@@ -100,13 +100,15 @@ def _yes(value: bool) -> str:
 
 def manifests(data: Path, selection: Selection) -> dict[str, dict[str, Any] | None]:
     """The manifests of the selected data sets, None for one that is not there."""
-    found: dict[str, dict[str, Any] | None] = {}
+    by_dataset: dict[str, dict[str, Any] | None] = {}
     for dataset in selection.datasets:
         path = data / f"{dataset}.json"
         try:
-            found[dataset] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+            by_dataset[dataset] = (
+                json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+            )
         except ValueError as error:
             raise InputError(
                 f"{path}: not JSON ({error}); delete it and write the manifest again"
             ) from error
-    return found
+    return by_dataset

@@ -165,8 +165,8 @@ def _tallies(judged: Judged) -> dict[str, dict[str, int]]:
     if judged.tuned is not None:
         sides["at each neuron's own best rate"] = judged.tuned
     return {
-        name: dict(Counter(v.short for v in found if v.rests_on == "records"))
-        for name, found in sides.items()
+        name: dict(Counter(v.short for v in verdicts if v.rests_on == "records"))
+        for name, verdicts in sides.items()
     }
 
 
@@ -189,19 +189,19 @@ def _summary(compared: list[Comparison]) -> list[str]:
     }
     sentences = []
     for kind, name in names.items():
-        found = claims.once([c for c in compared if c.kind == kind and c.found.n])
-        if found:
-            noun = "comparison" if len(found) == 1 else "comparisons"
-            counts = {side: found.count(side) for side in get_args(Side)}
+        sides = claims.once([c for c in compared if c.kind == kind and c.estimate.n])
+        if sides:
+            noun = "comparison" if len(sides) == 1 else "comparisons"
+            counts = {side: sides.count(side) for side in get_args(Side)}
             shown = ", ".join(f"{claims.side_words(s)} in {n}" for s, n in counts.items() if n)
-            sentences.append(f"Against {name}, {len(found)} {noun}: {shown}.")
+            sentences.append(f"Against {name}, {len(sides)} {noun}: {shown}.")
     return sentences
 
 
 def _axis(dataset: str, compared: list[Comparison]) -> float:
     """Half the width of the axis that the intervals of a data set share, in percentage points."""
-    found = [c.found for c in compared if c.dataset == dataset and c.found.n > 1]
-    return half_axis(100 * max((abs(v) for e in found for v in (e.low, e.high)), default=0.0))
+    leads = [c.estimate for c in compared if c.dataset == dataset and c.estimate.n > 1]
+    return half_axis(100 * max((abs(v) for e in leads for v in (e.low, e.high)), default=0.0))
 
 
 def _lines(dataset: str, compared: list[Comparison]) -> list[Line]:
@@ -209,8 +209,8 @@ def _lines(dataset: str, compared: list[Comparison]) -> list[Line]:
     lines = []
     for c in compared:
         if c.dataset == dataset:
-            text = points(c.found) if c.found.n else c.says
-            says = c.says if c.found.n else ""
+            text = points(c.estimate) if c.estimate.n else c.says
+            says = c.says if c.estimate.n else ""
             side = c.side if c.side in ("ahead", "behind") else "even"
-            lines.append(Line(c.other, c.kind, text, bar(c.found, half), side, says))
+            lines.append(Line(c.other, c.kind, text, bar(c.estimate, half), side, says))
     return sorted(lines, key=lambda line: ("baseline", "control", "other").index(line.kind))

@@ -17,21 +17,21 @@ SHARED_CONTROLS = ", shared controls"  # ends a verdict that is not against the 
 _FEW = 3  # readings that are named where a claim holds
 
 
-def multiverse_table(found: list[ClaimInReadings], tuned: bool) -> Table:
+def multiverse_table(claims: list[ClaimInReadings], tuned: bool) -> Table:
     """A row a claim, a column a reading; the last column and row count. ``tuned``: whether any
     neuron was tuned, so that a row more says at which rates the verdicts are.
 
     The raw numbers are a row a claim and reading, with what each verdict says.
     """
-    tested = [claim for claim in found if claim.tested]
+    tested = [claim for claim in claims if claim.tested]
     made: list[Row] = [({}, _row(claim)) for claim in tested]
     if tested:
         made.append(({}, _counts(tested)))
     if tested and tuned:
         made.append(({}, _rates(tested)))
     table = make_table("multiverse", "Claims in every reading", made, "no reading is selected")
-    left_out = [claim.claim for claim in found if not claim.tested]
-    caption = f"{table.caption} {_absent(found)}".strip()
+    left_out = [claim.claim for claim in claims if not claim.tested]
+    caption = f"{table.caption} {_absent(claims)}".strip()
     if tested and left_out:
         caption += f" Tested in no reading here: {', '.join(left_out)}."
     raw = pd.DataFrame([_raw(claim.claim, put) for claim in tested for put in claim.puts])
@@ -92,8 +92,8 @@ def _rates(tested: list[ClaimInReadings]) -> Shown:
     return row | {"holds in": NOTHING}
 
 
-def _absent(found: list[ClaimInReadings]) -> str:
-    here = {put.reading for claim in found for put in claim.puts}
+def _absent(claims: list[ClaimInReadings]) -> str:
+    here = {put.reading for claim in claims for put in claim.puts}
     absent = [name for name in READINGS if name not in here]
     return f"Not selected here: {', '.join(absent)}." if here and absent else ""
 

@@ -64,11 +64,11 @@ def _base(dataset: str) -> str:
 
 def _splits(cells: Cells, bases: set[str]) -> dict[str, list[str]]:
     """Data sets by what they are called without the number of a fold or block."""
-    found: dict[str, list[str]] = {}
+    splits: dict[str, list[str]] = {}
     for dataset in cells.selection.datasets:
         if _base(dataset) in bases:
-            found.setdefault(_FOLDS.sub("", dataset), []).append(dataset)
-    return found
+            splits.setdefault(_FOLDS.sub("", dataset), []).append(dataset)
+    return splits
 
 
 def _results(cells: Cells, split: str, neuron: str) -> dict[tuple[str, int], Result]:
@@ -83,8 +83,8 @@ def _results(cells: Cells, split: str, neuron: str) -> dict[tuple[str, int], Res
 
 def _weights(cells: Cells, split: str) -> int:
     """At inference, the most of any neuron."""
-    found = (_results(cells, split, neuron) for neuron in cells.selection.neurons)
-    return max(r.parameters.inference for results in found for r in results.values())
+    of_neurons = (_results(cells, split, neuron) for neuron in cells.selection.neurons)
+    return max(r.parameters.inference for results in of_neurons for r in results.values())
 
 
 @dataclass(frozen=True)
@@ -200,8 +200,8 @@ def _over_recordings(
     one_split = len({dataset for dataset, _ in both}) == 1
     if not one_split or not len(left) == len(right) == len(both):
         return estimate([])
-    found = over_seeds_and_recordings(left, right)
-    return Estimate(found.value, float("nan"), found.low, found.high, len(both))
+    lead = over_seeds_and_recordings(left, right)
+    return Estimate(lead.value, float("nan"), lead.low, lead.high, len(both))
 
 
 def _points(lead: Estimate) -> Number:

@@ -97,27 +97,25 @@ def _differences(cells: Cells, baseline: str) -> list[Row]:
 
 
 def _difference(cells: Cells, dataset: str, neuron: str, baseline: str, judged: Judged) -> Row:
-    found, rising = judged.found, unconverged(cells, dataset, neuron)
+    lead, rising = judged.estimate, unconverged(cells, dataset, neuron)
     rising += unconverged(cells, dataset, baseline)
     says = same_words("accuracy") if judged.side == "the same" else judged.side
-    says = says if found.n else why_no_pair(cells, dataset, neuron, baseline)
+    says = says if lead.n else why_no_pair(cells, dataset, neuron, baseline)
     raw = (
         {"dataset": dataset, "neuron": neuron, "baseline": baseline}
-        | columns("difference", found)
-        | {"pairs": found.n, "p": judged.p, "p_holm": judged.p_family, "p_same": judged.p_same}
+        | columns("difference", lead)
+        | {"pairs": lead.n, "p": judged.p, "p_holm": judged.p_family, "p_same": judged.p_same}
         | {"test": judged.method, "verdict": says, "not_converged": len(rising)}
     )
     p = judged.p_family
     return raw, {
         "data set": dataset,
         "neuron": neuron,
-        f"minus {baseline}, points": Number(estimates.points(found), found.mean)
-        if found.n
-        else says,
+        f"minus {baseline}, points": Number(estimates.points(lead), lead.mean) if lead.n else says,
         "p, Holm": NOTHING if math.isnan(p) else Number(f"{p:.3g}", p),
-        "it is": says if found.n else NOTHING,
-        "not converged": Number(f"{len(rising)} of {2 * found.n}", len(rising))
-        if found.n
+        "it is": says if lead.n else NOTHING,
+        "not converged": Number(f"{len(rising)} of {2 * lead.n}", len(rising))
+        if lead.n
         else NOTHING,
     }
 
@@ -175,21 +173,25 @@ def _with_effect(results: list[Result]) -> list[tuple[Result, AssociationEffect]
     return [(r, r.association_effect) for r in results if r.association_effect is not None]
 
 
-def _association(dataset: str, neuron: str, found: list[tuple[Result, AssociationEffect]]) -> Row:
-    test, without = [r.accuracy.test for r, _ in found], [e.accuracy_without for _, e in found]
+def _association(
+    dataset: str, neuron: str, with_effect: list[tuple[Result, AssociationEffect]]
+) -> Row:
+    test = [r.accuracy.test for r, _ in with_effect]
+    without = [e.accuracy_without for _, e in with_effect]
     lost = paired_difference(test, without)
     ratio = paired_ratio(
-        [r.spikes.per_sample for r, _ in found], [e.spikes_per_sample_without for _, e in found]
+        [r.spikes.per_sample for r, _ in with_effect],
+        [e.spikes_per_sample_without for _, e in with_effect],
     )
     more, less = (
-        estimate([np.mean(list(getattr(e, side).values())) for _, e in found]).mean
+        estimate([np.mean(list(getattr(e, side).values())) for _, e in with_effect]).mean
         for side in ("potentiated", "depressed")
     )
     idle, driven = (
-        estimate([v for _, e in found if (v := getattr(e, name)) is not None])
+        estimate([v for _, e in with_effect if (v := getattr(e, name)) is not None])
         for name in ("gradient_without_drive", "gradient_with_drive")
     )
-    raw: dict[str, object] = {"dataset": dataset, "neuron": neuron, "seeds": len(found)}
+    raw: dict[str, object] = {"dataset": dataset, "neuron": neuron, "seeds": len(with_effect)}
     raw |= {"test_mean": estimate(test).mean, "without_mean": estimate(without).mean}
     raw |= columns("lost", lost) | columns("spike_ratio", ratio)
     raw |= {"potentiated": more, "depressed": less}
@@ -210,8 +212,8 @@ def _association(dataset: str, neuron: str, found: list[tuple[Result, Associatio
     }
 
 
-def _gradient(found: Estimate) -> str | Number:
-    return Number(f"{found.mean:.2g}", found.mean) if found.n else "not trained"
+def _gradient(norm: Estimate) -> str | Number:
+    return Number(f"{norm.mean:.2g}", norm.mean) if norm.n else "not trained"
 
 
 def parameters(cells: Cells, baseline: str = BASELINE) -> Table:

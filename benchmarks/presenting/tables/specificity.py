@@ -33,12 +33,12 @@ def _specificity(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
         "information": "information, bits",
     }
     for measure, title in titles.items():
-        found = estimate([MEASURES[measure].of(result) for result in results])
+        of_seeds = estimate([MEASURES[measure].of(result) for result in results])
         lead, alike = lead_of(measure, pairs), estimate(at_like_rates(measure, pairs))
-        raw |= columns(measure, found) | columns(f"{measure}_minus_{baseline}", lead)
+        raw |= columns(measure, of_seeds) | columns(f"{measure}_minus_{baseline}", lead)
         raw |= columns(f"{measure}_minus_{baseline}_at_like_rates", alike)
-        text = f"{found.mean:.3f}{estimates.interval(found, 1, '.3f')} ({found.n})"
-        row[title] = Number(text, found.mean) if found.n else NOTHING
+        text = f"{of_seeds.mean:.3f}{estimates.interval(of_seeds, 1, '.3f')} ({of_seeds.n})"
+        row[title] = Number(text, of_seeds.mean) if of_seeds.n else NOTHING
         for name, of in ((f"{measure} minus {baseline}", lead), (f"{measure}, like rates", alike)):
             shown = bool(lead.n) and neuron != baseline and not math.isnan(of.mean)
             row[name] = Number(_more(of), of.mean) if shown else NOTHING
@@ -49,8 +49,8 @@ def _specificity(cells: Cells, dataset: str, neuron: str, baseline: str) -> Row:
     return raw, row | {"silent, %": Number(f"{100 * silent:.1f}", silent)}
 
 
-def _more(found: Estimate) -> str:
-    return wording.signed(found.mean, "+.3f") + estimates.interval(found, 1, "+.3f")
+def _more(lead: Estimate) -> str:
+    return wording.signed(lead.mean, "+.3f") + estimates.interval(lead, 1, "+.3f")
 
 
 def at_like_rates(measure: Metric, pairs: list[Pair]) -> list[float]:

@@ -71,14 +71,14 @@ def make_table(name: str, title: str, made: Iterable[Row], empty: str = "") -> T
     )
 
 
-def points_of(found: Estimate) -> str | Number:
+def points_of(estimate: Estimate) -> str | Number:
     """``+1.2 ± 0.4 [0.3, 2.1] (10)``, to be sorted by its mean."""
-    return Number(estimates.points(found), found.mean) if found.n else NOTHING
+    return Number(estimates.points(estimate), estimate.mean) if estimate.n else NOTHING
 
 
-def columns(stem: str, found: Estimate) -> dict[str, object]:
+def columns(stem: str, estimate: Estimate) -> dict[str, object]:
     """An estimate as columns of raw numbers: ``stem_mean``, ``stem_sd``..."""
-    parts = {"mean": found.mean, "sd": found.sd, "low": found.low, "high": found.high}
+    parts = {"mean": estimate.mean, "sd": estimate.sd, "low": estimate.low, "high": estimate.high}
     return {f"{stem}_{part}": value for part, value in parts.items()}
 
 
