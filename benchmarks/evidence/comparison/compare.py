@@ -57,11 +57,10 @@ def compare(
     or if two records of a pair were not trained alike.
     """
     against = tuple(dict.fromkeys(against))
-    cells, rates = _together(new, baselines, against), rates or {}
-    _refuse_other_rate(cells, rates)
-    neuron, analysis, seeds = new[0].neuron, declared(), len(cells.selection.seeds)
-    cells = counting(cells)
-    alpha = analysis.alpha(seeds)
+    together, rates = _together(new, baselines, against), rates or {}
+    _refuse_other_rate(together, rates)
+    neuron, analysis, seeds = new[0].neuron, declared(), len(together.selection.seeds)
+    cells, alpha = counting(together), analysis.alpha(seeds)
     return ComparisonReport(
         neuron=neuron,
         neuron_class=new[0].neuron_class,
