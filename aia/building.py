@@ -40,11 +40,11 @@ def library(source: Path, optimisation: str = "-O2") -> ctypes.CDLL | None:
 
     Warns once, and gives None, where a compiler is there and fails.
     """
-    found = compiler()
-    if found is None:
+    command = compiler()
+    if command is None:
         return None
     try:
-        return ctypes.CDLL(str(_built(found, source, optimisation)))
+        return ctypes.CDLL(str(_built(command, source, optimisation)))
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or b"").decode(errors="replace") or str(error)
         line = next((line for line in said.splitlines() if "error" in line), said[:200])
@@ -55,8 +55,8 @@ def library(source: Path, optimisation: str = "-O2") -> ctypes.CDLL | None:
 def compiler() -> list[str] | None:
     """The command of the C++ compiler: ``CXX``, or ``c++`` or ``g++``; None where it is absent."""
     asked = shlex.split(os.environ.get("CXX", "")) or ["c++"]
-    found = shutil.which(asked[0]) or (shutil.which("g++") if "CXX" not in os.environ else None)
-    return None if found is None else [found, *asked[1:]]
+    program = shutil.which(asked[0]) or (shutil.which("g++") if "CXX" not in os.environ else None)
+    return None if program is None else [program, *asked[1:]]
 
 
 def portable() -> bool:

@@ -57,16 +57,16 @@ def written_for(cls: type) -> list[Path]:
     What is installed, Python's own or the suite's is left out. Imports are followed as they stand
     in the source, as far as they have been imported.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     names = [base.__module__ for base in cls.__mro__]
     while names:
         name = names.pop()
         path = Path(getattr(sys.modules.get(name), "__file__", None) or "")
-        if name in found or path.suffix != ".py" or _is_versioned(path.resolve()):
+        if name in files or path.suffix != ".py" or _is_versioned(path.resolve()):
             continue
-        found[name] = path
+        files[name] = path
         names += _imports(name, path)
-    return sorted(set(found.values()))
+    return sorted(set(files.values()))
 
 
 def _is_versioned(path: Path) -> bool:

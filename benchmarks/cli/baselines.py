@@ -95,13 +95,13 @@ def _say_compared(new: Newcomer, recorded: Recorded, others: tuple[str, ...]) ->
 
 def _values(pairs: list[str]) -> dict[str, Any]:
     """``key=value`` with the value read as YAML reads it."""
-    found = {}
+    args = {}
     for pair in pairs:
         key, sign, value = pair.partition("=")
         if not (sign and key.isidentifier()):
             raise InputError(f"--args {pair}: expected key=value, e.g. decay=0.9")
-        found[key] = _value(pair, value)
-    return found
+        args[key] = _value(pair, value)
+    return args
 
 
 def _value(pair: str, text: str) -> Any:
@@ -129,12 +129,12 @@ def verify(
         chosen = [again.named_cell(recorded, name) for name in cell]
     else:
         chosen = again.chosen_cells(recorded, cells, seed)
-    found = []
+    verified = []
     with ProgressBar(plural(len(chosen), "cell"), "updates") as report:
         for checked in again.verify(recorded, chosen, report):
             say(f"{checked.cell}: {checked.likeness} ({checked.says})")
-            found.append(checked)
-    if any(checked.likeness == "different" for checked in found):
+            verified.append(checked)
+    if any(checked.likeness == "different" for checked in verified):
         raise typer.Exit(1)
 
 

@@ -144,8 +144,8 @@ def show(
         made = ensure(name, steps, context.obj.events)
         frames, labels = pictures.of_embedded(made, sample)
     else:
-        chosen, found = as_set(declared(known(name))) if part else _whole(known(name), at)
-        frames, labels = pictures.of_real(chosen, found, sample, steps)
+        chosen, recordings = as_set(declared(known(name))) if part else _whole(known(name), at)
+        frames, labels = pictures.of_real(chosen, recordings, sample, steps)
     pictures.write_picture(frames, labels, f"{name}: recording {sample} of each class", out)
     say(f"wrote {out}")
 
@@ -270,4 +270,4 @@ def _where_part(chosen: RealSet) -> str:
         part = declared(chosen)
     except InputError as error:
         return f"a part was declared; {error}"
-    return f"a part, {chosen.name}-part: {len(part.found):,} recordings in {part.tree}"
+    return f"a part, {chosen.name}-part: {len(part.recordings):,} recordings in {part.tree}"

@@ -25,15 +25,15 @@ _FRAMES_PER_SECOND = 5
 
 
 def of_real(
-    chosen: RealSet, found: list[Entry], number: int, steps: int
+    chosen: RealSet, recordings: list[Entry], number: int, steps: int
 ) -> tuple[NDArray[np.uint8], list[str]]:
     """Frames uint8 ``[classes, T, 2, H, W]`` of the recording ``number`` of each class, and the
     classes' names; of the test part where there is one. Raises InputError if a class has fewer."""
-    found = [entry for entry in found if entry.part != "train"] or found
+    recordings = [entry for entry in recordings if entry.part != "train"] or recordings
     shown = chosen.classes[:_CLASSES]
     frames = []
     for label, name in enumerate(shown):
-        of_class = [entry for entry in found if entry.label == label]
+        of_class = [entry for entry in recordings if entry.label == label]
         _check_number(chosen.name, name, number, len(of_class))
         frames.append(_frames(chosen, of_class[number], steps))
     return np.stack(frames), list(shown)

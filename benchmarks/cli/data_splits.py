@@ -30,8 +30,8 @@ def say_resemblances(names: list[str], events: Path, at: Path | None) -> None:
             say(f"{name}: {error}")
             continue
         with waiting(f"{name}, comparing its splits"):
-            found = list(resemblances(made))
-        for row in found:
+            of_splits = list(resemblances(made))
+        for row in of_splits:
             shares = (f"{share:.1%}" for share in (row.neighbours, row.chance))
             leaks = "leaks" if row.leaks and row.split != "train" else ""
             table.add_row(name, row.split, f"{row.correlation:.2f}", *shares, leaks)

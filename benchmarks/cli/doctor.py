@@ -16,9 +16,9 @@ def doctor() -> None:
     from benchmarks.running.doctor import findings
 
     remedies = []
-    for found in findings(Path.cwd()):
-        say(f"{found.what:<11}{found.says}")
-        remedies += [found.remedy] if found.remedy else []
+    for finding in findings(Path.cwd()):
+        say(f"{finding.what:<11}{finding.says}")
+        remedies += [finding.remedy] if finding.remedy else []
     for remedy in remedies:
         say(f"to do: {remedy}")
     if remedies:

@@ -26,8 +26,8 @@ def to_frames(
             raise InputError(f"frames: an event has {name} outside 0..{end - 1}; crop the events")
     step = np.minimum(t * steps // duration_us, steps - 1)
     cell = ((step * 2 + events["p"]) * height + y) * width + x
-    found = np.bincount(cell, minlength=steps * 2 * height * width)
-    return saturated(found).reshape(steps, 2, height, width)
+    binned = np.bincount(cell, minlength=steps * 2 * height * width)
+    return saturated(binned).reshape(steps, 2, height, width)
 
 
 def by_time(events: NDArray[np.void], steps: int, height: int, width: int) -> NDArray[np.uint8]:

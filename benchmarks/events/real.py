@@ -131,19 +131,19 @@ def framed(
     carried = packed.kept(cache, choice.recordings, recipe)
     if carried is not None and not _is_here(choice, at):
         return carried
-    found = _part(choice.of) if choice.part else _whole(choice, at, progress)
-    members = _members(found.of, found.entries)
+    recordings = _part(choice.of) if choice.part else _whole(choice, at, progress)
+    members = _members(recordings.of, recordings.entries)
     about = packed.About(
         name=choice.recordings,
         recipe=recipe,
-        shape=recipe.shape(found.of.height, found.of.width),
-        classes=found.of.classes,
-        split=found.of.splits[0],
-        archive=found.archive,
-        note=found.note,
+        shape=recipe.shape(recordings.of.height, recordings.of.width),
+        classes=recordings.of.classes,
+        split=recordings.of.splits[0],
+        archive=recordings.archive,
+        note=recordings.note,
         ordered=members.ordered,
     )
-    made = store.build(found.of, found.entries, recipe, cache, progress)
+    made = store.build(recordings.of, recordings.entries, recipe, cache, progress)
     return packed.Framed(about, members, made)
 
 
@@ -163,16 +163,16 @@ def _whole(choice: Choice, at: Path | None, progress: Progress) -> Recordings:
 
 def _part(whole: RealSet) -> Recordings:
     part = parts.declared(whole)
-    own, found = parts.as_set(part)
-    return Recordings(own, found, f"{own.format}, {PART} {part.digest}", parts.described(part))
+    own, recordings = parts.as_set(part)
+    return Recordings(own, recordings, f"{own.format}, {PART} {part.digest}", parts.described(part))
 
 
-def _members(chosen: RealSet, found: list[Entry]) -> splits.Members:
+def _members(chosen: RealSet, recordings: list[Entry]) -> splits.Members:
     """In DVS128 Gesture the source is the user, in a set with scenes the scene; elsewhere each
     recording is one of its own."""
-    ids = np.array([entry.id for entry in found], dtype=np.int64)
-    labels = np.array([entry.label for entry in found], dtype=np.int64)
-    sources = np.arange(len(found), dtype=np.int64)
+    ids = np.array([entry.id for entry in recordings], dtype=np.int64)
+    labels = np.array([entry.label for entry in recordings], dtype=np.int64)
+    sources = np.arange(len(recordings), dtype=np.int64)
     if chosen.format == "aedat3":
         sources = ids
     for label, first in enumerate(chosen.scenes):
@@ -182,7 +182,7 @@ def _members(chosen: RealSet, found: list[Entry]) -> splits.Members:
     return splits.Members(
         labels=labels,
         ids=ids,
-        parts=np.array([entry.part or "" for entry in found]),
+        parts=np.array([entry.part or "" for entry in recordings]),
         sources=sources,
         ordered=chosen.ordered,
     )

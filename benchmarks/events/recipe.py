@@ -50,15 +50,15 @@ class Recipe:
         """Frames of one recording, and how many events fell on them before counts saturated."""
         cuts = SLICINGS[self.slicing](events, self.steps)
         if self.size is None:
-            found = counts(events, cuts, height, width)
+            binned = counts(events, cuts, height, width)
         elif self.binning == "sum":  # events first: five times as fast as to add up frames
             moved = events.copy()
             moved["x"] = events["x"].astype(np.int32) * self.size // width
             moved["y"] = events["y"].astype(np.int32) * self.size // height
-            found = counts(moved, cuts, self.size, self.size)
+            binned = counts(moved, cuts, self.size, self.size)
         else:
-            found = at_size(counts(events, cuts, height, width), self.size, self.binning)
-        return saturated(found), int(found.sum(dtype=np.int64))
+            binned = at_size(counts(events, cuts, height, width), self.size, self.binning)
+        return saturated(binned), int(binned.sum(dtype=np.int64))
 
 
 def binning_for(

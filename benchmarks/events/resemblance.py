@@ -58,7 +58,7 @@ def _resemblance(
     name: str, event_set: EventSet, images: NDArray[np.float32], train: NDArray[np.float32]
 ) -> Resemblance:
     split, known = event_set.splits()[name], event_set.train
-    found = [np.empty((3, 0))]
+    by_class = [np.empty((3, 0))]
     for label in range(len(event_set.classes)):
         asked = np.flatnonzero(split.labels == label)
         asked = asked[np.linspace(0, len(asked) - 1, min(_QUERIES, len(asked))).astype(int)]
@@ -71,8 +71,8 @@ def _resemblance(
         near = apart <= _reach(event_set, label)
         best = alike.argmax(axis=1)[:, None]
         rows = [np.take_along_axis(of, best, axis=1)[:, 0] for of in (alike, near)]
-        found.append(np.stack([*rows, near.mean(axis=1)]))
-    correlation, neighbours, chance = np.concatenate(found, axis=1)
+        by_class.append(np.stack([*rows, near.mean(axis=1)]))
+    correlation, neighbours, chance = np.concatenate(by_class, axis=1)
     return Resemblance(
         name,
         len(correlation),

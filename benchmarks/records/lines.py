@@ -80,9 +80,9 @@ def place_of(record: Record, where: object) -> Place:
     return rate, record.dataset, record.neuron, record.seed
 
 
-def _in_order(found: Iterable[tuple[str, Place, Value]]) -> dict[Place, Value]:
+def _in_order(placed: Iterable[tuple[str, Place, Value]]) -> dict[Place, Value]:
     read: dict[Place, Value] = {}
-    for where, place, value in found:
+    for where, place, value in placed:
         if read and place <= next(reversed(read)):
             raise InputError(f"{where}: stands twice or out of order")
         read[place] = value

@@ -174,15 +174,15 @@ def recorded_times(name: str) -> dict[str, bytes]:
 
     Raises InputError for one that was edited, and as :func:`read_index` does.
     """
-    found: dict[str, bytes] = {}
+    times: dict[str, bytes] = {}
     if not (FOLDER / name / INDEX).is_file():
-        return found
+        return times
     for inside, digest in read_index(name).files.items():
         if inside.startswith(f"{THROUGHPUT}/"):
             path = folder_of(name) / inside
-            found[inside] = _content(path)
-            _refuse_other(path, found[inside], digest)
-    return found
+            times[inside] = _content(path)
+            _refuse_other(path, times[inside], digest)
+    return times
 
 
 def _refuse_other(path: Path, content: bytes, digest: str) -> None:
@@ -200,27 +200,27 @@ def _content(path: Path) -> bytes:
 
 def _contents(folder: Path, index: Index) -> dict[str, bytes]:
     """Path below ``folder`` -> content, for exactly the files of the index."""
-    found = set(_files_below(folder)) - {folder / INDEX}
+    files = set(_files_below(folder)) - {folder / INDEX}
     contents = {}
     for inside in (PARAMS, CELLS, HOSTS, *index.files):
         path = folder / inside
-        if path not in found:
+        if path not in files:
             raise InputError(f"{path}: recorded, but not there; get it back (git checkout {path})")
         contents[inside] = _content(path)
-    for path in sorted(found - {folder / inside for inside in index.files}):
+    for path in sorted(files - {folder / inside for inside in index.files}):
         raise InputError(f"{path}: not in {INDEX}; move it out of {folder}")
     return contents
 
 
 def _manifests(path: Path, content: bytes) -> dict[str, dict[str, Any]]:
-    found = {}
+    manifests = {}
     for where, text in lines(path, content) if content else ():
         try:
             manifest = json.loads(text)
-            found[manifest["name"]] = manifest
+            manifests[manifest["name"]] = manifest
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{where}: not the manifest of a data set") from error
-    return found
+    return manifests
 
 
 def other_versions(index: Index) -> str:

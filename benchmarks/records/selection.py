@@ -116,15 +116,15 @@ class Cells:
 
         Raises InputError naming what differs if two records were not trained alike.
         """
-        found = []
+        pairs = []
         for seed in self.selection.seeds:
             a = self.records.get((dataset, left, seed))
             b = self.records.get((dataset, right, seed))
             if a is None or b is None or a.result is None or b.result is None:
                 continue
             _refuse_unlike(a, b, _PAIRED, "compared")
-            found.append(Pair(seed, a.result, b.result))
-        return found
+            pairs.append(Pair(seed, a.result, b.result))
+        return pairs
 
 
 def load(runs: Path, selection: Selection) -> Cells:
@@ -173,10 +173,10 @@ def _refuse_other_rates(records: list[Record]) -> None:
 
 def _read_in_place(path: Path, key: Key) -> Record:
     record = read_record(path)
-    found = (record.dataset, record.neuron, record.seed)
-    if found != key:
+    held = (record.dataset, record.neuron, record.seed)
+    if held != key:
         raise InputError(
-            f"{path}: holds the record of {'/'.join(map(str, found))}; "
+            f"{path}: holds the record of {'/'.join(map(str, held))}; "
             "delete the file and run its cell again"
         )
     return record

@@ -76,18 +76,20 @@ def run_apart(work: Callable[[Any], Any], task: Any, asked: Surroundings) -> Any
     said, _ = child.communicate(pickle.dumps((work, task, asked)))
     if child.returncode != 0:
         return workers.Lost(workers.reason_of(child.returncode))
-    found = pickle.loads(said)
-    if isinstance(found, InputError):
-        raise found
-    return found
+    reply = pickle.loads(said)
+    if isinstance(reply, InputError):
+        raise reply
+    return reply
 
 
 def _refuse_otherwise(asked: Surroundings) -> None:
     """Raise InputError where equal cells would leave other bytes than elsewhere in the run."""
-    node, found = socket.gethostname(), _versions()
-    unlike = [f"{name} {found[name]}" for name in found if found[name] != asked.versions[name]]
+    node, versions = socket.gethostname(), _versions()
+    unlike = [
+        f"{name} {versions[name]}" for name in versions if versions[name] != asked.versions[name]
+    ]
     if unlike:
-        wanted = ", ".join(f"{name} {asked.versions[name]}" for name in found)
+        wanted = ", ".join(f"{name} {asked.versions[name]}" for name in versions)
         raise InputError(f"{node} has {', '.join(unlike)}, this run is made with {wanted}")
     arithmetic.require_in_time()
     sums = _sums()
@@ -107,11 +109,11 @@ def _main(parent: int) -> None:
     work, task, asked = pickle.load(sys.stdin.buffer)
     try:
         _refuse_otherwise(asked)
-        found = work(task)
+        reply = work(task)
     except InputError as error:
-        found = error
+        reply = error
     with answer:
-        pickle.dump(found, answer)
+        pickle.dump(reply, answer)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def packages(lock: Path) -> Finding:
     says = f"{platform.python_version()}, DVC {_version('dvc') or 'missing'}"
     if missing := [name for name in _required() if _version(name) is None]:
         return Finding("Python", f"{says}; missing: {', '.join(missing)}", "make setup")
-    installed = {_plain(found.name): found.version for found in distributions()}
+    installed = {_plain(package.name): package.version for package in distributions()}
     pinned = dict(line.split("==") for line in _text(lock).splitlines() if "==" in line)
     other = [
         f"{name} {installed[_plain(name)]} ({pin})"
@@ -115,9 +115,9 @@ def processor() -> Finding:
 def compiler() -> Finding:
     from aia import building
 
-    found = building.compiler()
+    command = building.compiler()
     return Finding(
-        "C++", " ".join(found) if found else "none: all runs, slower, and rounds otherwise"
+        "C++", " ".join(command) if command else "none: all runs, slower, and rounds otherwise"
     )
 
 
@@ -159,8 +159,8 @@ def data() -> Finding:
     from benchmarks.events.published.acquire import find
     from benchmarks.events.published.catalogue import SETS
 
-    found = {name: tree for name, chosen in SETS.items() if (tree := find(chosen))}
-    recorded = ", ".join(f"{name} in {tree}" for name, tree in found.items())
+    trees = {name: tree for name, chosen in SETS.items() if (tree := find(chosen))}
+    recorded = ", ".join(f"{name} in {tree}" for name, tree in trees.items())
     return Finding("data", f"embedded sets, {recorded or 'none of the recorded ones'}")
 
 

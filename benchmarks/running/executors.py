@@ -113,8 +113,8 @@ def _each(
         kind = "generator_unordered" if engine == "dask" else "list"  # Ray's knows no other
         pool = joblib.Parallel(return_as=kind, batch_size=1, pre_dispatch="n_jobs")
     try:
-        for number, found in pool(calls()):
-            yield given.pop(number), found
+        for number, answer in pool(calls()):
+            yield given.pop(number), answer
     except InputError:
         raise
     except Exception as error:

@@ -71,9 +71,9 @@ def size_of(dataset: str, params: Params, profile: Profile) -> Size:
         return Size(side or max(said["shape"][-2:]), len(said["classes"]), **counts)
     name = dataset.partition("-")[0]
     if name in PUBLISHED:
-        found = PUBLISHED[name]
-        side = side or max(found.width, found.height)
-        return Size(side, len(found.classes), **_counts(found.counts))
+        published = PUBLISHED[name]
+        side = side or max(published.width, published.height)
+        return Size(side, len(published.classes), **_counts(published.counts))
     if dataset not in EMBEDDED:
         raise unknown("data set", dataset, [*EMBEDDED, *PUBLISHED])
     shares = {part: round(share * _EMBEDDED_SAMPLES) for part, share in _SHARE.items()}

@@ -55,14 +55,16 @@ def freeze(profile: Profile, name: str) -> Index:
     """
     target = folder_of(name)
     params = params_file.read(profile.params)
-    found = _records(profile, params)
-    if not found:
+    trained = _records(profile, params)
+    if not trained:
         raise InputError(f"{profile.runs}: no records; train them first")
-    hosts = {place: _fit_to_freeze(path, place, record) for place, (path, record) in found.items()}
-    records = {place: record for place, (_, record) in found.items()}
+    hosts = {
+        place: _fit_to_freeze(path, place, record) for place, (path, record) in trained.items()
+    }
+    records = {place: record for place, (_, record) in trained.items()}
     protocol = _shared_protocol(profile, records.values())
     cells = load(profile.runs, selection_of(params))
-    _refuse_overlap(profile, _sources(profile, [path for path, _ in found.values()]), target)
+    _refuse_overlap(profile, _sources(profile, [path for path, _ in trained.values()]), target)
     if target.exists() and not (target / INDEX).is_file():
         raise InputError(f"{target}: not a recorded profile (no {INDEX}); choose another --name")
     contents = _contents(profile, records, hosts)
@@ -77,7 +79,7 @@ def freeze(profile: Profile, name: str) -> Index:
             versions=sorted({f"{k} {v}" for host in ran for k, v in host.versions.items()}),
             cells=len(cells.records),
             missing=_missing(cells),
-            tuning_cells=len(found) - len(cells.records),
+            tuning_cells=len(trained) - len(cells.records),
             files=_write(older | contents, new),
         )
         write_atomic_bytes(new / INDEX, as_json(index).encode("utf-8"))

@@ -120,13 +120,13 @@ def baselines(recorded: Recorded, tune: bool = False) -> tuple[Cells, Rates]:
 
 
 def _tuned(home: Profile | Recorded, params: Params) -> tuple[Cells, Rates]:
-    found = tuned_cells(home, params)
-    if found is None:
+    tuned = tuned_cells(home, params)
+    if tuned is None:
         raise InputError(
             f"{home.name}: no neuron has all its cells at a best rate of its own; compare at the "
             "shared rate, without --tune, or with a profile that tunes, e.g. --profile core"
         )
-    return found.cells, found.rates
+    return tuned.cells, tuned.rates
 
 
 def against(names: str, alias: str, recorded: Cells) -> tuple[str, ...]:
@@ -147,8 +147,8 @@ def _neuron_of(
     spec: str, args: dict[str, Any], known: Params, recorded: Params
 ) -> tuple[str, NeuronParams]:
     if ":" not in spec:
-        found = recorded.neuron.get(spec) or known.neuron_named(spec)
-        neuron = found.model_copy(update={"args": {**found.args, **args}})
+        named = recorded.neuron.get(spec) or known.neuron_named(spec)
+        neuron = named.model_copy(update={"args": {**named.args, **args}})
         same = recorded.neuron.get(spec) in (None, neuron)
         return (spec if same else f"{spec}_new"), neuron
     alias = spec.rpartition(":")[2]

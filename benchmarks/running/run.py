@@ -90,20 +90,20 @@ def run_jobs(
     work = partial(_run_one, params=params, profile=profile)
     again = []
     in_time = itertools.takewhile(lambda _: time.monotonic() < end, jobs)
-    for job, found in each(work, in_time, workers):
-        if isinstance(found, Outcome):
-            yield found
+    for job, answer in each(work, in_time, workers):
+        if isinstance(answer, Outcome):
+            yield answer
         else:
             _log.warning(
-                "%s: %s; it is tried once more when the others are done", job, found.reason
+                "%s: %s; it is tried once more when the others are done", job, answer.reason
             )
             again.append(job)
     if not again:  # a cluster's workers are not asked for in vain
         return
     in_time = itertools.takewhile(lambda _: time.monotonic() < end, list(again))
-    for job, found in each(partial(work, again=True), in_time, 1):
+    for job, answer in each(partial(work, again=True), in_time, 1):
         again.remove(job)
-        yield found if isinstance(found, Outcome) else _noted(job, found, params, profile)
+        yield answer if isinstance(answer, Outcome) else _noted(job, answer, params, profile)
     for job in again:
         yield Outcome(job, "failed", "its process was killed; run again to go on")
 

@@ -122,9 +122,9 @@ def _peak_of(whole: _Batch, measured: list[_Measured]) -> int:
 
 def _bytes_of_a_frame(state: State, size: Size) -> list[int]:
     """Of each layer's output for one frame, float32; training keeps several times as much."""
-    found: list[int] = []
+    per_layer: list[int] = []
     handles = [
-        block.register_forward_hook(lambda _, __, out: found.append(out.numel()))
+        block.register_forward_hook(lambda _, __, out: per_layer.append(out.numel()))
         for block in state.network.blocks.values()
     ]
     frames = _made_up(_Batch(1, 1), size).frames[:].swapaxes(0, 1)
@@ -133,7 +133,7 @@ def _bytes_of_a_frame(state: State, size: Size) -> list[int]:
         state.network.eval()(torch.from_numpy(frames).to(device).float())
     for handle in handles:
         handle.remove()
-    return [4 * values for values in found]
+    return [4 * values for values in per_layer]
 
 
 def _inference(state: State, size: Size, batch: _Batch, device: torch.device) -> _Measured:

@@ -78,9 +78,9 @@ def each(
             for ready in wait(list(busy)):
                 assert isinstance(ready, Connection)
                 worker, task = busy.pop(ready)
-                found = worker.answer()
-                give(None if isinstance(found, Lost) else worker)
-                yield task, found
+                answer = worker.answer()
+                give(None if isinstance(answer, Lost) else worker)
+                yield task, answer
     finally:
         for worker in hired:
             worker.process.kill()

@@ -165,9 +165,9 @@ def kept_bytes(forward: Callable[[], object]) -> int:
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one.tensor):
         out = forward()
     storages = [one.tensor.untyped_storage() for one in kept]
-    found = {storage.data_ptr(): storage.nbytes() for storage in storages}
+    bytes_at = {storage.data_ptr(): storage.nbytes() for storage in storages}
     del out  # until here the graph was alive
-    return sum(found.values())
+    return sum(bytes_at.values())
 
 
 def peak_bytes(work: Callable[[], object], device: torch.device) -> int:

@@ -73,15 +73,15 @@ def _short(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _read(path: Path, content: bytes) -> Iterator[Speeds]:
     """File by file that went into it."""
-    found: list[dict[str, Any]] = []
+    contents: list[dict[str, Any]] = []
     for where, text in lines(path, content):
         try:
             line = json.loads(text)
             if "machine_info" in line:
-                found.append({**line, "benchmarks": []})
+                contents.append({**line, "benchmarks": []})
             else:
-                found[-1]["benchmarks"].append(line)
+                contents[-1]["benchmarks"].append(line)
         except (ValueError, IndexError, TypeError, AttributeError) as error:
             raise unreadable(where, error) from error
-    for each in found:
+    for each in contents:
         yield speeds_in(each, path)

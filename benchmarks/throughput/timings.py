@@ -72,8 +72,8 @@ class Timing:
     @property
     def sizes(self) -> list[int]:
         """``shape`` as numbers."""
-        found: list[int] = ast.literal_eval(self.shape)
-        return found
+        lengths: list[int] = ast.literal_eval(self.shape)
+        return lengths
 
     @property
     def size(self) -> str:
@@ -163,11 +163,11 @@ def read_speeds(folder: Path) -> Speeds:
 
 def together(speeds: Iterable[Speeds]) -> Speeds:
     """What several files say, in their order."""
-    found = list(speeds)
+    of_files = list(speeds)
     return Speeds(
-        [timing for each in found for timing in each.all],
-        [cost for each in found for cost in each.costs],
-        [machine for each in found for machine in each.machines],
+        [timing for each in of_files for timing in each.all],
+        [cost for each in of_files for cost in each.costs],
+        [machine for each in of_files for machine in each.machines],
     )
 
 
@@ -234,7 +234,7 @@ def _costs(device: str, taken: Iterable[Mapping[str, Any]]) -> list[StepRatio]:
         pairs = about["pairs_s"]  # [networks, steps], or of one [steps]
         ratio = np.atleast_2d(np.array(pairs["aia"]) / np.array(pairs["lif"]))
         ratios.setdefault((about.get("batch"), about.get("graph", False)), []).extend(ratio)
-    return [_cost(device, np.array(found), *how) for how, found in ratios.items()]
+    return [_cost(device, np.array(of_networks), *how) for how, of_networks in ratios.items()]
 
 
 def _cost(

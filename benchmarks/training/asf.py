@@ -144,8 +144,8 @@ def check(neuron: nn.Module, channels: int, name: str) -> None:
         raise InputError(
             f"neuron {name!r}: rule asf cannot train it, {error}; set `rule: bptt`"
         ) from error
-    found = torch.autograd.grad(drive.sum(), list(learned.values()), allow_unused=True)
-    missed = [key for key, gradient in zip(learned, found, strict=True) if gradient is None]
+    gradients = torch.autograd.grad(drive.sum(), list(learned.values()), allow_unused=True)
+    missed = [key for key, gradient in zip(learned, gradients, strict=True) if gradient is None]
     if missed:
         raise InputError(
             f"neuron {name!r}: rule asf trains through drives summed over time, which give no "

@@ -146,8 +146,8 @@ def _check(plain: _Plain, parts: _Parts, state: State, epochs: int) -> None:
     reached = plain.curves.validation_accuracy
     if plain.best_epoch != reached.index(max(reached)):
         raise ValueError(f"best epoch {plain.best_epoch} is not the best on validation")
-    for found in (parts.network, parts.best):
-        if _shapes(found) != _shapes(state.network.state_dict()):
+    for tensors in (parts.network, parts.best):
+        if _shapes(tensors) != _shapes(state.network.state_dict()):
             raise ValueError("tensors of another network")
     if parts.scales.shape != state.scales.values.shape:
         raise ValueError("scales of another network")

@@ -251,10 +251,10 @@ def _check_options(
                 continue
             other = matched.model_copy(update={option: _another(getattr(matched, option))})
             try:
-                found = _response(params, other, name, steps)
+                response = _response(params, other, name, steps)
             except InputError:
                 continue  # it was looked at
-            if all(map(torch.equal, found, usual)):
+            if all(map(torch.equal, response, usual)):
                 lost.append(option)
     if lost:
         raise InputError(

@@ -96,10 +96,10 @@ def arithmetic_on(device: torch.device) -> Arithmetic:
 
 def _paths(device: torch.device) -> dict[str, str]:
     """Code paths as the environment and the libraries give them."""
-    found = {name: os.environ.get(name, "its own") for name in arithmetic.PATHS}
-    found["torch"] = torch.backends.cpu.get_cpu_capability()
-    found["products"] = "ours" if arithmetic_on(device) == "portable" else "the libraries'"
-    return found
+    paths = {name: os.environ.get(name, "its own") for name in arithmetic.PATHS}
+    paths["torch"] = torch.backends.cpu.get_cpu_capability()
+    paths["products"] = "ours" if arithmetic_on(device) == "portable" else "the libraries'"
+    return paths
 
 
 @dataclass(frozen=True)

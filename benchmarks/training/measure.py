@@ -125,14 +125,14 @@ def _differences(
 
 def trains(network: Network, frames: Tensor) -> tuple[dict[str, Tensor], Tensor]:
     """Every block's spikes, bool ``[T, B, ...]``, and the logits."""
-    found: dict[str, Tensor] = {}
+    by_block: dict[str, Tensor] = {}
 
     def keep(name: str):  # type: ignore[no-untyped-def]
-        return lambda _, __, spikes: found.update({name: spikes.bool()})
+        return lambda _, __, spikes: by_block.update({name: spikes.bool()})
 
     handles = [b.register_forward_hook(keep(name)) for name, b in network.blocks.items()]
     try:
-        return found, network(frames)
+        return by_block, network(frames)
     finally:
         for handle in handles:
             handle.remove()
@@ -145,7 +145,7 @@ def trainable(network: nn.Module) -> int:
 
 def specificity_of(seen: Activity, split: Split, classes: int) -> dict[str, Specificity]:
     """How specific to the classes each layer's spikes are, means over what fires at all."""
-    found = {}
+    by_layer = {}
     for layer in seen.counts:
         counts = spike_counts(seen, layer)
         fires = counts.any(0)
@@ -154,9 +154,9 @@ def specificity_of(seen: Activity, split: Split, classes: int) -> dict[str, Spec
             for measure in (specificity.selectivity, specificity.information)
         ]
         selectivity, information = (float(v.mean()) if v.size else 0.0 for v in values)
-        found[layer] = Specificity(
+        by_layer[layer] = Specificity(
             selectivity=selectivity,
             information=information,
             silent=1 - float(fires.mean()),
         )
-    return found
+    return by_layer

@@ -61,11 +61,11 @@ def resolve(path: str) -> type:
     finally:
         with suppress(ValueError):  # a module may put sys.path in another order
             sys.path.remove(beside)
-    found = getattr(module, class_name, None)
-    if not inspect.isclass(found):
+    cls = getattr(module, class_name, None)
+    if not inspect.isclass(cls):
         classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
         raise unknown(f"class of {module_name}", class_name, classes)
-    return found
+    return cls
 
 
 def _module_of(file: Path) -> ModuleType:
@@ -179,10 +179,10 @@ def check(neuron: nn.Module, out: Tensor, drive: Tensor, name: str) -> None:
     Outputs of a graded neuron need only be finite.
     """
     if not isinstance(out, Tensor) or out.shape != drive.shape:
-        found = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        returned = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
         raise InputError(
             f"neuron {name!r} must return the shape of its drive "
-            f"{tuple(drive.shape)} ([T, B, C, ...]), not {found}"
+            f"{tuple(drive.shape)} ([T, B, C, ...]), not {returned}"
         )
     if out.dtype != drive.dtype:
         raise InputError(

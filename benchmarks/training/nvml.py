@@ -10,16 +10,16 @@ import torch
 
 def energy_counter(device: torch.device) -> Callable[[], float] | None:
     """What gives the J that the device has taken so far; None where it does not count them."""
-    found = handle(device)
-    if found is None:
+    gpu = handle(device)
+    if gpu is None:
         return None
     import pynvml
 
     try:
-        pynvml.nvmlDeviceGetTotalEnergyConsumption(found)
+        pynvml.nvmlDeviceGetTotalEnergyConsumption(gpu)
     except pynvml.NVMLError:  # older than Volta
         return None
-    return lambda: float(pynvml.nvmlDeviceGetTotalEnergyConsumption(found)) / 1000
+    return lambda: float(pynvml.nvmlDeviceGetTotalEnergyConsumption(gpu)) / 1000
 
 
 def handle(device: torch.device) -> Any:

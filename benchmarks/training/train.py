@@ -171,8 +171,10 @@ def _train(
             return Failure(epoch=state.epoch, reason=str(error)), seconds
         seconds.append(time.perf_counter() - begun)
         lead = task.group.leads
-        found = measure.accuracy(state.network, task.data.validation, task.device) if lead else 0.0
-        reached = task.group.agreed(found)
+        accuracy = (
+            measure.accuracy(state.network, task.data.validation, task.device) if lead else 0.0
+        )
+        reached = task.group.agreed(accuracy)
         state.curves["validation_accuracy"].append(reached)
         if reached > max(state.curves["validation_accuracy"][:-1], default=-1.0):
             state.best_epoch = state.epoch

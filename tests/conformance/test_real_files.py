@@ -155,9 +155,9 @@ def test_a_part_of_ncars_is_declared_and_every_event_of_it_is_in_its_frames(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     part = declare(SETS["ncars"], FOLDER / "ncars", lambda *_: None)
-    assert described(part).endswith(f"; {len(part.found)} recordings")
+    assert described(part).endswith(f"; {len(part.recordings)} recordings")
     made = ensure("ncars-part", 10, tmp_path / "frames")
     frames = sum(int(split.frames[:].sum(dtype=np.int64)) for split in made.splits().values())
     names = [name for name in READ if name.startswith("ncars/")]
-    assert len(part.found) == len(names)
+    assert len(part.recordings) == len(names)
     assert frames == sum(EXPECTED[name]["events"] for name in names)

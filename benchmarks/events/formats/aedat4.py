@@ -202,13 +202,13 @@ def _inflated(path: Path, frame: bytes, compression: str, most: int) -> tuple[by
             decompressor = lz4.frame.LZ4FrameDecompressor()
             out = decompressor.decompress(frame, max_length=most)
             return out, decompressor.eof and not decompressor.unused_data
-        found = zstandard.ZstdDecompressor().decompressobj()
+        inflater = zstandard.ZstdDecompressor().decompressobj()
         parts, size = [], 0
         for start in range(0, len(frame), _PIECE):
-            parts.append(found.decompress(frame[start : start + _PIECE]))
+            parts.append(inflater.decompress(frame[start : start + _PIECE]))
             size += len(parts[-1])
-            if found.eof or size >= most:
-                whole = found.eof and not found.unused_data and start + _PIECE >= len(frame)
+            if inflater.eof or size >= most:
+                whole = inflater.eof and not inflater.unused_data and start + _PIECE >= len(frame)
                 return b"".join(parts), whole
         return b"".join(parts), False
     except (RuntimeError, zstandard.ZstdError) as error:

@@ -60,9 +60,9 @@ def offline() -> bool:
 def find(chosen: RealSet, explicit: Path | None = None) -> Path | None:
     """A complete tree that is there already; nothing is unpacked, fetched or written."""
     for place in places(chosen, explicit):
-        found = _tree_at(chosen, place)
-        if isinstance(found, Path):
-            return found
+        tree_or_why = _tree_at(chosen, place)
+        if isinstance(tree_or_why, Path):
+            return tree_or_why
     return None
 
 
@@ -75,15 +75,15 @@ def acquire(chosen: RealSet, explicit: Path | None, progress: Progress) -> Path:
     cache = cache_of(chosen)
     looked: dict[Place, str] = {}
     for place in places(chosen, explicit):
-        found = _tree_at(chosen, place)
-        if isinstance(found, Path):
-            return found
-        looked[place] = found
+        tree_or_why = _tree_at(chosen, place)
+        if isinstance(tree_or_why, Path):
+            return tree_or_why
+        looked[place] = tree_or_why
         if place.path == explicit is not None:
             # what was asked for has to be there: another copy would be a surprise
             archives, refused = archives_at(chosen, place, progress)
             if not archives:
-                looked[place] = "; ".join([found, *refused])
+                looked[place] = "; ".join([tree_or_why, *refused])
                 raise InputError(
                     not_here(Search(chosen, cache, explicit, looked, [*chosen.archives], []))
                 )
@@ -99,17 +99,17 @@ def archives_at(
     chosen: RealSet, place: Place, progress: Progress, *, trust_stamps: bool = True
 ) -> tuple[dict[str, list[Path]], list[str]]:
     """Files that are the archives of ``chosen``, by the archive's name, and why others are not."""
-    found: dict[str, list[Path]] = {}
+    archives: dict[str, list[Path]] = {}
     refused = []
     for file in _files_at(place.path):
         try:
             for archive in chosen.archives if kind(file) else ():
                 if archive.contents and (file == place.path or _holds(archive, file)):
-                    found.setdefault(archive.name, []).append(file)
+                    archives.setdefault(archive.name, []).append(file)
                 elif archive.md5 and (_fits(archive, file) or file.name == archive.name):
                     md5 = _stamped_md5(chosen, file, progress, trust_stamps)
                     if md5 == archive.md5:
-                        found[archive.name] = [file]
+                        archives[archive.name] = [file]
                     elif file.name == archive.name:
                         refused.append(
                             f"{file.name}: {in_units(file.stat().st_size)}, md5 {md5}, "
@@ -117,7 +117,7 @@ def archives_at(
                         )
         except (InputError, OSError) as error:
             refused.append(str(error))
-    return found, refused
+    return archives, refused
 
 
 def _make(
@@ -126,10 +126,10 @@ def _make(
     """The tree from archives that are here and archives that are downloaded."""
     files: dict[str, list[Path]] = {}
     for place, why in looked.items():
-        found, refused = archives_at(chosen, place, progress)
-        has = [f"{len(found)} of {len(chosen.archives)} archives"] if found else []
+        archives, refused = archives_at(chosen, place, progress)
+        has = [f"{len(archives)} of {len(chosen.archives)} archives"] if archives else []
         looked[place] = "; ".join([why, *has, *refused])
-        files = found | files
+        files = archives | files
     cache = cache_of(chosen)
     missing: list[Archive] = []
     answers: list[tuple[str, str]] = []

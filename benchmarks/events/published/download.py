@@ -246,11 +246,9 @@ def _check(archive: Archive, part: Path, progress: Progress) -> None:
     if archive.size and size != archive.size:
         raise _OtherFile(f"a file of {size:,} bytes, expected {archive.size:,}")
     if archive.md5:
-        found = md5_of(part, progress)
-        if found != archive.md5:
-            raise _OtherFile(
-                f"wrong checksum: md5 {found} ({size:,} bytes), expected {archive.md5}"
-            )
+        md5 = md5_of(part, progress)
+        if md5 != archive.md5:
+            raise _OtherFile(f"wrong checksum: md5 {md5} ({size:,} bytes), expected {archive.md5}")
 
 
 def _size(part: Path) -> int:

@@ -30,8 +30,8 @@ def archives(
     good: list[Path] = []
     wrong: list[str] = []
     for place in places(chosen, explicit):
-        found, refused = archives_at(chosen, place, progress, trust_stamps=False)
-        good += [file for files in found.values() for file in files]
+        genuine, refused = archives_at(chosen, place, progress, trust_stamps=False)
+        good += [file for files in genuine.values() for file in files]
         wrong += [f"{place.path}: {why}" for why in refused]
     return good, wrong
 
@@ -42,14 +42,14 @@ def tree(chosen: RealSet, path: Path, progress: Progress) -> tuple[int, list[str
     Only the beginning and the size of a file are read: the readers check the rest when they read
     it. Progress is reported in files. Raises InputError as :func:`layout.entries`.
     """
-    found = entries(chosen, path)
-    files = sorted({entry.path for entry in found})
+    recordings = entries(chosen, path)
+    files = sorted({entry.path for entry in recordings})
     wrong = []
     for done, file in enumerate(files, start=1):
         why = _fault(chosen, file)
         wrong += [f"{file}: {why}"] if why else []
         progress(done, len(files), file.name)
-    return len(found), wrong
+    return len(recordings), wrong
 
 
 def _fault(chosen: RealSet, file: Path) -> str:

@@ -62,22 +62,22 @@ def entries(chosen: RealSet, tree: Path) -> list[Entry]:
     Raises InputError when the recordings of a class are not as many as the set has, or when one
     is there twice. A tree with a file REHEARSAL.json is held to the counts in that file.
     """
-    found = present(chosen, tree)
-    _check_counts(chosen, tree, found)
-    return found
+    recordings = present(chosen, tree)
+    _check_counts(chosen, tree, recordings)
+    return recordings
 
 
 def present(chosen: RealSet, tree: Path) -> list[Entry]:
     """As :func:`entries`, of however many recordings there are; at least one."""
     finders = _FINDERS.get(chosen.name, (_recordings,))
     every = (entry for find in finders for entry in find(chosen, tree))
-    found = sorted(every, key=lambda e: (e.part or "", e.label, e.id, e.trial, e.path))
-    if not found:
+    recordings = sorted(every, key=lambda e: (e.part or "", e.label, e.id, e.trial, e.path))
+    if not recordings:
         raise InputError(
             f"{tree}: no recording of {chosen.title} below it (looked for {_like(chosen)})"
         )
-    _refuse_twice(chosen, found)
-    return found
+    _refuse_twice(chosen, recordings)
+    return recordings
 
 
 def is_rehearsal(tree: Path) -> bool:
@@ -183,9 +183,9 @@ def _folders(tree: Path) -> Iterator[tuple[Path, list[str]]]:
         yield folder, [name for name in sorted(names) if name[0] != "."]
 
 
-def _refuse_twice(chosen: RealSet, found: list[Entry]) -> None:
+def _refuse_twice(chosen: RealSet, recordings: list[Entry]) -> None:
     seen: dict[tuple[object, ...], Path] = {}
-    for entry in found:
+    for entry in recordings:
         # one user of DVS128 Gesture is recorded in several lights
         light = entry.path.name if chosen.format == "aedat3" else ""
         key = (entry.part, entry.label, entry.id, entry.trial, light)
@@ -194,8 +194,8 @@ def _refuse_twice(chosen: RealSet, found: list[Entry]) -> None:
         seen[key] = entry.path
 
 
-def _check_counts(chosen: RealSet, tree: Path, found: list[Entry]) -> None:
-    counted = Counter((entry.part or "", entry.label) for entry in found)
+def _check_counts(chosen: RealSet, tree: Path, recordings: list[Entry]) -> None:
+    counted = Counter((entry.part or "", entry.label) for entry in recordings)
     wrong = [
         f"{part + ' ' if part else ''}{chosen.classes[label]}: found {counted[part, label]:,}, "
         f"expected {count:,}"

@@ -31,13 +31,13 @@ class Part:
 
     whole: RealSet
     tree: Path
-    found: list[Entry]  # labels count the classes of the whole
+    recordings: list[Entry]  # labels count the classes of the whole
     digest: str  # of class, number and content of each recording
 
     @property
     def counts(self) -> dict[str, list[int]]:
         """Recordings of each class of the whole, for each part that it is published in."""
-        counted = Counter((entry.part or "", entry.label) for entry in self.found)
+        counted = Counter((entry.part or "", entry.label) for entry in self.recordings)
         labels = range(len(self.whole.classes))
         return {part: [counted[part, label] for label in labels] for part in self.whole.counts}
 
@@ -48,10 +48,10 @@ def declare(chosen: RealSet, explicit: Path | None, progress: Progress) -> Part:
     Raises InputError where there is none, where the set is whole, where a class has more
     recordings than were published, and for made-up recordings.
     """
-    tree, found = _first_found(chosen, explicit)
+    tree, recordings = _first_found(chosen, explicit)
     if is_rehearsal(tree):
         raise InputError(f"{tree}: these recordings are made up; no part of {chosen.title}")
-    part = Part(chosen, tree.absolute(), found, _hashed(chosen, found, progress))
+    part = Part(chosen, tree.absolute(), recordings, _hashed(chosen, recordings, progress))
     expected = {name: list(counts) for name, counts in chosen.counts.items()}
     if part.counts == expected:
         raise InputError(f"{tree}: {chosen.title} is whole; call it {chosen.name}, without --part")
@@ -62,7 +62,7 @@ def declare(chosen: RealSet, explicit: Path | None, progress: Progress) -> Part:
                     f"{tree}: {there:,} recordings of {name} {of}; {chosen.title} has {published:,}"
                     "; remove what does not belong to it"
                 )
-    said = {"tree": str(part.tree), "digest": part.digest, "state": _state(found)}
+    said = {"tree": str(part.tree), "digest": part.digest, "state": _state(recordings)}
     write_atomic(_note(chosen), as_json({**said, "recordings": part.counts}))
     return part
 
@@ -88,17 +88,17 @@ def declared(chosen: RealSet) -> Part:
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{note}: not a declared part ({error}); {again}") from error
     try:
-        found = present(chosen, tree)
+        recordings = present(chosen, tree)
     except InputError as error:
         raise InputError(f"{error}; {again}") from error
-    if _state(found) != state:
+    if _state(recordings) != state:
         raise InputError(f"{tree}: not the recordings that were declared any more; {again}")
-    return Part(chosen, tree, found, kept_digest)
+    return Part(chosen, tree, recordings, kept_digest)
 
 
 def verify(part: Part, progress: Progress) -> None:
     """Hash every recording again. Raises InputError if one holds something else."""
-    if _hashed(part.whole, part.found, progress) != part.digest:
+    if _hashed(part.whole, part.recordings, progress) != part.digest:
         raise InputError(
             f"{part.tree}: recordings of {part.whole.title} hold something else than when they "
             f"were declared a part; get them again, or declare what there is now"
@@ -112,7 +112,7 @@ def as_set(part: Part) -> tuple[RealSet, list[Entry]]:
     in each of its parts; else another split of the set, or one that is drawn, is the first.
     """
     whole = part.whole
-    here = sorted({entry.label for entry in part.found})
+    here = sorted({entry.label for entry in part.recordings})
     counts = {name: tuple(c[label] for label in here) for name, c in part.counts.items()}
     official = all(min(of_class) > 0 for of_class in counts.values())
     splits = [name for name in whole.splits if name != "official" or official]
@@ -126,7 +126,7 @@ def as_set(part: Part) -> tuple[RealSet, list[Entry]]:
         splits=tuple(splits),
         scenes=tuple(whole.scenes[label] for label in here) if whole.scenes else (),
     )
-    return own, [replace(entry, label=here.index(entry.label)) for entry in part.found]
+    return own, [replace(entry, label=here.index(entry.label)) for entry in part.recordings]
 
 
 def described(part: Part) -> str:
@@ -144,7 +144,7 @@ def described(part: Part) -> str:
         else:
             words += [f"{of} with {there:,} of {published:,}" for of, there, published in some]
         said += [f"{name} {', '.join(words)}".strip()] if words else []
-    return f"part: {'; '.join([*said, f'{len(part.found):,} recordings'])}"
+    return f"part: {'; '.join([*said, f'{len(part.recordings):,} recordings'])}"
 
 
 def _listed(classes: list[str]) -> str:
@@ -166,19 +166,19 @@ def _first_found(chosen: RealSet, explicit: Path | None) -> tuple[Path, list[Ent
     )
 
 
-def _hashed(chosen: RealSet, found: list[Entry], progress: Progress) -> str:
-    files = sorted({entry.path for entry in found})
+def _hashed(chosen: RealSet, recordings: list[Entry], progress: Progress) -> str:
+    files = sorted({entry.path for entry in recordings})
     of_file = {}
     for done, path in enumerate(files, start=1):
         of_file[path] = hashlib.sha256(path.read_bytes()).hexdigest()
         progress(done, len(files), path.name)
     return digest(
-        chosen.name, *(f"{e.part} {e.label} {e.id} {e.trial} {of_file[e.path]}" for e in found)
+        chosen.name, *(f"{e.part} {e.label} {e.id} {e.trial} {of_file[e.path]}" for e in recordings)
     )
 
 
-def _state(found: list[Entry]) -> str:
-    states = ((entry, entry.path.stat()) for entry in found)
+def _state(recordings: list[Entry]) -> str:
+    states = ((entry, entry.path.stat()) for entry in recordings)
     return digest(*(f"{e.path} {e.label} {s.st_size} {s.st_mtime_ns}" for e, s in states))
 
 
