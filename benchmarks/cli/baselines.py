@@ -50,16 +50,21 @@ def compare(
     others = newcomer.against(against, new.alias, baselines)
     if other_versions(recorded.index):
         say(f"other rounding than the baselines': {other_versions(recorded.index)}")
+    _train(new, jobs or usual())
+    _say_compared(new, recorded, others)
+
+
+def _train(new: Newcomer, workers: int) -> None:
+    """Raises InputError for the first cell that was not trained, once the others are."""
+    from benchmarks.running import newcomer
+
     faults = []
     with ProgressBar(f"{new.alias}, {len(newcomer.jobs(new))} cells", "cells") as report:
-        outcomes = newcomer.train(new, jobs or usual())
-        for done, (outcome, total) in enumerate(outcomes, start=1):
-            job = outcome.job if tune else outcome.job.cell
-            report(done, total, f"{job} {outcome.says}")
-            faults += [f"{job}: {outcome.error}"] if outcome.error else []
+        for done, (outcome, total) in enumerate(newcomer.train(new, workers), start=1):
+            report(done, total, f"{outcome.job} {outcome.says}")
+            faults += [f"{outcome.job}: {outcome.error}"] if outcome.error else []
     if faults:
         raise InputError(faults[0])
-    _say_compared(new, recorded, others)
 
 
 def _say_compared(new: Newcomer, recorded: Recorded, others: tuple[str, ...]) -> None:

@@ -44,8 +44,11 @@ class Adaptive(nn.Module):
         return torch.stack(spikes).view(drive.shape)
 
 
+RARER = [pytest.param(shape, marks=pytest.mark.slow) for shape in ((3, 3, 4), (5, 2, 4, 3, 3))]
+
+
 @pytest.mark.usefixtures("short_segments")
-@pytest.mark.parametrize("shape", [(3, 2, 4, 5, 5), (3, 3, 4), (5, 2, 4, 3, 3)], ids=str)
+@pytest.mark.parametrize("shape", [(3, 2, 4, 5, 5), *RARER], ids=str)
 def test_spikes_and_gradients_are_those_of_the_loop(
     shape: tuple[int, ...], generator: torch.Generator
 ) -> None:

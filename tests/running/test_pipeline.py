@@ -100,6 +100,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return made
 
 
+@pytest.mark.slow
 def test_parallel_and_serial_runs_leave_the_same_records(project: Project) -> None:
     parallel = project.records()
     assert len(parallel) == 4
@@ -211,6 +212,7 @@ def test_another_learning_rule_or_its_protocol_retrains_all(project: Project) ->
     assert project.stale_cells() == set()
 
 
+@pytest.mark.slow
 def test_a_neuron_that_breaks_the_contract_stops_the_run_before_anything_trains(
     project: Project,
 ) -> None:

@@ -6,11 +6,14 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from benchmarks.running import slurm
 from benchmarks.running.jobs import jobs_of, unfinished
 from tests.small import small_profile
 
 
+@pytest.mark.slow
 def test_a_line_of_the_array_trains_one_cell_which_the_next_run_takes(tmp_path: Path) -> None:
     params, profile = small_profile(tmp_path / "zwei größen", epochs=1)
     jobs = jobs_of(params)

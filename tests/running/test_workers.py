@@ -83,6 +83,7 @@ class Dies(LIF):
 """
 
 
+@pytest.mark.slow
 def test_a_cell_that_kills_its_process_is_noted_and_the_others_go_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

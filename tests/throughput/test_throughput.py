@@ -313,6 +313,7 @@ def _left_out(measured: dict[str, Any]) -> list[dict[str, str]]:
     return left
 
 
+@pytest.mark.slow
 def test_what_has_not_begun_when_the_time_is_over_is_left_out_the_least_important_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -364,6 +365,7 @@ def test_the_bound_is_that_of_the_process_that_saw_the_device_fastest(
             assert timing.bound == pytest.approx(timing.sizes[1] / least_s)
 
 
+@pytest.mark.slow
 def test_a_neuron_that_fails_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
     params, profile = small_profile(tmp_path, {"bad": {"class": "snntorch:Leaky"}})
     old = profile.throughput / folder_of("cpu") / QUICK

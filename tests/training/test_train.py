@@ -99,6 +99,7 @@ def test_the_same_cell_twice_gives_the_same_bytes(
     assert first.read_bytes() == second.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_cell_killed_in_mid_training_resumes_to_the_same_bytes(tmp_path: Path) -> None:
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     for folder in (straight, killed):
@@ -404,6 +405,7 @@ def test_a_record_that_was_edited_is_not_finished_and_that_is_said(
     assert line.endswith("its cell is trained again")
 
 
+@pytest.mark.slow
 def test_a_command_says_once_that_it_trains_a_damaged_record_again(
     own_copy: tuple[Params, Profile],
 ) -> None:
