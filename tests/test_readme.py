@@ -164,6 +164,18 @@ def test_folding_changes_no_spike_in_the_cells_of_quick() -> None:
     assert [fold and fold.spikes_differ for fold in folds] == [0] * 9
 
 
+def test_what_is_said_of_the_published_rule_is_in_its_records(embedded: Recorded) -> None:
+    cells = recorded("asf").cells
+    results = {n: cells.results("dvs_digits", n) for n in cells.selection.neurons}
+    known = [accuracy([r.accuracy.test for r in of]) for of in results.values()]
+    tuned = own_rates(embedded)
+    assert tuned is not None
+    lif = tuned.results("dvs_digits", "snntorch_lif")
+    known.append(accuracy([r.accuracy.test for r in lif]))
+    assert numbers(block(CLAIMS, "asf")) <= numbers(" ".join(known))
+    assert max(r.best_epoch for of in results.values() for r in of) < 30
+
+
 def test_what_lies_behind_the_verdicts_is_in_the_records() -> None:
     assert numbers(block(CLAIMS, "behind")) <= numbers(behind())
 
