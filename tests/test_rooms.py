@@ -55,3 +55,14 @@ def test_no_two_modules_import_each_other_in_a_circle() -> None:
 def test_no_module_is_longer_than_300_lines() -> None:
     long = {m: n for m, p in FILES.items() if (n := len(p.read_text().splitlines())) > 300}
     assert not long
+
+
+def test_no_function_is_longer_than_40_lines() -> None:
+    """Without the lines of its signature; Triton's kernels cannot be split."""
+    bodies = {
+        (module, node.name): node.end_lineno - node.body[0].lineno + 1
+        for module, path in FILES.items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.end_lineno and module != "aia.kernels"
+    }
+    assert not {name: lines for name, lines in bodies.items() if lines > 40}

@@ -33,7 +33,7 @@ from benchmarks.training import host, measure, neurons, protocol
 from benchmarks.training.contract import check_cell
 from benchmarks.training.distributed import ALONE, Group
 from benchmarks.training.networks import build_network
-from benchmarks.training.state import Cell
+from benchmarks.training.state import Cell, Trained
 from benchmarks.training.train import hashes_of, side_of, train_cell
 
 _log = logging.getLogger(__name__)
@@ -48,7 +48,6 @@ def run_cell(
     run was at the same cell, its result is taken.
     Raises InputError for what is wrong with the parameters or the neuron.
     """
-    spec = params.neuron_named(cell.neuron)
     path = record_path(profile.runs, cell.dataset, cell.neuron, cell.seed)
     checkpoint = _checkpoint(cell, profile)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -62,28 +61,33 @@ def run_cell(
         check_cell(cell, params)
         trained = train_cell(cell, params, profile.events, checkpoint, progress, group)
         used = meter.read(trained.device)
-        record = sealed(
-            Record(
-                dataset=cell.dataset,
-                neuron=cell.neuron,
-                seed=cell.seed,
-                neuron_class=spec.class_,
-                neuron_args=spec.args,
-                classes=list(trained.data.classes),
-                hashes=trained.hashes,
-                settings=params.training.settings(),
-                arithmetic=host.arithmetic_on(trained.device),
-                curves=Curves(**trained.state.curves),
-                result=None if trained.failure else measure.result_of(trained),
-                failure=trained.failure,
-            )
-        )
+        record = _record_of(cell, params, trained)
         ran = host.describe(trained.device, used, trained.course)
         write_atomic(host_path(path), as_json(ran))
         write_atomic(path, as_json(record))
         killed.forget(path)
         checkpoint.unlink(missing_ok=True)
     return record
+
+
+def _record_of(cell: Cell, params: Params, trained: Trained) -> Record:
+    spec = params.neuron_named(cell.neuron)
+    return sealed(
+        Record(
+            dataset=cell.dataset,
+            neuron=cell.neuron,
+            seed=cell.seed,
+            neuron_class=spec.class_,
+            neuron_args=spec.args,
+            classes=list(trained.data.classes),
+            hashes=trained.hashes,
+            settings=params.training.settings(),
+            arithmetic=host.arithmetic_on(trained.device),
+            curves=Curves(**trained.state.curves),
+            result=None if trained.failure else measure.result_of(trained),
+            failure=trained.failure,
+        )
+    )
 
 
 @contextmanager

@@ -64,10 +64,8 @@ def read(path: Path) -> Recording:
             raw = np.frombuffer(data, EVENTS, count=number, offset=start)
             raw = raw[(raw["word"] & 1) == 1]
             if len(raw) != valid:
-                raise damaged(
-                    path,
-                    f"the packet at byte {position} has {len(raw)} valid events and says {valid}",
-                )
+                says = f"has {len(raw)} valid events and says {valid}"
+                raise damaged(path, f"the packet at byte {position} {says}")
             words.append(raw["word"])
             times.append(raw["t"].astype(np.int64) + overflow * 2**31)
         position = start + capacity * size

@@ -77,10 +77,7 @@ def write_report(
     speeds = speeds_of_profile(profile)
     judged = judge(cells, tuned)
     links = record_links(profile, cells, tuned, settings)
-    grids = [
-        grid_of(profile, table, links.get(table.name, {}))
-        for table in all_tables(cells, speeds, tuned, judged)
-    ]
+    tables = all_tables(cells, speeds, tuned, judged)
     page = (
         environment()
         .get_template("report.html.j2")
@@ -95,22 +92,15 @@ def write_report(
             claims=_claims(judged),
             tallies=_tallies(judged),
             **_comparisons(cells, selection, tuned),
-            chances=chances(selection),
-            family=FAMILIES["subject"][1],
-            rules=f"{FAMILIES['claim holds'][1]} {FAMILIES['claim fails'][1]}",
-            demonstration=demonstration(cells),
-            analysis=declared().says(len(selection.seeds)),
+            **_statistics(cells, selection),
             sections=_sections(profile.compared),
-            grids={grid.name: grid for grid in grids},
+            grids={t.name: grid_of(profile, t, links.get(t.name, {})) for t in tables},
             **_figures(profile.figures, selection, speeds.devices),
             timed=[link(profile, path) for path in files(profile.throughput)],
             order=_ORDER,
             captions=CAPTIONS,
             host=hosts_in_words(list(cells.hosts.values())),
-            manifests=manifests(profile.data, selection),
-            manifest_links={
-                d: link(profile, profile.data / f"{d}.json") for d in selection.datasets
-            },
+            **_manifests(profile, selection),
         )
     )
     write_atomic(profile.page, page)
@@ -126,6 +116,26 @@ def _comparisons(cells: Cells, selection: Selection, tuned: Tuned | None) -> dic
         "axes": {d: _axis(d, compared) for d in selection.datasets},
         "comparisons": {d: _lines(d, compared) for d in selection.datasets},
         "readings": {d: claims.reading(d, compared) for d in selection.datasets},
+    }
+
+
+def _statistics(cells: Cells, selection: Selection) -> dict[str, Any]:
+    """How the records are judged, in words."""
+    return {
+        "chances": chances(selection),
+        "family": FAMILIES["subject"][1],
+        "rules": f"{FAMILIES['claim holds'][1]} {FAMILIES['claim fails'][1]}",
+        "demonstration": demonstration(cells),
+        "analysis": declared().says(len(selection.seeds)),
+    }
+
+
+def _manifests(profile: Profile, selection: Selection) -> dict[str, Any]:
+    """What the data sets were, and where that is written."""
+    written = {d: profile.data / f"{d}.json" for d in selection.datasets}
+    return {
+        "manifests": manifests(profile.data, selection),
+        "manifest_links": {dataset: link(profile, path) for dataset, path in written.items()},
     }
 
 
