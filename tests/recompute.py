@@ -43,7 +43,7 @@ def cells(folder: Path) -> tuple[Cells, Cells]:
         }
         if tried:
             best = at[max(tried, key=tried.__getitem__)][key]
-            own[key] = {seed: best[seed] for seed in seeds}
+            own[key] = {seed: best[seed] for seed in seeds if seed in best}
     return shared, own
 
 
@@ -88,9 +88,9 @@ def main(recorded: Path) -> None:
     for profile in ("ncars", "ncars_wide", "ncars_vgg11", "ncars_random"):
         of, _ = cells(recorded / profile)
         lines += [f"{profile}, {accuracy(of, *key)}" for key in of if key[1] == "aia"]
-    for of in (cells(recorded / "ncars")[0], cells(recorded / "core")[1]):
+    for of in (*cells(recorded / "ncars"), cells(recorded / "core")[1]):
         for dataset, other in of:
-            if other != "aia" and (dataset, "aia") in of:
+            if other != "aia" and (dataset, "aia") in of and of[dataset, other]:
                 lines += [say(of, dataset, "aia", other) for say in (lead, spikes)]
     sys.stdout.write("\n".join([*lines, ""]))
 

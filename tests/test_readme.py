@@ -25,6 +25,7 @@ from benchmarks.throughput.summaries import read_summaries
 ROOT = Path(__file__).parents[1]
 README, CLAIMS, REPRODUCING = "README.md", "docs/claims.md", "docs/reproducing.md"
 COLUMNS = ("ncars", "ncars-blocks", "ncars-random")  # of the table of N-CARS
+RATE, FASTER = 0.01, ("aia", "snntorch_lif")  # twice the shared rate, and who trained at it too
 WIDE = ("aia", "spikingjelly_lif", "spikingjelly_plif")  # that are alike on the wider network
 NO_DATA = {"dvs-cifar10"}  # claims that no records are of
 PUBLISHED = {"95.64"}  # the number that is put to the test
@@ -206,6 +207,8 @@ def behind() -> str:
     """What else is said of N-CARS, as it would be written."""
     profiles = ("ncars", "ncars_blocks", "ncars_wide", "ncars_vgg11", "ncars_random")
     small, blocks, wide, vgg, dealt = (recorded(name).cells for name in profiles)
+    faster = recorded("ncars").at_rate(RATE, small.selection)
+    at_twice_the_rate = faster.pairs("ncars", "aia", "snntorch_lif")
     lif = small.pairs("ncars", "aia", "snntorch_lif")
     anew = over_seeds_and_recordings(*zip(*map(right_sides, lif), strict=True))
     frozen = small.pairs("ncars", "aia", "gain_frozen")
@@ -216,6 +219,10 @@ def behind() -> str:
     return " ".join(
         [
             lead(lif),
+            f"{RATE}",
+            lead(at_twice_the_rate),
+            spikes(at_twice_the_rate),
+            *(accuracy([r.accuracy.test for r in faster.results("ncars", n)]) for n in FASTER),
             estimates.interval(Estimate(0, 0, anew.low, anew.high, 5), 100, ".1f").replace(
                 "-", "−"
             ),
