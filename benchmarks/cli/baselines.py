@@ -14,7 +14,8 @@ from benchmarks.wording import plural
 from benchmarks.yamlfile import parse_yaml
 
 if TYPE_CHECKING:
-    from benchmarks.records.recorded import Recorded
+    from benchmarks.evidence.tuning import Rates
+    from benchmarks.records.selection import Cells
     from benchmarks.running.newcomer import Newcomer
 
 
@@ -45,13 +46,13 @@ def compare(
 
     home, known = opened(context)
     recorded = open_recorded(profile)
-    baselines, _ = newcomer.baselines(recorded, tune)
+    baselines, rates = newcomer.baselines(recorded, tune)
     new = newcomer.newcomer(spec, _values(args or []), known, recorded, home, tune)
     others = newcomer.against(against, new.alias, baselines)
     if other_versions(recorded.index):
         say(f"other rounding than the baselines': {other_versions(recorded.index)}")
     _train(new, jobs or usual())
-    _say_compared(new, recorded, others)
+    _say_compared(new, baselines, others, rates)
 
 
 def _train(new: Newcomer, workers: int) -> None:
@@ -67,12 +68,15 @@ def _train(new: Newcomer, workers: int) -> None:
         raise InputError(faults[0])
 
 
-def _say_compared(new: Newcomer, recorded: Recorded, others: tuple[str, ...]) -> None:
-    """Time the newcomer beside the others, then write and say what the comparison found."""
+def _say_compared(new: Newcomer, baselines: Cells, others: tuple[str, ...], rates: Rates) -> None:
+    """Time the newcomer beside the others, then write and say what the comparison found.
+
+    ``rates``: the baselines' own best ones, if they are compared at these.
+    """
     from benchmarks.evidence.comparison.compare import compare, sums_of
     from benchmarks.presenting.comparison.files import terminal_tables, write_comparison
     from benchmarks.presenting.comparison.words import in_words
-    from benchmarks.running.newcomer import baselines, cells
+    from benchmarks.running.newcomer import cells
     from benchmarks.throughput.runner import measure_throughput
     from benchmarks.throughput.timings import read_speeds
 
@@ -80,15 +84,14 @@ def _say_compared(new: Newcomer, recorded: Recorded, others: tuple[str, ...]) ->
     with ProgressBar(f"timing {len(timed.neuron)} neurons side by side", "benchmarks") as report:
         measure_throughput(timed, new.profile.throughput, quick=True, progress=report)
     trained, own_rates = cells(new)
-    known, their_rates = baselines(recorded, tune=bool(own_rates))
     made = compare(
         list(trained.records.values()),
-        known,
+        baselines,
         others,
         read_speeds(new.profile.throughput).main,
         sums_of(trained),
-        sums_of(known),
-        their_rates | own_rates,
+        sums_of(baselines),
+        rates | own_rates,
     )
     written = write_comparison(made, new.profile.folder)
     console.print(terminal_tables(made))

@@ -30,7 +30,7 @@ from benchmarks.records.files import (
 )
 from benchmarks.records.schema import Curves, Hashes, Record
 from benchmarks.training import host, measure, neurons, protocol
-from benchmarks.training.contract import check_cell
+from benchmarks.training.contract import check_named
 from benchmarks.training.distributed import ALONE, Group
 from benchmarks.training.networks import build_network
 from benchmarks.training.state import Cell, Trained
@@ -58,7 +58,7 @@ def run_cell(
         for written in (path, host_path(path), checkpoint):
             clear_unfinished(written)
         meter = host.Meter()
-        check_cell(cell, params)
+        check_named(cell.neuron, params)
         trained = train_cell(cell, params, profile.events, checkpoint, progress, group)
         used = meter.read(trained.device)
         record = _record_of(cell, params, trained)
@@ -108,7 +108,7 @@ def _alone_at(lock: Path) -> Iterator[bool]:
 
 def assist(cell: Cell, params: Params, profile: Profile, group: Group) -> None:
     """Train a cell together with the process that leads, writing nothing."""
-    check_cell(cell, params)
+    check_named(cell.neuron, params)
     train_cell(cell, params, profile.events, _checkpoint(cell, profile), silent, group)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -24,7 +23,7 @@ from benchmarks.records.recorded import Recorded
 from benchmarks.records.selection import Cells, Selection, load
 from benchmarks.running.jobs import Job, Outcome, Stage, jobs_of, unfinished
 from benchmarks.running.run import run_jobs, run_rounds
-from benchmarks.training.contract import check_neuron
+from benchmarks.training.contract import check_named
 from benchmarks.training.protocol import protocol_hash
 
 
@@ -56,7 +55,7 @@ def newcomer(
     _refuse_other_protocol(recorded)
     alias, neuron = _neuron_of(spec, args, known, recorded.params)
     params = recorded.params.with_neuron(alias, neuron).tuning_only([alias] if tune else [])
-    check_neuron(neuron, params.matched, alias, params.training.steps, params.training.rule)
+    check_named(alias, params)
     return Newcomer(alias, params, Profile(home.compared / alias))
 
 
@@ -66,34 +65,28 @@ def train(new: Newcomer, workers: int) -> Iterator[tuple[Outcome, int]]:
     Yields, as they end, each outcome with the number of cells known so far.
     """
     params, profile = new.params, new.profile
-    run = partial(_run, params=params, profile=profile, workers=workers)
-    stages, known = {job.stage for job in jobs(new)}, 0
-    for outcome, known in run_rounds(_todo(new, jobs(new)), stages, params, profile, math.inf, run):
+
+    def run(todo: list[Job], minutes: float) -> Iterator[Outcome]:
+        return run_jobs(todo, params, profile, workers, minutes)
+
+    first, known = jobs(new), 0
+    stages, todo = {job.stage for job in first}, unfinished(first, params, profile)
+    for outcome, known in run_rounds(todo, stages, params, profile, math.inf, run):
         yield outcome, known
-    shared = _todo(new, [job for job in _at_shared_rate(new) if _best_is_shared(new, job.stage)])
-    for outcome in run(shared, math.inf):
-        yield outcome, known + len(shared)
+    at_shared = [job for job in _jobs(new, "cell") if _best_is_shared(new, job.stage)]
+    rest = unfinished(at_shared, params, profile)
+    for outcome in run(rest, math.inf):
+        yield outcome, known + len(rest)
 
 
 def jobs(new: Newcomer) -> list[Job]:
     """One a (data set, seed) of the recorded profile, or one a rate of the grid and tuning seed."""
-    if not new.params.tuning.neurons:
-        return _at_shared_rate(new)
-    return [job for job in jobs_of(new.params) if job.stage.kind == "tuning"]
+    return _jobs(new, "tuning" if new.params.tuning.neurons else "cell")
 
 
-def _at_shared_rate(new: Newcomer) -> list[Job]:
-    return [j for j in jobs_of(new.params) if j.stage == Stage("cell", j.stage.dataset, new.alias)]
-
-
-def _todo(new: Newcomer, wanted: list[Job]) -> list[Job]:
-    return unfinished(wanted, new.params, new.profile)
-
-
-def _run(
-    todo: list[Job], minutes: float, params: Params, profile: Profile, workers: int
-) -> Iterator[Outcome]:
-    yield from run_jobs(todo, params, profile, workers, minutes)
+def _jobs(new: Newcomer, kind: str) -> list[Job]:
+    every = jobs_of(new.params)
+    return [job for job in every if (job.stage.kind, job.stage.neuron) == (kind, new.alias)]
 
 
 def _best_is_shared(new: Newcomer, stage: Stage) -> bool:

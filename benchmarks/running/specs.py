@@ -12,7 +12,7 @@ from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.progress import Progress
 from benchmarks.records.files import as_json, write_atomic
-from benchmarks.training.contract import check_neuron
+from benchmarks.training.contract import check_named
 from benchmarks.training.host import arithmetic_on, device_name, here
 from benchmarks.training.neurons import source_hash
 from benchmarks.training.protocol import protocol_hash
@@ -26,8 +26,8 @@ def write_specs(params: Params, profile: Profile, progress: Progress) -> None:
     Raises InputError, before anything is trained, for a neuron that breaks the contract.
     """
     neurons = profile.specs / "neurons"
-    for done, (alias, neuron) in enumerate(params.neuron.items(), start=1):
-        check_neuron(neuron, params.matched, alias, params.training.steps, params.training.rule)
+    for done, alias in enumerate(params.neuron, start=1):
+        check_named(alias, params)
         progress(done, len(params.neuron), alias)
     for alias, neuron in params.neuron.items():
         spec = {"class": neuron.class_, "hash": source_hash(neuron, params.matched)}

@@ -32,17 +32,16 @@ from benchmarks.training.neurons import (
     resolve,
 )
 from benchmarks.training.protocol import seed_generators
-from benchmarks.training.state import Cell
 
 _CHANNELS = re.compile(r"channel|feature|unit|neuron|size|dim|width|plane|num|hidden|out|^[cn]$")
 _NO_CHANNELS = ("tau", "init_tau", "decay", "leak", "alpha", "beta", "gamma", "threshold")
 _OTHER_KINDS = (float, bool, str, "float", "bool", "str")
 
 
-def check_cell(cell: Cell, params: Params) -> None:
-    """:func:`check_neuron` for the neuron of a cell."""
-    training, neuron = params.training, params.neuron_named(cell.neuron)
-    check_neuron(neuron, params.matched, cell.neuron, training.steps, training.rule)
+def check_named(alias: str, params: Params) -> None:
+    """:func:`check_neuron` for a neuron of ``params``, as it trains there."""
+    training, neuron = params.training, params.neuron_named(alias)
+    check_neuron(neuron, params.matched, alias, training.steps, training.rule)
 
 
 def check_neuron(

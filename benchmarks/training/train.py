@@ -38,7 +38,7 @@ def train_cell(
     """All epochs of a cell, from ``checkpoint`` if it is there; ``events`` caches frames.
 
     ``group``: the processes that share the work; all of them end with the same network. The neuron
-    is one that :func:`~benchmarks.training.contract.check_cell` lets pass.
+    is one that :func:`~benchmarks.training.contract.check_named` lets pass.
     Raises InputError for what is wrong with the parameters.
     """
     build = neurons.builder(params.neuron_named(cell.neuron), params.matched)

@@ -12,7 +12,7 @@ from benchmarks.profile import Profile
 from benchmarks.progress import Progress
 from benchmarks.records.files import read_record, record_path
 from benchmarks.training.blocks import Network
-from benchmarks.training.contract import check_cell
+from benchmarks.training.contract import check_named
 from benchmarks.training.state import Cell
 from benchmarks.training.train import train_cell
 
@@ -34,7 +34,7 @@ def folded_network(
     out as its record says.
     """
     cell = cell_named(name)
-    check_cell(cell, params)
+    check_named(cell.neuron, params)
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder, "checkpoint.safetensors")
         trained = train_cell(cell, params, profile.events, kept, progress)
