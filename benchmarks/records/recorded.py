@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
@@ -31,6 +31,7 @@ from benchmarks.records.selection import Cells, Selection, alike, selection_of
 FOLDER = Path("recorded")
 PARAMS, CELLS, HOSTS, DATA = "params.yaml", "cells.jsonl", "hosts.jsonl", "data.jsonl"
 THROUGHPUT = "throughput"
+Read = TypeVar("Read")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 # Where sums have another order, as on a GPU, a spike on the other side of the threshold sends
@@ -119,17 +120,21 @@ def open_recorded(name: str) -> Recorded:
     If another process replaces it meanwhile, what is opened is the old one whole or the new one
     whole. Raises InputError naming the file that was edited, cut short, lost or added.
     """
+    return _undisturbed(name, lambda: _opened(name, read_index(name)))
+
+
+def _undisturbed(name: str, read: Callable[[], Read]) -> Read:
+    """``read()``, again where another process replaced the folder meanwhile."""
     while True:
         before = _made(name)
-        index = read_index(name)
         try:
-            opened = _opened(name, index)
+            content = read()
         except (InputError, OSError):
             if _made(name) == before:
                 raise
         else:
             if _made(name) == before:
-                return opened
+                return content
 
 
 def _made(name: str) -> tuple[int, int] | None:
@@ -172,11 +177,16 @@ def _opened(name: str, index: Index) -> Recorded:
 def recorded_times(name: str) -> dict[str, bytes]:
     """Path below ``recorded/<name>`` -> content, of each device's times; none are no fault.
 
-    Raises InputError for one that was edited, and as :func:`read_index` does.
+    All are the old ones or all the new ones, as in :func:`open_recorded`. Raises InputError for one
+    that was edited, and as :func:`read_index` does.
     """
-    times: dict[str, bytes] = {}
     if not (FOLDER / name / INDEX).is_file():
-        return times
+        return {}
+    return _undisturbed(name, lambda: _times(name))
+
+
+def _times(name: str) -> dict[str, bytes]:
+    times = {}
     for inside, digest in read_index(name).files.items():
         if inside.startswith(f"{THROUGHPUT}/"):
             path = folder_of(name) / inside

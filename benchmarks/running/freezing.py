@@ -68,9 +68,9 @@ def freeze(profile: Profile, name: str) -> Index:
     if target.exists() and not (target / INDEX).is_file():
         raise InputError(f"{target}: not a recorded profile (no {INDEX}); choose another --name")
     contents = _contents(profile, records, hosts)
-    older = {inside: content.decode() for inside, content in recorded_times(name).items()}
     ran = list(hosts.values())
     with replacing(target) as new:
+        older = {inside: content.decode() for inside, content in recorded_times(name).items()}
         index = Index(
             profile=name,
             protocol=protocol,

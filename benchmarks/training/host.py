@@ -29,6 +29,7 @@ from benchmarks.training import nvml, products
 Device = Literal["cpu", "cuda"]
 _PACKAGES = ("torch", "snntorch", "spikingjelly", "numpy", "dvc")
 _BASELINES = ":(exclude,glob)**/recorded/**"  # what `record` writes makes no checkout dirty
+_MILLI = 3  # decimals: no epoch is timed better than to a millisecond
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
@@ -157,9 +158,9 @@ def describe(device: torch.device, used: Used, course: Course) -> Host:
         paths=_paths(device) | course.paths,
         command=[Path(sys.argv[0]).name, *sys.argv[1:]],
         started=used.started.isoformat(timespec="seconds"),
-        train_seconds=used.seconds,
-        train_samples_per_second=course.samples / used.seconds if used.seconds > 0 else 0.0,
-        epoch_seconds=course.epoch_seconds,
+        train_seconds=round(used.seconds, _MILLI),
+        train_samples_per_second=round(course.samples / used.seconds, 1) if used.seconds else 0.0,
+        epoch_seconds=[round(seconds, _MILLI) for seconds in course.epoch_seconds],
         peak_bytes=used.peak_bytes,
         joules=used.joules,
     )

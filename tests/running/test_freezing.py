@@ -351,6 +351,7 @@ def test_who_reads_meanwhile_sees_the_old_or_the_new_one(two: tuple[Profile, Pro
         opened = recorded.open_recorded("made")
         protocols = {record.hashes.protocol for record in opened.cells.records.values()}
         assert protocols == {opened.index.protocol}
+        assert recorded.recorded_times("made")
     assert process.returncode == 0
 
 
