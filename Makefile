@@ -17,10 +17,10 @@ repro: $(BIN)/.installed
 	@echo "open reports/index.html"
 
 test: $(BIN)/.installed-test lint
-	python -m pytest -n auto
+	python -m pytest -n auto --dist worksteal
 
 test-all: $(BIN)/.installed-test lint
-	python -m pytest -n auto -m "not emulated and not soak"
+	python -m pytest -n auto --dist worksteal -m "not emulated and not soak"
 
 lint: $(BIN)/.installed-test
 	ruff check .

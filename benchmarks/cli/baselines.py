@@ -82,7 +82,7 @@ def _say_compared(new: Newcomer, baselines: Cells, others: tuple[str, ...], rate
 
     timed = new.params.only((new.alias, *others))
     with ProgressBar(f"timing {len(timed.neuron)} neurons side by side", "benchmarks") as report:
-        measure_throughput(timed, new.profile.throughput, quick=True, progress=report)
+        measure_throughput(timed, new.profile.throughput, quick=True, progress=report, peers={})
     trained, own_rates = cells(new)
     made = compare(
         list(trained.records.values()),

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from benchmarks.errors import InputError
-from benchmarks.params import Params
+from benchmarks.params import NeuronParams, Params
 from benchmarks.progress import Progress, silent
 from benchmarks.records.files import write_atomic
 from benchmarks.throughput.backends import Variant, variants
@@ -54,6 +54,7 @@ def measure_throughput(
     say: Say = lambda _: None,
     minutes: float = math.inf,
     progress: Progress = silent,
+    peers: Mapping[str, NeuronParams] = PEERS,
 ) -> Path:
     """Write ``out/<device>/times.json`` in pytest-benchmark's format; other devices' files stay.
 
@@ -61,14 +62,15 @@ def measure_throughput(
     of the ``minutes`` that are left a share as large as its share of the neurons still to time.
     What has not begun by then is left out, with the reason, in the file and by ``say``.
     ``quick`` times each neuron but the controls as it comes, at one size, and writes ``quick.json``
-    beside the full run's file. Raises InputError with the end of pytest's output if a benchmark
-    fails, or if there is no such device.
+    beside the full run's file. ``peers`` are timed too where their class is not among the
+    profile's. Raises InputError with the end of pytest's output if a benchmark fails, or if there
+    is no such device.
     """
     end = time.time() + 60 * minutes
     device = device or here()
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("throughput: no CUDA device is here; leave --device out to time the CPU")
-    plans = [(v, _plan(params, v, device, quick)) for v in variants(device == "cuda", quick)]
+    plans = [(v, _plan(params, v, device, quick, peers)) for v in variants(device == "cuda", quick)]
     to_time = sum(len(plan.timed) for _, plan in plans)
     contents = []
     for variant, plan in plans:
@@ -109,11 +111,16 @@ def _by(variant: Variant) -> str:
     return f", {' and '.join(variant.libraries)} by {variant.backend}"
 
 
-def _plan(params: Params, variant: Variant, device: Device, quick: bool) -> Plan:
+def _plan(
+    params: Params,
+    variant: Variant,
+    device: Device,
+    quick: bool,
+    peers: Mapping[str, NeuronParams],
+) -> Plan:
     known = dict(params.neuron)
     paths = {spec.class_ for spec in known.values()}
-    peers = {alias: spec for alias, spec in PEERS.items() if spec.class_ not in paths}
-    both = {**known, **peers}
+    both = known | {alias: spec for alias, spec in peers.items() if spec.class_ not in paths}
     controls = variant.libraries is None and not quick
     timed = [alias for alias, spec in both.items() if controls or not is_control(spec)]
     if variant.libraries is not None:

@@ -191,8 +191,15 @@ def width(access: str) -> int:
     return int(named[1]) if named else 32
 
 
-@pytest.mark.parametrize("steps", [10, 64])
-@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize(
+    ("capability", "steps"),
+    [
+        (80, 64),
+        (90, 10),
+        pytest.param(80, 10, marks=pytest.mark.slow),
+        pytest.param(90, 64, marks=pytest.mark.slow),
+    ],
+)
 def test_machine_code_moves_no_more_than_it_must(
     capability: int, steps: int, tmp_path: Path
 ) -> None:
