@@ -137,7 +137,11 @@ def test_the_longest_kernel_and_its_segments_compute_what_eager_does(
 
 
 @pytest.mark.usefixtures("short_segments")
-@pytest.mark.parametrize(("p", "steps"), [(OPTIONS[5], 4), (OPTIONS[6], 5)], ids=str)
+@pytest.mark.parametrize(
+    ("p", "steps"),
+    [(OPTIONS[5], 4), pytest.param(OPTIONS[6], 5, marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_a_long_drive_goes_through_segments_and_comes_out_the_same(
     p: LIFParameters, steps: int, generator: torch.Generator
 ) -> None:

@@ -28,6 +28,7 @@ print(same, len(said), compiled.works())
 """
 
 
+@pytest.mark.slow
 def test_a_missing_compiler_costs_one_warning_and_no_failure(tmp_path: Path) -> None:
     environment = {
         **os.environ,

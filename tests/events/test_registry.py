@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from benchmarks.errors import InputError
-from benchmarks.events import SETS, EventSet, Split, ensure, ensure_for, manifest
+from benchmarks.events import SETS, EventSet, Split, ensure, ensure_for, manifest, registry
 from benchmarks.params import Training
 from benchmarks.records.recorded import open_recorded
 from benchmarks.training.host import arithmetic_on
@@ -42,6 +43,19 @@ def test_the_second_call_reads_what_the_first_built(built: list[int], tmp_path: 
     assert manifest(first) == manifest(second)
     assert second.classes == ("a", "b")
     assert np.array_equal(first.test.frames, second.test.frames)
+
+
+@pytest.mark.usefixtures("built")
+def test_a_complete_cache_is_read_where_no_lock_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ensure("tiny", 4, tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EROFS, "read-only", "lock")
+
+    monkeypatch.setattr(registry, "FileLock", refuse)
+    assert ensure("tiny", 4, tmp_path).digest == made.digest
 
 
 def test_other_steps_are_another_file(built: list[int], tmp_path: Path) -> None:

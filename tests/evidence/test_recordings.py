@@ -25,7 +25,14 @@ def made(
     return left, right
 
 
-@pytest.mark.parametrize(("of_seeds", "of_blocks"), [(0.0, 0.1), (0.03, 0.0), (0.02, 0.08)])
+@pytest.mark.parametrize(
+    ("of_seeds", "of_blocks"),
+    [
+        (0.02, 0.08),
+        pytest.param(0.0, 0.1, marks=pytest.mark.slow),
+        pytest.param(0.03, 0.0, marks=pytest.mark.slow),
+    ],
+)
 def test_the_interval_covers_the_true_lead(of_seeds: float, of_blocks: float) -> None:
     generator, lead, hits, runs = np.random.default_rng(3), 0.02, 0, 120
     for _ in range(runs):

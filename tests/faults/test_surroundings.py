@@ -12,7 +12,6 @@ import pytest
 
 from benchmarks.cli import main as command_line
 from benchmarks.errors import InputError
-from benchmarks.events import registry
 from benchmarks.records.recorded import open_recorded
 from benchmarks.running import newcomer
 from tests.small import ROOT, small_profile
@@ -88,18 +87,6 @@ def test_a_disk_that_takes_nothing_is_one_line_in_any_command(
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert os.strerror(number) in line
-
-
-def test_a_complete_cache_is_read_where_no_lock_can_be_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = registry.ensure("dvs_digits", 2, tmp_path)
-
-    def refuse(*_: object) -> None:
-        raise PermissionError(errno.EROFS, "read-only", "lock")
-
-    monkeypatch.setattr(registry, "FileLock", refuse)
-    assert registry.ensure("dvs_digits", 2, tmp_path).digest == made.digest
 
 
 @pytest.mark.parametrize("spec", ["my-pkg.x:Y", "m:A.B", "m.py:", "a:b:c"])
