@@ -30,7 +30,7 @@ from benchmarks.presenting.figures.looks import (
     panels_of,
 )
 from benchmarks.records.schema import Result
-from benchmarks.records.selection import Cells
+from benchmarks.records.selection import SUBJECT, Cells
 from benchmarks.throughput.timings import PER_ELEMENT, TITLES, Timing, speed_writer
 
 _FAR = 3  # times the longest bar: a bound beyond would leave nothing of the bars
@@ -53,7 +53,9 @@ def accuracy_spikes(cells: Cells, dataset: str, looks: Looks) -> Figure | None:
             axes.axhline(y.mean(), color=look.colour, lw=1.2, ls=":")
             continue
         axes.plot(x, y, look.marker, color=look.colour, ms=4.5, alpha=0.4, mew=0)
-        axes.plot(x.mean(), y.mean(), ls="none", ms=9, zorder=3, **mark_style(look))
+        # in front and smaller, so that where two means meet both are seen
+        size, place = (6, 4) if neuron == SUBJECT else (9, 3)
+        axes.plot(x.mean(), y.mean(), ls="none", ms=size, zorder=place, **mark_style(look))
     axes.set(title=dataset, xlabel="spikes a test sample", ylabel="test accuracy, %")
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter("{x:,.0f}")
