@@ -32,9 +32,9 @@ from benchmarks.records.schema import Curves, Hashes, Record
 from benchmarks.training import host, measure, neurons, protocol
 from benchmarks.training.contract import check_named
 from benchmarks.training.distributed import ALONE, Group
-from benchmarks.training.networks import build_network
+from benchmarks.training.networks import build_network, weights_hash
 from benchmarks.training.state import Cell, Trained
-from benchmarks.training.train import hashes_of, side_of, train_cell
+from benchmarks.training.train import side_of, train_cell
 
 _log = logging.getLogger(__name__)
 
@@ -152,8 +152,8 @@ def _matched(dataset: str, seed: int, training: Training, events: Path) -> Hashe
     data = _facts(dataset, training, events, seed if training.split_by_seed else None)
     drawn = (seeds.synapses, seeds.neurons)
     network = build_network(LIF, training, data.classes, data.side, drawn)
-    weights = protocol.weights_hash(network)
-    return hashes_of(training, data.digest, data.samples, seeds, weights, neuron="")
+    weights = weights_hash(network)
+    return protocol.hashes_of(training, data.digest, data.samples, seeds, weights, neuron="")
 
 
 class _Facts(NamedTuple):

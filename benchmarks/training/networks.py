@@ -16,6 +16,7 @@ from torch import nn
 
 from benchmarks.errors import InputError
 from benchmarks.params import Training
+from benchmarks.source import digest
 from benchmarks.training.blocks import Block, Layer, Network, Plan
 from benchmarks.training.networks_large import PLANS
 from benchmarks.training.neurons import Build
@@ -63,6 +64,15 @@ def build_network(
                 "none such: take network matched or vgg_author, precision float32"
             )
     return Network(blocks, plan.readout, training.size, plan.scale, plan.last_pool, plan.wiring)
+
+
+def weights_hash(network: Network) -> str:
+    """Digest of every synapse's weights, the neurons' own parameters left out."""
+    synapses = {
+        name: values for name, values in network.state_dict().items() if ".neuron." not in name
+    }
+    parts = [name.encode() + values.numpy().tobytes() for name, values in sorted(synapses.items())]
+    return digest(*parts)
 
 
 @contextmanager

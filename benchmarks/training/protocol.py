@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.params import Rule, Training
+from benchmarks.records.schema import Hashes
 from benchmarks.source import digest
 from benchmarks.training.blocks import Network
 
@@ -74,15 +75,6 @@ def order_hash(seeds: Seeds, training: Training, samples: int) -> str:
     return digest(*orders)
 
 
-def weights_hash(network: Network) -> str:
-    """Digest of every synapse's weights, the neurons' own parameters left out."""
-    synapses = {
-        name: values for name, values in network.state_dict().items() if ".neuron." not in name
-    }
-    parts = [name.encode() + values.numpy().tobytes() for name, values in sorted(synapses.items())]
-    return digest(*parts)
-
-
 def protocol_hash(training: Training) -> str:
     """The rule's version and a digest of its settings, ``<version>-<16 hex digits>``.
 
@@ -90,6 +82,19 @@ def protocol_hash(training: Training) -> str:
     """
     unsaid = {"learning_rate", *training.unsaid}
     return f"{PROTOCOL[training.rule]}-{digest(training.model_dump_json(exclude=unsaid))}"
+
+
+def hashes_of(
+    training: Training, data: str, samples: int, seeds: Seeds, weights: str, neuron: str
+) -> Hashes:
+    """What a cell starts from; ``data``: the set's digest, ``samples``: of its training split."""
+    return Hashes(
+        protocol=protocol_hash(training),
+        data=data[:16],
+        weights=weights,
+        order=order_hash(seeds, training, samples),
+        neuron=neuron,
+    )
 
 
 def make_optimizer(network: Network, training: Training) -> torch.optim.Optimizer:

@@ -22,7 +22,7 @@ from benchmarks.training.blocks import Network
 from benchmarks.training.coefficients import coefficients
 from benchmarks.training.distributed import ALONE, Group
 from benchmarks.training.graphs import GraphedUpdate
-from benchmarks.training.networks import build_network, prepare_synapses
+from benchmarks.training.networks import build_network, prepare_synapses, weights_hash
 from benchmarks.training.state import Cell, DivergedError, State, Trained
 from benchmarks.training.updates import update
 
@@ -41,11 +41,10 @@ def train_cell(
     is one that :func:`~benchmarks.training.contract.check_named` lets pass.
     Raises InputError for what is wrong with the parameters.
     """
-    build = neurons.builder(params.neuron_named(cell.neuron), params.matched)
     device = host.settle()
     data = ensure_for(cell.dataset, params.training, events, seed=cell.seed)
     seeds = protocol.seeds_of(cell.dataset, cell.seed)
-    state, hashes = start(cell, params, data, seeds, build, device)
+    state, hashes = start(cell, params, data, seeds, device)
     # hashes do not hold the learning rate, the settings do
     identity = {
         "hashes": hashes.model_dump(),
@@ -54,14 +53,12 @@ def train_cell(
     }
     resumed = checkpoints.load(checkpoint, state, identity, params.training.epochs)
     group.meet()  # all have read before one writes
-    task = _Task(params.training, data, seeds, device, group, _kind(cell, params.training))
+    kind = augment.kind_of(params.training.augment, flip_keeps_label(cell.dataset))
+    task = _Task(params.training, data, seeds, device, group, kind)
     graph = None
     if group.size == 1 and graphs.fits(params.training, device):
         graph = graphs.GraphedUpdate(state, params.training, device)
     failure, seconds = _train(state, graph, task, progress, checkpoint, identity)
-    if failure is None:
-        state.network.load_state_dict(state.best)
-        protocol.seed_noise(seeds, params.training.epochs)
     samples = (state.epoch - resumed) * len(data.train.labels)
     paths = {} if graph is None else {"update": graph.refused or "one CUDA graph"}
     course = host.Course(samples, seconds, paths)
@@ -73,29 +70,16 @@ def start(
     params: Params,
     data: EventSet,
     seeds: protocol.Seeds,
-    build: neurons.Build,
     device: torch.device,
 ) -> tuple[State, Hashes]:
     """A fresh network and the digests of what it starts from."""
-    training = params.training
+    training, neuron = params.training, params.neuron_named(cell.neuron)
+    build = neurons.builder(neuron, params.matched)
+    source = neurons.source_hash(neuron, params.matched)
     classes, size = len(data.classes), side_of(data, training)
     state = fresh_state(build, training, classes, size, seeds, device, params.matched.threshold)
-    source = neurons.source_hash(params.neuron_named(cell.neuron), params.matched)
     samples = len(data.train.labels)
-    return state, hashes_of(training, data.digest, samples, seeds, state.weights, source)
-
-
-def hashes_of(
-    training: Training, data: str, samples: int, seeds: protocol.Seeds, weights: str, neuron: str
-) -> Hashes:
-    """``data``: the set's digest; ``samples``: of its training split."""
-    return Hashes(
-        protocol=protocol.protocol_hash(training),
-        data=data[:16],
-        weights=weights,
-        order=protocol.order_hash(seeds, training, samples),
-        neuron=neuron,
-    )
+    return state, protocol.hashes_of(training, data.digest, samples, seeds, state.weights, source)
 
 
 def fresh_state(
@@ -112,7 +96,7 @@ def fresh_state(
     ``threshold``: what rule asf divides logits by.
     """
     network = build_network(build, training, classes, size, (seeds.synapses, seeds.neurons))
-    weights = protocol.weights_hash(network)
+    weights = weights_hash(network)
     prepare_synapses(network)
     network.to(device)
     return State(
@@ -148,10 +132,6 @@ class _Task:
     kind: augment.Kind
 
 
-def _kind(cell: Cell, training: Training) -> augment.Kind:
-    return augment.kind_of(training.augment, flip_keeps_label(cell.dataset))
-
-
 def _train(
     state: State,
     graph: GraphedUpdate | None,
@@ -160,7 +140,7 @@ def _train(
     checkpoint: Path,
     identity: dict[str, Any],
 ) -> tuple[Failure | None, list[float]]:
-    """All epochs that are left, and their seconds; the best one is chosen on validation."""
+    """All epochs that are left, and their seconds; ends with the network best on validation."""
     model = _shared(state.network, task)
     seconds: list[float] = []
     while state.epoch < task.training.epochs:
@@ -182,6 +162,8 @@ def _train(
         state.epoch += 1
         if lead:
             checkpoints.save(checkpoint, state, identity)
+    state.network.load_state_dict(state.best)
+    protocol.seed_noise(task.seeds, task.training.epochs)  # of the test split
     return None, seconds
 
 
