@@ -92,7 +92,7 @@ def write(runs: Path, *records: Record, host: bool = True) -> None:
         path = record_path(runs, record.dataset, record.neuron, record.seed)
         write_atomic(path, as_json(record))
         if host:
-            write_atomic(host_path(path), as_json(_host()))
+            write_atomic(host_path(path), as_json(made_host()))
 
 
 def write_profile(folder: Path, chosen: Selection, **changes: Any) -> Profile:
@@ -220,7 +220,7 @@ def _effect(neuron: str, test: float, spikes: float) -> AssociationEffect:
     )
 
 
-def _host() -> Host:
+def made_host() -> Host:
     return Host(
         commit="0123456789abcdef0123456789abcdef01234567",
         dirty=False,

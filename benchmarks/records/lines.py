@@ -22,13 +22,13 @@ Value = TypeVar("Value")
 
 
 class Ran(Strict):
-    """A line about where a cell ran."""
+    """A line about where a cell ran: of its host what is otherwise than on the line before."""
 
     learning_rate: float
     dataset: str
     neuron: str
     seed: Count
-    host: Host
+    host: dict[str, Any]
 
     @property
     def place(self) -> Place:
@@ -46,10 +46,15 @@ def lines_of_records(records: Mapping[Place, Record]) -> str:
 
 
 def lines_of_hosts(hosts: Mapping[Place, Host]) -> str:
-    return "".join(
-        as_line(Ran(learning_rate=rate, dataset=dataset, neuron=neuron, seed=seed, host=host))
-        for (rate, dataset, neuron, seed), host in sorted(hosts.items(), key=lambda item: item[0])
-    )
+    written: list[str] = []
+    before: dict[str, Any] = {}
+    for rate, dataset, neuron, seed in sorted(hosts):
+        host = hosts[rate, dataset, neuron, seed].model_dump(mode="json")
+        new = {key: host[key] for key in host if key not in before or before[key] != host[key]}
+        ran = Ran(learning_rate=rate, dataset=dataset, neuron=neuron, seed=seed, host=new)
+        written.append(as_line(ran))
+        before = host
+    return "".join(written)
 
 
 def read_records(path: Path, content: bytes) -> dict[Place, Record]:
@@ -61,9 +66,15 @@ def read_records(path: Path, content: bytes) -> dict[Place, Record]:
 
 def read_hosts(path: Path, content: bytes) -> dict[Place, Host]:
     """Where the cells of ``path`` ran. Raises InputError naming a line."""
-    back = _back(path)
-    read = ((where, checked(text, Ran, where, back)) for where, text in lines(path, content))
-    return _in_order((where, ran.place, ran.host) for where, ran in read)
+    return _in_order(_hosts(path, content, _back(path)))
+
+
+def _hosts(path: Path, content: bytes, back: str) -> Iterator[tuple[str, Place, Host]]:
+    known: dict[str, Any] = {}
+    for where, text in lines(path, content):
+        ran = checked(text, Ran, where, back)
+        known |= ran.host
+        yield where, ran.place, checked(json.dumps(known).encode(), Host, where, back)
 
 
 def lines(path: Path, content: bytes) -> Iterator[tuple[str, bytes]]:

@@ -22,13 +22,14 @@ from benchmarks.records.files import (
     version_of,
     write_atomic,
 )
+from benchmarks.records.lines import lines_of_hosts, read_hosts
 from benchmarks.running import newcomer, verify
 from benchmarks.running.cells import run_cell
 from benchmarks.running.freezing import freeze
 from benchmarks.training import protocol
 from benchmarks.training.state import Cell
 from tests.called import call_command
-from tests.made_records import selection, write_profile
+from tests.made_records import made_host, selection, write_profile
 from tests.small import ROOT, small_profile
 
 
@@ -86,6 +87,16 @@ def test_hosts_of_other_cells_are_refused(folder: Path) -> None:
     (folder / "index.json").write_text(json.dumps(index))
     with pytest.raises(InputError, match=r"hosts.jsonl: not the cells of cells.jsonl"):
         recorded.open_recorded("made")
+
+
+def test_hosts_come_back_whole_though_a_line_says_only_what_is_new() -> None:
+    one, two = made_host(), made_host().model_copy(update={"cpu": "another"})
+    hosts = {(0.1, "dvs_digits", "aia", seed): host for seed, host in enumerate((one, one, two))}
+    text = lines_of_hosts(hosts)
+    assert [json.loads(line)["host"] for line in text.splitlines()][1:] == [{}, {"cpu": "another"}]
+    assert read_hosts(Path("hosts.jsonl"), text.encode()) == hosts
+    with pytest.raises(InputError, match=r"^hosts.jsonl:1: not a valid host: "):
+        read_hosts(Path("hosts.jsonl"), text.partition("\n")[2].encode())
 
 
 def test_a_checkout_with_other_line_ends_is_what_was_recorded(folder: Path) -> None:
