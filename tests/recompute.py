@@ -86,8 +86,9 @@ def accuracy(of: Cells, dataset: str, neuron: str) -> str:
 def main(recorded: Path) -> None:
     lines = []
     for profile in ("ncars", "ncars_wide", "ncars_vgg11", "ncars_random"):
-        of, _ = cells(recorded / profile)
-        lines += [f"{profile}, {accuracy(of, *key)}" for key in of if key[1] == "aia"]
+        for of in cells(recorded / profile):
+            known = (key for key in of if key[1] == "aia" and of[key])
+            lines += [f"{profile}, {accuracy(of, *key)}" for key in known]
     for of in (*cells(recorded / "ncars"), cells(recorded / "core")[1]):
         for dataset, other in of:
             if other != "aia" and (dataset, "aia") in of and of[dataset, other]:
