@@ -11,7 +11,7 @@ GRADED = "graded outputs, not spikes"
 def why_no_pair(cells: Cells, dataset: str, neuron: str, baseline: str) -> str:
     """What to print where two neurons have no seed in common."""
     if baseline not in cells.selection.neurons:
-        return f"{baseline} is not in this profile"
+        return f"{baseline} is not among these cells"
     whole = cells.results(dataset, neuron), cells.results(dataset, baseline)
     if all(whole):
         return "no seed in common"

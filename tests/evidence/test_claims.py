@@ -234,7 +234,7 @@ def test_a_baseline_that_is_not_there_leaves_a_lead_undecided() -> None:
     unselected = _cells(records, 10, neurons=("aia", "snntorch_lif"))
     found = _verdict(_more_accurate("snntorch_lif", "spikingjelly_plif"), unselected)
     assert found.status == "undecided"
-    assert "Missing: spikingjelly_plif is not in this profile." in found.says
+    assert "Missing: spikingjelly_plif is not among these cells." in found.says
 
 
 def test_a_failed_cell_leaves_a_lead_undecided_and_is_counted() -> None:

@@ -257,7 +257,7 @@ def test_a_neuron_that_is_no_longer_selected_leaves_the_tables(tmp_path: Path) -
 def test_without_the_baseline_differences_say_why_there_are_none(tmp_path: Path) -> None:
     _lif_and_aia(tmp_path)
     table = difference(load(tmp_path, Selection(("dvs_digits",), ("aia",), (0, 1, 2))))
-    assert "snntorch_lif is not in this profile" in _row(table.shown, "aia").to_list()
+    assert "snntorch_lif is not among these cells" in _row(table.shown, "aia").to_list()
 
 
 def test_spikes_are_set_against_those_of_lif(tmp_path: Path) -> None:

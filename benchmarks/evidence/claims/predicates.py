@@ -229,7 +229,7 @@ def gaps_of(cells: Cells, dataset: str, *neurons: str) -> tuple[str, ...]:
     gaps = []
     for neuron in neurons:
         if neuron not in cells.selection.neurons:
-            gaps.append(f"{neuron} is not in this profile")
+            gaps.append(f"{neuron} is not among these cells")
         elif failed := cells.failed(dataset, neuron):
             gaps.append(f"{neuron} on {dataset} failed in {wording.plural(len(failed), 'seed')}")
         elif not cells.results(dataset, neuron):
