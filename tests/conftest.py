@@ -14,6 +14,13 @@ os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(kernels_folder()))
 import pytest
 import torch
 
+# folders whose tests take seconds each: begun first, lest one worker be left with them at the end
+LONG = ("throughput", "running", "training", "aia")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
+
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
