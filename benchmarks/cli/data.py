@@ -49,7 +49,7 @@ def get(context: typer.Context, name: Name, at: From = None, part: Part = False)
     from benchmarks.events.published.layout import entries
 
     if name in _embedded() and not part:
-        return manifest(context, [name])
+        return manifest(context, name)
     if at is not None and is_packed(at):
         return unpack_frames(name, at, context.obj.events)
     chosen = known(name)
@@ -151,26 +151,19 @@ def show(
 
 
 @app.command()
-def manifest(
-    context: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(help="data sets; the profile's if none", metavar="SET"),
-    ] = None,
-) -> None:
-    """Make or find data sets and write their manifests, which DVC watches."""
+def manifest(context: typer.Context, name: Name) -> None:
+    """Make or find a data set and write its manifest, which DVC watches."""
     from benchmarks.events import ensure_for
     from benchmarks.events.manifests import write_manifest
     from benchmarks.params import read as read_params
 
     profile: Profile = context.obj
-    params = read_params(profile.params)
-    for name in names or params.datasets:
-        with ProgressBar(name, "steps") as report:
-            made = ensure_for(name, params.training, profile.events, report)
-        write_manifest(made, profile.data)
-        counts = [len(split.labels) for split in (made.train, made.validation, made.test)]
-        say(f"{name}: {counts[0]} train, {counts[1]} validation, {counts[2]} test samples")
+    training = read_params(profile.params).training
+    with ProgressBar(name, "steps") as report:
+        made = ensure_for(name, training, profile.events, report)
+    write_manifest(made, profile.data)
+    counts = [len(split.labels) for split in (made.train, made.validation, made.test)]
+    say(f"{name}: {counts[0]} train, {counts[1]} validation, {counts[2]} test samples")
 
 
 def _whole(chosen: RealSet, at: Path | None) -> tuple[RealSet, list[Entry]]:
