@@ -23,6 +23,7 @@ from benchmarks.errors import InputError, unknown
 from benchmarks.yamlfile import read_yaml
 
 ALIAS = "[A-Za-z0-9_-]+"
+Augment = Literal["none", "flip", "flip_shift", "nda", "nda_cutout"]
 Rule = Literal["bptt", "asf"]
 Alias = Annotated[str, StringConstraints(pattern=f"^{ALIAS}$")]
 
@@ -91,7 +92,7 @@ class Training(_Section):
     binning: Literal["sum", "nearest"] | None = None  # of events to `size`; none: the set's usual
     milestones: tuple[Annotated[int, Field(ge=1)], ...] = ()  # epochs, of the schedule `step`
     factor: float = Field(0.1, gt=0)  # of the learning rate at each milestone
-    augment: Literal["none", "flip", "flip_shift", "nda", "nda_cutout"] = "none"
+    augment: Augment = "none"
     loss: Literal["cross_entropy", "mse"] = "cross_entropy"  # mse: summed, to one-hot
     precision: Literal["float32", "bfloat16", "float16"] = "float32"  # of the synapses
     accumulate: int = Field(1, ge=1, le=1_000_000)  # parts that a batch is computed in

@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.params import Augment
+
 ROLL_PIXELS = 5
 SHIFT_PIXELS = 4
 DEGREES = 30.0
@@ -33,7 +35,7 @@ class Kind:
     cutout: bool = False
 
 
-KINDS = {
+KINDS: dict[Augment, Kind] = {
     "none": Kind(),
     "flip": Kind(flip=True),
     "flip_shift": Kind(flip=True, shift=True),
@@ -58,7 +60,7 @@ class Draws:
         return Draws(*(getattr(self, field.name)[places] for field in fields(self)))
 
 
-def kind_of(name: str, flip_keeps_label: bool) -> Kind:
+def kind_of(name: Augment, flip_keeps_label: bool) -> Kind:
     """The kind ``name`` of `KINDS`, without the flip where it changes what a sample shows."""
     return replace(KINDS[name], flip=KINDS[name].flip and flip_keeps_label)
 
