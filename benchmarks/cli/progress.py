@@ -76,6 +76,7 @@ class ProgressBar:
         _end_waits()
         self.start = self.last = time.monotonic()
         self.before = 0  # done at the start
+        self.done = 0  # done at the last report
         if not console.is_terminal:
             self.wait = waiting(self.title)
             self.wait.__enter__()
@@ -96,7 +97,8 @@ class ProgressBar:
         None at a first report, also of work that begins anew.
         """
         now = time.monotonic()
-        if done < self.before or not (self.before or self.unit == "cells"):
+        anew, self.done = done < self.done, done
+        if anew or not (self.before or self.unit == "cells"):
             self.before, self.start = done, now
         new = done - self.before
         return max(now - self.start, 1e-9) / new if new else None

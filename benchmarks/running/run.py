@@ -188,7 +188,8 @@ def run_stage(stage: Stage, params: Params, profile: Profile, progress: Progress
     def in_turn(jobs: list[Job], _: float) -> Iterator[Outcome]:
         for job in jobs:
             try:
-                record = run_cell(job.cell, *at(job.rate, job.seed, params, profile), progress)
+                cell = (job.cell, *at(job.rate, job.seed, params, profile))
+                record = run_cell(*cell, partial(_said_of, job, progress))
             except InputError as error:
                 yield Outcome(job, "refused", str(error))
             else:
@@ -200,6 +201,10 @@ def run_stage(stage: Stage, params: Params, profile: Profile, progress: Progress
     if faults:
         raise InputError("; ".join(faults))
     concluded(stage, params, profile)
+
+
+def _said_of(job: Job, progress: Progress, done: int, total: int, say: str) -> None:
+    progress(done, total, f"{job}: {say}")
 
 
 def _run_one(job: Job, params: Params, profile: Profile, again: bool = False) -> Outcome:

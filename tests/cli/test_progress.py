@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,6 +29,18 @@ def test_what_is_made_ready_before_the_first_update_is_no_part_of_the_rate(
     first, second = capsys.readouterr().out.splitlines()
     assert first == "1/3"
     assert re.fullmatch(r"2/3 \S+ updates/s, \d+ s left", second)
+
+
+def test_the_rate_of_a_cell_counts_none_of_the_cell_before(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_APART_S", -1)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=count().__next__))
+    with ProgressBar("dvs_digits/aia", "updates") as report:
+        for done in (1, 2, 3, 1, 2):
+            report(done, 3, "")
+    _, second, _, anew, last = capsys.readouterr().out.splitlines()
+    assert (anew, last) == ("1/3", second)
 
 
 def test_a_long_wait_is_said_once_and_a_short_one_never(
