@@ -14,7 +14,6 @@ import numpy as np
 from filelock import FileLock
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.events import real
 from benchmarks.events.embedded import digits, motion, vehicles
 from benchmarks.events.embedded.scenes import DURATION_US, FRAME_US, SENSOR, Scenes
 from benchmarks.events.embedded.simulate import simulate_batch
@@ -66,10 +65,12 @@ def ensure(
     :data:`VERSION` and those of the libraries; one that does not hold what it should is made again.
     Raises InputError for a name, a number of steps or a binning that cannot be.
     """
-    if real.is_real(name):
-        return real.load(name, steps, cache, progress, size, binning)
     if name not in SETS:
-        raise unknown("data set", name, [*SETS, *PUBLISHED])
+        from benchmarks.events import real  # archives and readers, which take a second to import
+
+        if not real.is_real(name):
+            raise unknown("data set", name, [*SETS, *PUBLISHED])
+        return real.load(name, steps, cache, progress, size, binning)
     if not 1 <= steps <= DURATION_US:
         raise InputError(f"data set {name!r}: {steps} steps; give 1 or more")
     made = _kept_or_made(name, steps, cache)

@@ -29,7 +29,6 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from benchmarks.errors import InputError, unknown
 
@@ -171,8 +170,9 @@ def _beside(members: Members, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     near = [np.empty(0, dtype=np.int64)]
     for row in _rows(members, np.ones(len(chosen), dtype=bool)):
         gap = min(_GAP, (len(row) + 90) // 100)
-        inside = np.isin(row, members.sources[chosen])
-        near.append(row[ndimage.maximum_filter1d(inside, 2 * gap + 1, mode="constant")])
+        inside = np.flatnonzero(np.isin(row, members.sources[chosen]))
+        reach = np.add.outer(inside, np.arange(-gap, gap + 1))
+        near.append(row[np.clip(reach, 0, len(row) - 1)].ravel())
     return np.isin(members.sources, np.concatenate(near))
 
 

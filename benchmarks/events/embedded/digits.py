@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from benchmarks.events.embedded.scenes import FRAMES, SENSOR, Scenes, window
 
@@ -37,6 +36,8 @@ def scenes(generator: np.random.Generator) -> Scenes:
 
 def _pictures(images: NDArray[np.float64]) -> NDArray[np.float64]:
     """Enlarged smoothly, ``[N, 8, 8]`` to ``[N, h, w]`` with margins, values in 0..1."""
+    from scipy import ndimage  # as slow to import as scikit-learn
+
     enlarged = ndimage.zoom(
         images, (1, _SCALE, _SCALE), order=3, mode="grid-constant", grid_mode=True
     )
