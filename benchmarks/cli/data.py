@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from benchmarks.cli.progress import ProgressBar, console, say
+from benchmarks.cli.progress import ProgressBar, console, say, waiting
 from benchmarks.errors import InputError
 from benchmarks.profile import Profile
 
@@ -161,7 +161,8 @@ def manifest(context: typer.Context, name: Name) -> None:
     training = read_params(profile.params).training
     with ProgressBar(name, "steps") as report:
         made = ensure_for(name, training, profile.events, report)
-    write_manifest(made, profile.data)
+    with waiting(f"{name}, hashing the frames"):
+        write_manifest(made, profile.data)
     counts = [len(split.labels) for split in (made.train, made.validation, made.test)]
     say(f"{name}: {counts[0]} train, {counts[1]} validation, {counts[2]} test samples")
 

@@ -7,13 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.errors import InputError
 from benchmarks.events import EventSet, manifest
+from benchmarks.events.mapped import MappedFrames
 from benchmarks.records.files import as_json, write_atomic, write_atomic_bytes
 
 
 def write_manifest(event_set: EventSet, out: Path) -> None:
     """``out/<name>.json`` and ``out/<name>.npz`` with ``frames`` uint8 ``[classes, T, 2, H, W]``
-    and ``labels``, the first test sample of each class."""
+    and ``labels``, the first test sample of each class.
+
+    Raises InputError if frames of a recorded set have changed since they were made.
+    """
+    for split in event_set.splits().values():
+        if isinstance(split.frames, MappedFrames):
+            _check(split.frames)
     first = [int(np.flatnonzero(event_set.test.labels == k)[0]) for k in _classes(event_set)]
     file = io.BytesIO()
     np.savez_compressed(
@@ -21,6 +29,17 @@ def write_manifest(event_set: EventSet, out: Path) -> None:
     )
     write_atomic_bytes(out / f"{event_set.name}.npz", file.getvalue())
     write_atomic(out / f"{event_set.name}.json", as_json(manifest(event_set)))
+
+
+def _check(frames: MappedFrames) -> None:
+    row = frames.damaged()
+    if row is not None:
+        assert isinstance(frames.store, np.memmap)
+        folder = Path(str(frames.store.filename)).parent
+        raise InputError(
+            f"{folder}: the frames of recording {row} are not those that were made; delete the "
+            "folder, and they are made anew"
+        )
 
 
 def _classes(event_set: EventSet) -> range:

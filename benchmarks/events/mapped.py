@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,14 @@ class MappedFrames:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def damaged(self) -> int | None:
+        """The first recording whose frames have another hash than when they were made."""
+        hashes = zip(self.rows.tolist(), self.index["sha256"], strict=True)
+        return next((row for row, kept in hashes if self._hash(row) != kept.tobytes()), None)
+
+    def _hash(self, row: int) -> bytes:
+        return hashlib.sha256(self.store[row].tobytes()).digest()
 
     def __getitem__(self, which: slice | NDArray[np.int64] | Sequence[int]) -> NDArray[np.uint8]:
         """``[k, T, 2, H, W]``."""

@@ -21,6 +21,7 @@ from numpy.lib import format as npy
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from benchmarks.errors import InputError
+from benchmarks.events.mapped import MappedFrames
 from benchmarks.events.published.disk import disk_faults, require_space
 from benchmarks.events.recipe import Recipe
 from benchmarks.events.splits import Members
@@ -79,8 +80,13 @@ def is_packed(path: Path) -> bool:
 
 
 def pack(framed: Framed, out: Path, progress: Progress) -> str:
-    """Write ``out``, whole or not at all; returns the hash of what is in it."""
+    """Write ``out``, whole or not at all; returns the hash of what is in it.
+
+    Raises InputError for a folder, and for a disk that is full or cannot be written to.
+    """
     about = framed.about.model_copy(update={"sha256": framed.sha256()})
+    if out.is_dir():
+        raise InputError(f"{out}: a folder; give the name of a file")
     unfinished = out.with_name(f".{out.name}.part")
     frames = framed.store.frames
     with disk_faults(out.parent):
@@ -170,9 +176,10 @@ def _check(about: About, folder: Path) -> None:
     framed = _read(folder)
     if framed.sha256() != about.sha256:
         raise ValueError("its hash is not the one that was packed")
-    for row, frames in enumerate(framed.store.frames):
-        if hashlib.sha256(frames.tobytes()).digest() != framed.store.index["sha256"][row].tobytes():
-            raise ValueError(f"the frames of recording {row} are not those that were packed")
+    everything = np.arange(len(framed.store.index))
+    row = MappedFrames(framed.store.frames, everything, framed.store.index).damaged()
+    if row is not None:
+        raise ValueError(f"the frames of recording {row} are not those that were packed")
 
 
 def _read(folder: Path) -> Framed:

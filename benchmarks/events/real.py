@@ -9,6 +9,7 @@ set (:mod:`benchmarks.events.published.parts`): ``cifar10dvs``, ``cifar10dvs-fir
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,17 +70,23 @@ def choice_of(name: str) -> Choice:
     """Raises InputError for a choice that the set does not have."""
     base, *words = name.split("-")
     chosen = SETS[base]
-    split, slicing = "", "time"
+    split, slicing, kind = (
+        _one_of(known, words, name) for known in (chosen.splits, SLICINGS, (REHEARSAL, PART))
+    )
     for word in words:
-        if word in chosen.splits:
-            split = word
-        elif word in SLICINGS:
-            slicing = word
-        elif word not in (REHEARSAL, PART):
+        if word not in (split, slicing, kind):
             known = [*chosen.splits, *SLICINGS, REHEARSAL, PART]
             raise unknown(f"choice of data set {base}", word, known)
     slices: Slicing = "count" if slicing == "count" else "time"
-    return Choice(chosen, split, slices, REHEARSAL in words, PART in words)
+    return Choice(chosen, split, slices, kind == REHEARSAL, kind == PART)
+
+
+def _one_of(known: Collection[str], words: list[str], name: str) -> str:
+    """The word that is known; "" if there is none. Raises InputError for two."""
+    found = [word for word in words if word in known]
+    if len(found) > 1:
+        raise InputError(f"data set {name!r}: {' and '.join(found)} exclude each other; name one")
+    return found[0] if found else ""
 
 
 def load(

@@ -1,4 +1,4 @@
-"""The data sets by name: built once, kept in a cache, checked whenever they are read."""
+"""The data sets by name: built once and kept in a cache, which is checked."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def ensure(
     A recorded set (:mod:`benchmarks.events.real`) is looked for and, if need be, downloaded;
     ``progress`` hears how far that is. The cached file of a set that is made here is named after
     :data:`VERSION` and those of the libraries; one that does not hold what it should is made again.
+    Frames of a recorded set are held against their hashes when its manifest is written.
     Raises InputError for a name, a number of steps or a binning that cannot be.
     """
     if name not in SETS:

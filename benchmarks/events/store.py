@@ -11,6 +11,9 @@ folder of that name without ``.part`` is whole.
 from __future__ import annotations
 
 import hashlib
+import io
+import math
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,11 +29,13 @@ from numpy.typing import NDArray
 from benchmarks.errors import InputError
 from benchmarks.events import formats as readers
 from benchmarks.events.formats import aedat3
+from benchmarks.events.published.disk import disk_faults, require_space
 from benchmarks.events.published.entries import RealSet
 from benchmarks.events.published.layout import Entry
 from benchmarks.events.recipe import Recipe
 from benchmarks.events.recording import Recording, on_canvas
 from benchmarks.progress import Progress
+from benchmarks.records.files import write_atomic_bytes
 from benchmarks.source import digest
 
 INDEX = np.dtype(
@@ -80,12 +85,12 @@ def build(
 ) -> Store:
     """The store of ``entries``, from ``cache`` or built into it by ``jobs`` processes (0: a core).
 
-    Raises InputError, with its name, for a recording that the reader refuses; finished chunks are
-    kept for the next time.
+    Raises InputError for a recording that the reader refuses, with its name, and for a disk without
+    room; finished chunks are kept for the next time.
     """
     folder = cache.absolute() / f"{chosen.name}-{recipe}-{_key(chosen, entries, recipe)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
+    with disk_faults(cache), FileLock(f"{folder}.lock"):
         kept = load(folder, len(entries))
         if kept is not None:
             return kept
@@ -131,12 +136,18 @@ def _reserve(part: Path, shape: tuple[int, ...]) -> None:
     """Room for the frames, and none of the notes of a build of another shape."""
     path = part / "frames.npy"
     try:
-        if np.load(path, mmap_mode="r", allow_pickle=False).shape == shape:
-            return
-    except (OSError, ValueError):
-        shutil.rmtree(part, ignore_errors=True)
-    (part / "chunks").mkdir(parents=True, exist_ok=True)
+        begun = np.load(path, mmap_mode="r", allow_pickle=False).shape == shape
+    except (OSError, ValueError, EOFError):
+        begun = False
+    if begun:
+        return
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    require_space(part, math.prod(shape), "keep the frames")
     open_memmap(path, mode="w+", dtype=np.uint8, shape=shape).flush()
+    if hasattr(os, "posix_fallocate"):  # a disk that fills up kills whoever writes to a sparse map
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _chunks(entries: list[Entry]) -> list[tuple[int, ...]]:
@@ -167,7 +178,7 @@ def _fill(job: _Job) -> tuple[int, str]:
     except InputError as error:
         return 0, str(error)
     frames.flush()
-    _write_array(job.note, notes)
+    _write(job.note, notes)
     return len(job.rows), ""
 
 
@@ -188,13 +199,13 @@ def _write_index(part: Path, work: list[_Job], count: int) -> None:
     notes = np.empty(count, dtype=INDEX)
     for job in work:
         notes[list(job.rows)] = np.load(job.note, allow_pickle=False)
-    _write_array(part / "index.npy", notes)
+    _write(part / "index.npy", notes)
 
 
-def _write_array(path: Path, array: NDArray[np.void]) -> None:
-    unfinished = path.with_suffix(".unfinished.npy")
-    np.save(unfinished, array, allow_pickle=False)
-    unfinished.replace(path)
+def _write(path: Path, array: NDArray[np.void]) -> None:
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    write_atomic_bytes(path, content.getvalue())
 
 
 def load(folder: Path, count: int) -> Store | None:

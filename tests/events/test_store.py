@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from benchmarks.events import formats as readers
 from benchmarks.events.embedded.simulate import EVENT
 from benchmarks.events.formats.write import write_aedat3, write_dat
 from benchmarks.events.frames import by_count, by_time
+from benchmarks.events.manifests import write_manifest
 from benchmarks.events.mapped import MappedFrames
 from benchmarks.events.published.catalogue import SETS
 from benchmarks.events.published.layout import REHEARSAL, entries
@@ -155,6 +158,47 @@ def test_a_store_that_was_cut_short_is_made_again(tree: Path, tmp_path: Path) ->
     assert np.array_equal(again.test.frames[:], first.test.frames[:])
 
 
+def built(cache: Path) -> Path:
+    """The folder of the frames that are made."""
+    ensure("ncars-rehearsal", 4, cache)
+    (frames,) = cache.glob("*/frames.npy")
+    return frames.parent
+
+
+def test_a_build_goes_on_from_whatever_a_kill_has_left(tree: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    whole = built(cache)
+    part = whole.with_name(f"{whole.name}.part")
+    for left in ("no chunks", "frames of no byte", "frames of another shape"):
+        shutil.move(whole, part)
+        if left != "no chunks":
+            (part / "chunks").mkdir()
+            (part / "frames.npy").write_bytes(b"")
+        if left == "frames of another shape":
+            np.save(part / "frames.npy", np.zeros((3, 2), np.uint8))
+        assert built(cache) == whole, left
+        assert ensure("ncars-rehearsal", 4, cache).train.frames[:].any(), left
+
+
+def test_a_disk_without_room_is_said_and_not_run_into(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**6))
+    with pytest.raises(InputError, match=r"3\.07 MB are needed to keep the frames, 1 MB are free"):
+        ensure("ncars-rehearsal", 4, tmp_path)
+
+
+def test_frames_that_have_changed_get_no_manifest(tree: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    folder = built(cache)
+    write_manifest(ensure("ncars-rehearsal", 4, cache), tmp_path)
+    frames = np.load(folder / "frames.npy", mmap_mode="r+")
+    frames[5] += 1
+    frames.flush()
+    with pytest.raises(InputError, match=r"frames of recording 5 are not .* delete the folder"):
+        write_manifest(ensure("ncars-rehearsal", 4, cache), tmp_path)
+
+
 def test_a_recording_that_is_refused_is_named_and_the_others_are_kept(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,3 +283,6 @@ def test_a_name_says_what_is_chosen() -> None:
     assert real.choice_of("cifar10dvs").split == ""  # what the recordings allow
     with pytest.raises(InputError, match="did you mean 'first100'"):
         real.choice_of("cifar10dvs-first10")
+    for name, both in (("ncars-random-blocks0", "random and blocks0"), ("ncars-count-time", "")):
+        with pytest.raises(InputError, match=f"{both}.* exclude each other"):
+            real.choice_of(name)
