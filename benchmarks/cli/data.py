@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -238,9 +237,11 @@ def _list(profile: Profile) -> None:
 
 
 def _manifest_counts(path: Path) -> tuple[str, str]:
+    from benchmarks.events.manifests import read_manifest
+
     if not path.exists():
         return "", ""
-    kept = json.loads(path.read_text(encoding="utf-8"))
+    kept = read_manifest(path)
     return str(len(kept["classes"])), f"{sum(kept['samples'].values()):,}"
 
 

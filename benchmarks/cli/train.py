@@ -135,6 +135,8 @@ def _foresee(profile: Profile, params: Params) -> None:
     console.print(table(lines))
     hours = sum(line.cells * line.seconds for line in lines) / 3600
     say(f"{hours:,.1f} h in all, one cell after the other, on this device")
+    if params.tuning.seeds:
+        say("own best learning rates are among them; a grid that goes on takes more")
     if advice(lines):
         say(advice(lines))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +31,18 @@ def write_manifest(event_set: EventSet, out: Path) -> None:
     )
     write_atomic_bytes(out / f"{event_set.name}.npz", file.getvalue())
     write_atomic(out / f"{event_set.name}.json", as_json(manifest(event_set)))
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """What :func:`write_manifest` wrote. Raises InputError for a file that is damaged."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            f"{path}: no manifest of a data set ({error}); delete it, and `dvc repro` or "
+            "`python -m benchmarks data manifest` writes it anew"
+        ) from error
+    return content
 
 
 def _check(frames: MappedFrames) -> None:

@@ -6,7 +6,6 @@ catalogue of published sets where there is none yet.
 
 from __future__ import annotations
 
-import json
 import math
 import multiprocessing
 from collections.abc import Callable, Mapping
@@ -20,10 +19,12 @@ from rich.table import Table
 
 from benchmarks.errors import unknown
 from benchmarks.events import SETS as EMBEDDED
+from benchmarks.events.manifests import read_manifest
 from benchmarks.events.published.catalogue import SETS as PUBLISHED
+from benchmarks.evidence.tuning import best, scores_of, wanted_rates
 from benchmarks.params import Params
 from benchmarks.profile import Profile
-from benchmarks.records.files import record_path
+from benchmarks.running.jobs import Job, Stage, jobs_of, path_of
 from benchmarks.running.step import Size, StepCost, cost_of
 from benchmarks.training.activity import EVALUATION_BATCH
 
@@ -33,7 +34,7 @@ _EMBEDDED_SIDE, _EMBEDDED_SAMPLES = 32, 1800
 
 @dataclass(frozen=True)
 class Foreseen:
-    """The cells of one (data set, neuron) that have no record yet."""
+    """The cells of one (data set, neuron) that have no record yet, at all learning rates."""
 
     dataset: str
     neuron: str
@@ -66,7 +67,7 @@ def size_of(dataset: str, params: Params, profile: Profile) -> Size:
     manifest = profile.data / f"{dataset}.json"
     side = params.training.size
     if manifest.exists():
-        said = json.loads(manifest.read_text(encoding="utf-8"))
+        said = read_manifest(manifest)
         counts = {part: said["samples"][part] for part in _SHARE}
         return Size(side or max(said["shape"][-2:]), len(said["classes"]), **counts)
     name = dataset.partition("-")[0]
@@ -142,10 +143,21 @@ def _line(
     updates = training.epochs * math.ceil(size.train / training.batch)
     # validation after each epoch; at the end train once, test six times: measures, fold, silenced
     evaluated = training.epochs * size.validation + size.train + 6 * size.test
-    missing = [
-        seed
-        for seed in params.seeds
-        if not record_path(profile.runs, dataset, neuron, seed).exists()
-    ]
     seconds = updates * cost.update + evaluated / EVALUATION_BATCH * cost.inference
-    return Foreseen(dataset, neuron, len(missing), updates, seconds, cost.peak_bytes)
+    cells = _cells_left(params, profile, dataset, neuron)
+    return Foreseen(dataset, neuron, cells, updates, seconds, cost.peak_bytes)
+
+
+def _cells_left(params: Params, profile: Profile, dataset: str, neuron: str) -> int:
+    """Those without a record; where the grid is not through, as if a rate of its own were best."""
+    jobs = [j for j in jobs_of(params) if (j.stage.dataset, j.stage.neuron) == (dataset, neuron)]
+    unknown = 0
+    if params.tuning.seeds and neuron in params.tuning.neurons:
+        scores = scores_of(profile, params, dataset, neuron)
+        if wanted_rates(params, scores):
+            unknown = len(params.seeds)
+        else:
+            stage = Stage("tuning", dataset, neuron)
+            jobs += [Job(stage, seed, best(scores)) for seed in params.seeds]
+    paths = {path_of(job, params, profile) for job in jobs}
+    return unknown + sum(not path.exists() for path in paths)

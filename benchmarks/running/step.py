@@ -1,8 +1,9 @@
 """What one neuron's training step and its inference take, tried on made-up frames.
 
-On a CPU a batch that would fill much memory is tried by two small ones instead, of few samples or
-of one sample and few time steps. Time and memory grow evenly with the frames of a batch: memory
-follows from both, time from the larger, since a difference of times is mostly noise.
+A batch that would fill much memory of a CPU, or that a GPU has none for, is tried by two small ones
+instead, of few samples or of one sample and few time steps. Time and memory grow evenly with the
+frames of a batch: memory follows from both, time from the larger, since a difference of times is
+mostly noise.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from functools import partial
 
 import torch
 
+from benchmarks.errors import InputError
 from benchmarks.events.sets import Split
 from benchmarks.params import Params, Training
 from benchmarks.training import augment, host, neurons, protocol
@@ -28,6 +30,7 @@ from benchmarks.training.train import fresh_state
 from benchmarks.training.updates import update
 
 BUDGET = 2e7  # bytes of all layers' outputs, up to which a batch is tried whole
+_LEAST_STEPS = 4  # of the larger batch, where one sample is too many
 _EVENTS_PER_PIXEL = 0.1  # and time step, of the made-up frames
 
 
@@ -65,9 +68,9 @@ def cost_of(params: Params, neuron: str, size: Size, budget: float = BUDGET) -> 
         torch.cuda.reset_peak_memory_stats()
     # before inference, whose memory, kept by the process, would hide the smaller batch's
     at_once = _Batch(part, whole.steps)
-    training = [_updates(state, whole, size, batch, device) for batch in _tried(at_once, most)]
+    training = _measured(partial(_updates, state, whole, size, device), at_once, most)
     evaluated = _Batch(EVALUATION_BATCH, whole.steps)
-    inference = _inference(state, size, _tried(evaluated, most)[-1], device)
+    inference = _measured(partial(_inference, state, size, device), evaluated, most)[-1]
     # without gradients a layer's input, drive and output are there at a time
     at_inference = built + 3 * evaluated.frames * max(layers)
     peak = max(_peak_of(at_once, training), at_inference)
@@ -107,8 +110,25 @@ def _tried(whole: _Batch, most: float) -> list[_Batch]:
     samples = int(most // whole.steps)
     if samples > 1:
         return [_Batch(samples // 2, whole.steps), _Batch(samples, whole.steps)]
-    steps = max(4, min(whole.steps, int(most)))
+    steps = max(_LEAST_STEPS, min(whole.steps, int(most)))
     return [_Batch(1, steps // 2), _Batch(1, steps)]
+
+
+def _measured(run: Callable[[_Batch], _Measured], whole: _Batch, most: float) -> list[_Measured]:
+    """What :func:`_tried` names; where a GPU has no memory for it, half as much, and so on."""
+    while True:
+        try:
+            return [run(batch) for batch in _tried(whole, most)]
+        except torch.OutOfMemoryError as error:
+            most = min(most, whole.frames) / 2
+            if most < _LEAST_STEPS:
+                raise InputError(
+                    f"this GPU has no memory for one sample of {_LEAST_STEPS} time steps; free it, "
+                    "or give `width` in params.yaml's section training"
+                ) from error
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+                torch.cuda.reset_peak_memory_stats()
 
 
 def _peak_of(whole: _Batch, measured: list[_Measured]) -> int:
@@ -136,7 +156,7 @@ def _bytes_of_a_frame(state: State, size: Size) -> list[int]:
     return [4 * values for values in per_layer]
 
 
-def _inference(state: State, size: Size, batch: _Batch, device: torch.device) -> _Measured:
+def _inference(state: State, size: Size, device: torch.device, batch: _Batch) -> _Measured:
     frames = torch.from_numpy(_made_up(batch, size).frames[:].swapaxes(0, 1)).to(device).float()
     state.network.eval()
     with torch.no_grad():
@@ -145,7 +165,7 @@ def _inference(state: State, size: Size, batch: _Batch, device: torch.device) ->
 
 
 def _updates(
-    state: State, training: Training, size: Size, batch: _Batch, device: torch.device
+    state: State, training: Training, size: Size, device: torch.device, batch: _Batch
 ) -> _Measured:
     split, kind = _made_up(batch, size), augment.KINDS[training.augment]
     alone = training.model_copy(update={"batch": batch.samples, "accumulate": 1})

@@ -175,7 +175,7 @@ def test_what_a_record_says_cannot_become_markup(tmp_path: Path) -> None:
 def test_a_broken_manifest_is_named(tmp_path: Path) -> None:
     profile = write_profile(tmp_path, CHOSEN)
     (profile.data / "dvs_digits.json").write_text("{")
-    with pytest.raises(InputError, match=r"dvs_digits\.json: not JSON"):
+    with pytest.raises(InputError, match=r"dvs_digits\.json: no manifest"):
         write_report(profile, CHOSEN, SETTINGS, None)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.errors import InputError
 from benchmarks.params import read
@@ -46,12 +48,48 @@ def test_a_line_a_neuron_with_the_cells_that_are_left(tmp_path: Path) -> None:
     assert foresee.table([line]).row_count == 1
 
 
+def test_cells_of_the_grid_and_at_the_own_best_rate_are_left_as_well(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path)
+    tuning = params.tuning.model_copy(
+        update={"learning_rates": (0.1, 0.4), "seeds": [100, 101], "neurons": ("aia",)}
+    )
+    params = params.model_copy(update={"tuning": tuning})
+    shared, grid, at_best = len(params.seeds), 2 * len(params.rates), len(params.seeds)
+    assert len(params.rates) == 3
+    assert foresee._cells_left(params, profile, "dvs_digits", "lif") == shared
+    assert foresee._cells_left(params, profile, "dvs_digits", "aia") == shared + grid + at_best
+
+
+def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path)
+    write_data(profile.data, "dvs_digits")
+    path = profile.data / "dvs_digits.json"
+    path.write_text(path.read_text()[:40])
+    with pytest.raises(InputError, match=r"dvs_digits\.json: no manifest .*; delete it"):
+        foresee.size_of("dvs_digits", params, profile)
+
+
 def test_short_memory_comes_with_what_to_change(monkeypatch: pytest.MonkeyPatch) -> None:
     line = foresee.Foreseen("ncars", "aia", 1, 10, 1.0, peak_bytes=30 * 10**9)
     monkeypatch.setattr(foresee, "_free_bytes", lambda: 8 * 10**9)
     assert "accumulate: 4" in foresee.advice([line])
     monkeypatch.setattr(foresee, "_free_bytes", lambda: 80 * 10**9)
     assert foresee.advice([line]) == ""
+
+
+def test_a_batch_that_a_gpu_has_no_memory_for_is_foreseen_from_smaller_ones() -> None:
+    def run(batch: step._Batch) -> step._Measured:
+        if batch.frames > room:
+            raise torch.OutOfMemoryError
+        return step._Measured(batch, float(batch.frames), 100 + 10 * batch.frames)
+
+    whole, room = step._Batch(64, 10), 200
+    measured = step._measured(run, whole, math.inf)
+    assert [each.batch.samples for each in measured] == [8, 16]
+    assert step._peak_of(whole, measured) == 100 + 10 * 640
+    room = 1
+    with pytest.raises(InputError, match="no memory for one sample of 4 time steps"):
+        step._measured(run, whole, math.inf)
 
 
 def in_a_process_of_its_own(budget: float, *tried: object) -> step.StepCost:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.errors import InputError
+from benchmarks.events.manifests import read_manifest
 from benchmarks.evidence.analysis import declared
 from benchmarks.evidence.convergence import rising, share_unconverged
 from benchmarks.evidence.statistics import method_of, smallest_sign_flip_p
@@ -100,15 +99,7 @@ def _yes(value: bool) -> str:
 
 def manifests(data: Path, selection: Selection) -> dict[str, dict[str, Any] | None]:
     """The manifests of the selected data sets, None for one that is not there."""
-    by_dataset: dict[str, dict[str, Any] | None] = {}
-    for dataset in selection.datasets:
-        path = data / f"{dataset}.json"
-        try:
-            by_dataset[dataset] = (
-                json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-            )
-        except ValueError as error:
-            raise InputError(
-                f"{path}: not JSON ({error}); delete it and write the manifest again"
-            ) from error
-    return by_dataset
+    paths = {dataset: data / f"{dataset}.json" for dataset in selection.datasets}
+    return {
+        dataset: read_manifest(path) if path.exists() else None for dataset, path in paths.items()
+    }
