@@ -15,6 +15,7 @@ from pydantic import (
     StrictBool,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -57,6 +58,15 @@ class NeuronParams(_Section):
     )
     args: dict[str, Any] = {}
     match: StrictBool = False  # give it the options of the section `matched`
+
+    @field_validator("args")
+    @classmethod
+    def _finite(cls, args: dict[str, Any]) -> dict[str, Any]:
+        try:
+            json.dumps(args, allow_nan=False)
+        except ValueError:
+            raise PydanticCustomError("infinite", "args of neurons are finite") from None
+        return args
 
 
 class Matched(_Section):
@@ -211,7 +221,9 @@ def _explain(error: ValidationError) -> str:
     key = ".".join(str(part) for part in fault["loc"]) or "top level"
     if fault["type"] == "extra_forbidden":
         return f"{key}: unknown key; expected one of {', '.join(_keys_beside(fault['loc']))}"
-    return f"{key}: {fault['msg'][0].lower()}{fault['msg'][1:]}, found {fault['input']!r}"
+    said = f"{key}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    whole = isinstance(fault["input"], dict)  # a section, of which the message names the part
+    return said if whole else f"{said}, found {fault['input']!r}"
 
 
 def _keys_beside(place: tuple[int | str, ...]) -> list[str]:

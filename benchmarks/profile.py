@@ -26,8 +26,11 @@ class Profile:
     @property
     def name(self) -> str:
         """Under which it is recorded: ``ncars/wide`` as ncars_wide, the project's root as quick."""
-        parts = self.folder.parts[-1:] if self.folder.is_absolute() else self.folder.parts
-        return "_".join(part for part in parts if part != "recorded") or "quick"
+        folder = self.folder
+        if folder.is_absolute():
+            here = Path.cwd()
+            folder = folder.relative_to(here) if folder.is_relative_to(here) else Path(folder.name)
+        return "_".join(part for part in folder.parts if part != "recorded") or "quick"
 
     @property
     def params(self) -> Path:

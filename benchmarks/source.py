@@ -23,7 +23,7 @@ _VERSIONED = (
 
 @functools.cache  # every neuron's hash asks for the same files
 def without_comments(text: str) -> str:
-    """Python source without comments, blank lines and trailing blanks.
+    """Python source without comments, blank lines and trailing blanks, also within strings.
 
     Works on the text rather than on ``ast.dump``, which differs between Python versions.
     """
@@ -47,8 +47,13 @@ def digest(*parts: str | bytes) -> str:
 
 def digest_of_files(paths: Iterable[Path]) -> str:
     """Digest of Python files, named by their file name, comments left out."""
-    texts = ((path.name, without_comments(path.read_text("utf-8"))) for path in sorted(paths))
+    texts = ((path.name, without_comments(_text(path))) for path in sorted(paths))
     return digest(*(part for text in texts for part in text))
+
+
+def _text(path: Path) -> str:
+    with tokenize.open(path) as file:  # in the encoding that its first lines name
+        return file.read()
 
 
 def written_for(cls: type) -> list[Path]:

@@ -43,7 +43,7 @@ def get(context: typer.Context, name: Name, at: From = None, part: Part = False)
     """
     from benchmarks.cli.data_packed import unpack_frames
     from benchmarks.events.packed import is_packed
-    from benchmarks.events.published.acquire import acquire
+    from benchmarks.events.published.acquire import acquire, find
     from benchmarks.events.published.catalogue import known
     from benchmarks.events.published.layout import entries
 
@@ -55,8 +55,11 @@ def get(context: typer.Context, name: Name, at: From = None, part: Part = False)
     if part:
         _declare(chosen, at)
     else:
+        had = find(chosen, at)
         with ProgressBar(name, "MB") as report:
             tree = acquire(chosen, at, report)
+        if at is not None and had == tree and not tree.is_relative_to(at):
+            say(f"{at} is not unpacked, as the set is there; to take it, delete {tree} first")
         say(f"{chosen.title}: {len(entries(chosen, tree)):,} recordings in {tree}")
     if chosen.note:
         say(f"note: {chosen.note}")

@@ -1,4 +1,4 @@
-"""Embedded event data: made here by a simulated event camera, without any download."""
+"""Event data: embedded sets, made here by a simulated event camera, and recorded ones."""
 
 from benchmarks.events.registry import SETS, ensure, ensure_for, unmade
 from benchmarks.events.sets import EventSet, Split, manifest

@@ -10,7 +10,7 @@ it, so each choice has a name that goes into every result:
   909-999 of 1,000), which is what a sorted list of files gives.
 - ``fold0`` to ``fold4``: a fifth of each class as even as whole sources allow, every recording in
   one of the five.
-- ``random``: as many of each class as the published test has, drawn from the whole set.
+- ``random``: the published test's share of each class, drawn from the whole set.
 - ``blocks0`` to ``blocks4``: a fifth of each class, consecutive in number; together the five are
   a cross-validation over the whole set.
 

@@ -118,7 +118,8 @@ def _each(
     except InputError:
         raise
     except Exception as error:
-        lost = Lost(f"{engine} gave up: {type(error).__name__}: {str(error).splitlines()[0]}")
+        said = next(iter(str(error).splitlines()), "")
+        lost = Lost(f"{engine} gave up: {type(error).__name__}: {said}")
         for task in (*given.values(), *left):
             yield task, lost
 

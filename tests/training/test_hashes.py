@@ -38,6 +38,14 @@ def test_a_comment_does_not_change_a_files_digest_and_code_does(tmp_path: Path) 
     assert digest_of_files([path]) != before
 
 
+def test_a_file_in_the_encoding_that_it_names_has_a_digest(tmp_path: Path) -> None:
+    path, plain = tmp_path / "a" / "neuron.py", tmp_path / "neuron.py"
+    path.parent.mkdir()
+    path.write_bytes("# coding: latin-1\nx = 'ä'\n".encode("latin-1"))
+    plain.write_text("x = 'ä'\n", encoding="utf-8")
+    assert digest_of_files([path]) == digest_of_files([plain])
+
+
 @pytest.mark.parametrize("change", [{"epochs": 9}, {"rule": "asf"}, {"hidden": 32}])
 def test_every_setting_but_the_learning_rate_is_in_the_protocols_hash(
     change: dict[str, object],

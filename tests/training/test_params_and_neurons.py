@@ -85,6 +85,11 @@ def build(path: str, match: bool = False, **args: object) -> neurons.Build:
         ({"training": {"epochs": True}}, ["training.epochs", "integer", "True"]),
         ({"training": {"batch": "64"}}, ["training.batch", "integer", "'64'"]),
         ({"training": {"weight_decay": float("inf")}}, ["training.weight_decay", "finite"]),
+        (
+            {"neuron": {"a": {"class": "x:Y", "args": {"clip": float("inf")}}}},
+            ["neuron.a.args: args of neurons are finite"],
+        ),
+        ({"tuning": {"neurons": ["b"], "seeds": [9]}}, ["tuning names b, no key of neuron"]),
         ({"training": {"channels": [0]}}, ["training.channels.0", "greater than or equal to 1"]),
         ({"training": {"steps": 10**20}}, ["training.steps", "less than or equal to"]),
     ],
@@ -100,6 +105,7 @@ def test_a_fault_in_params_is_named_by_file_key_and_expectation(
     for words in [str(profile.params), *said]:
         assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "found {" not in str(caught.value)  # a whole section
 
 
 def test_a_key_given_twice_and_another_encoding_are_refused(tmp_path: Path) -> None:
@@ -118,7 +124,11 @@ def test_a_number_needs_no_dot(tmp_path: Path) -> None:
     written = profile.params.read_text()
     profile.params.write_text(written.replace("epochs: 2", "epochs: 2\n  learning_rate: 1e-3"))
     assert read(profile.params).training.learning_rate == 0.001
-    assert parse_yaml("[2E3, -1e+2, e5]") == [2000.0, -100.0, "e5"]
+    assert parse_yaml("[2E3, -1e+2, 1.5e3, .5e1, e5]") == [2000.0, -100.0, 1500.0, 5.0, "e5"]
+
+
+def test_a_key_that_is_merged_in_may_be_given_anew() -> None:
+    assert parse_yaml("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}")["b"] == {"x": 1, "y": 3}
 
 
 QUICK = {"snntorch_lif", "spikingjelly_plif", "spikingjelly_lif", "aia", "gain_frozen"}

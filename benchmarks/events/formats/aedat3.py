@@ -115,7 +115,10 @@ def _header_end(path: Path, data: bytes) -> int:
 
 def _labels(path: Path) -> list[tuple[int, int, int]]:
     text = content(path).decode("utf-8-sig", errors="replace")
-    rows = [row for row in csv.reader(text.splitlines()) if row]
+    try:
+        rows = [row for row in csv.reader(text.splitlines()) if row]
+    except csv.Error as error:
+        raise damaged(path, f"no table ({error})") from error
     if not rows or [name.strip() for name in rows[0]] != COLUMNS:
         raise damaged(path, f"its first line is not {','.join(COLUMNS)!r}")
     if len(rows) == 1:

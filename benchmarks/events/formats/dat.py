@@ -72,5 +72,5 @@ def _header(path: Path, data: bytes) -> tuple[str, int]:
 
 
 def _number(header: str, name: str) -> int | None:
-    match = re.search(rf"^%\s*{name}\s+(\d+)\s*$", header, re.MULTILINE | re.IGNORECASE)
+    match = re.search(rf"^%\s*{name}\s+(\d{{1,9}})\s*$", header, re.MULTILINE | re.IGNORECASE)
     return int(match[1]) if match else None

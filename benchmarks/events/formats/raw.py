@@ -67,10 +67,10 @@ def _header(path: Path, data: bytes) -> tuple[str, int]:
 
 def _size(header: str) -> tuple[int, int]:
     """Width and height; old headers name the camera's generation alone."""
-    width, height = (re.search(rf"\b{name}=(\d+)", header) for name in ("width", "height"))
+    width, height = (re.search(rf"\b{name}=(\d{{1,9}})\b", header) for name in ("width", "height"))
     if width and height:
         return int(width[1]), int(height[1])
-    geometry = re.search(r"^% *geometry +(\d+)x(\d+)", header, re.MULTILINE)
+    geometry = re.search(r"^% *geometry +(\d{1,9})x(\d{1,9})\b", header, re.MULTILINE)
     if geometry:
         return int(geometry[1]), int(geometry[2])
     return _GEN3 if "hal_plugin_gen3" in header else LARGEST

@@ -241,6 +241,8 @@ def _seven_zip(path: Path) -> Iterator[Any]:
 
 def _check_name(path: Path, name: str) -> None:
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    if not name:
+        raise _refused(path, name, "has no name")
     absolute = posix.is_absolute() or windows.drive or windows.root
     if absolute or ".." in (*posix.parts, *windows.parts):
         raise _refused(path, name, "would be written outside the folder")

@@ -164,7 +164,7 @@ def _trials(path: Path, classes: int) -> list[int]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             labels = [int(row["class"]) - 1 for row in csv.DictReader(file)]
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise InputError(
             f"{path}: cannot read the labels of a recording ({error}); expected a table "
             "class,startTime_usec,endTime_usec; extract the archive again"
