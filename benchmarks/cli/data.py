@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from benchmarks.cli.progress import ProgressBar, console, say, waiting
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, unknown
 from benchmarks.profile import Profile
 
 if TYPE_CHECKING:  # the other commands need not wait for these imports
@@ -44,14 +44,13 @@ def get(context: typer.Context, name: Name, at: From = None, part: Part = False)
     from benchmarks.cli.data_packed import unpack_frames
     from benchmarks.events.packed import is_packed
     from benchmarks.events.published.acquire import acquire, find
-    from benchmarks.events.published.catalogue import known
     from benchmarks.events.published.layout import entries
 
     if name in _embedded() and not part:
         return manifest(context, name)
     if at is not None and is_packed(at):
         return unpack_frames(name, at, context.obj.events)
-    chosen = known(name)
+    chosen = _recorded(name)
     if part:
         _declare(chosen, at)
     else:
@@ -93,12 +92,11 @@ def verify(context: typer.Context, name: Name, at: From = None, part: Part = Fal
     from benchmarks.cli.data_splits import say_resemblances
     from benchmarks.events.published import inspection, second_reader
     from benchmarks.events.published.acquire import find
-    from benchmarks.events.published.catalogue import known
     from benchmarks.events.published.layout import is_rehearsal
 
     if name in _embedded():
         return say_resemblances([name], context.obj.events, None)
-    chosen = known(name)
+    chosen = _recorded(name)
     if part:
         return _verify_part(chosen, context.obj.events)
     with ProgressBar(f"{name}, archives", "MB") as report:
@@ -139,14 +137,14 @@ def show(
     """Draw one recording of each class (of the first ten)."""
     from benchmarks.cli import data_pictures as pictures
     from benchmarks.events import ensure
-    from benchmarks.events.published.catalogue import known
     from benchmarks.events.published.parts import as_set, declared
 
     if name in _embedded():
         made = ensure(name, steps, context.obj.events)
         frames, labels = pictures.of_embedded(made, sample)
     else:
-        chosen, recordings = as_set(declared(known(name))) if part else _whole(known(name), at)
+        asked = _recorded(name)
+        chosen, recordings = as_set(declared(asked)) if part else _whole(asked, at)
         frames, labels = pictures.of_real(chosen, recordings, sample, steps)
     pictures.write_picture(frames, labels, f"{name}: recording {sample} of each class", out)
     say(f"wrote {out}")
@@ -203,6 +201,17 @@ def _verify_part(chosen: RealSet, events: Path) -> None:
         parts.verify(part, report)
     say(f"{parts.described(part)} in {part.tree}: as declared")
     say_resemblances([f"{chosen.name}-part"], events, None)
+
+
+def _recorded(name: str) -> RealSet:
+    """Raises InputError for a set that is made here, and for a name that no set has."""
+    from benchmarks.events.published.catalogue import SETS
+
+    if name in _embedded():
+        raise InputError(f"data set {name!r} is made here, whole; leave --part out")
+    if name not in SETS:
+        raise unknown("data set", name, [*_embedded(), *SETS])
+    return SETS[name]
 
 
 def _embedded() -> list[str]:

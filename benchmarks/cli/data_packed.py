@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.cli.progress import ProgressBar, say
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, unknown
+from benchmarks.events import SETS as EMBEDDED
 from benchmarks.events import real
 from benchmarks.events.packed import About, pack, unpack
+from benchmarks.events.published.catalogue import SETS as PUBLISHED
 from benchmarks.events.published.disk import in_units
 from benchmarks.params import read as read_params
 from benchmarks.profile import Profile
@@ -19,7 +21,9 @@ def pack_frames(name: str, out: Path, profile: Profile) -> None:
     Raises InputError for a set that is made here.
     """
     if not real.is_real(name):
-        raise InputError(f"data set {name!r}: recorded sets are packed; others are made anywhere")
+        if name not in EMBEDDED:
+            raise unknown("data set", name, PUBLISHED)
+        raise InputError(f"data set {name!r}: recorded sets are packed; this one is made anywhere")
     training = read_params(profile.params).training
     choice = real.choice_of(name)
     recipe = choice.recipe(training.steps, training.size, training.binning)

@@ -40,9 +40,12 @@ def main() -> None:
     except InputError as error:
         _refuse(str(error))
     except OSError as error:  # a disk that is full or cannot be written to, in any command
-        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        at = error.filename2 or error.filename  # where a file was to be put, not its working name
+        if at is None and not full and error.errno != errno.EROFS:
             raise
-        _refuse(f"{error.filename or 'a file'}: {error.strerror}; make room, or let it be written")
+        what_to_do = "make room" if full else "name another, or see to it that it can be used"
+        _refuse(f"{at or 'a file'}: {error.strerror}; {what_to_do}")
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
-from benchmarks.wording import duration
+from benchmarks.wording import digits, duration
 
 console = Console(highlight=False)
 _LONG_S = 2  # a wait of so long is said
@@ -29,7 +29,11 @@ def say(text: str) -> None:
     """One line, as it is."""
     if not console.is_terminal:  # where there is one the wait goes on below the line
         _end_waits()
-    console.print(text, markup=False)
+    _print(text)
+
+
+def _print(text: str) -> None:
+    console.print(text, markup=False, emoji=False, soft_wrap=True)  # a path is not cut in two
 
 
 @contextmanager
@@ -41,7 +45,7 @@ def waiting(what: str) -> Iterator[None]:
         shown.start()
         _waits.append(shown.stop)
     else:
-        timer = threading.Timer(_LONG_S, console.print, [f"{what} ..."], {"markup": False})
+        timer = threading.Timer(_LONG_S, _print, [f"{what} ..."])
         timer.daemon = True
         timer.start()
         _waits.append(timer.cancel)
@@ -104,7 +108,7 @@ class ProgressBar:
         return max(now - self.start, 1e-9) / new if new else None
 
     def _rate(self, each: float | None) -> str:
-        return f"{1 / each:.3g} {self.unit}/s" if each else ""
+        return f"{digits(1 / each)} {self.unit}/s" if each else ""
 
     def _draw(self, done: int, total: int, text: str) -> None:
         rate = self._rate(self._seconds_each(done))

@@ -16,6 +16,7 @@ from benchmarks.cli.progress import ProgressBar, console, say, waiting
 from benchmarks.errors import InputError, unknown
 from benchmarks.params import Params
 from benchmarks.profile import Profile
+from benchmarks.wording import plural
 
 if TYPE_CHECKING:
     from benchmarks.running.jobs import Job, Outcome
@@ -102,6 +103,9 @@ def _train_stale(
         with waiting("handing the results to DVC"):
             data_read()
             hand_to_dvc(stages - halfway, halfway, params, profile)
+    waiting_still = sum(left.values()) - len(faults)
+    if waiting_still > 0:
+        say(f"{plural(waiting_still, 'cell')} left; the same command goes on")
     return faults
 
 
@@ -151,7 +155,9 @@ def rehearse(
         str, typer.Option(help="aliases with commas between; all of the profile's if not given")
     ] = "snntorch_lif,spikingjelly_plif,aia",
     epochs: Annotated[int, typer.Option(help="of training", min=1)] = 1,
-    width: Annotated[float, typer.Option(help="times the channels of the profile's")] = 0.25,
+    width: Annotated[
+        float, typer.Option(help="times the channels of the profile's", min=0.01)
+    ] = 0.25,
 ) -> None:
     """Rehearse profile paper on made-up recordings, from a real archive to the tables."""
     from benchmarks.events.rehearsal import rehearsed
@@ -253,5 +259,7 @@ def _train_stage(
     from benchmarks.running.run import run_stage
 
     profile, params = opened(context)
+    if kind == "tuning" and neuron not in params.tuning.neurons:
+        raise unknown("neuron of section `tuning` in params.yaml", neuron, params.tuning.neurons)
     with ProgressBar(f"{dataset}/{neuron}", "updates") as report:
         run_stage(Stage(kind, dataset, neuron), params, profile, report)

@@ -73,7 +73,7 @@ def ensure(
             raise unknown("data set", name, [*SETS, *PUBLISHED])
         return real.load(name, steps, cache, progress, size, binning)
     if not 1 <= steps <= DURATION_US:
-        raise InputError(f"data set {name!r}: {steps} steps; give 1 or more")
+        raise InputError(f"data set {name!r}: {steps} steps; give 1 to {DURATION_US:,}")
     made = _kept_or_made(name, steps, cache)
     return made if size is None else _resized(made, size, binning)
 

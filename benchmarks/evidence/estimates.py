@@ -33,7 +33,7 @@ def interval(estimate: Estimate, scale: float, form: str) -> str:
     if math.isnan(estimate.low):
         return ""
     low, high = (
-        signed(scale * v, form) if "+" in form else f"{scale * v:{form}}"
+        signed(scale * v, form) if "+" in form else f"{scale * v:{form}}".replace("-", "−")
         for v in (estimate.low, estimate.high)
     )
     return f" [{low}, {high}]"

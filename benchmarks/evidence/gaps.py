@@ -20,4 +20,5 @@ def why_no_pair(cells: Cells, dataset: str, neuron: str, baseline: str) -> str:
 
 def absence(cells: Cells, dataset: str, neuron: str) -> str:
     """What to print where a group has no result."""
-    return NOT_RUN if cells.missing(dataset, neuron) else "failed"
+    whole = not cells.missing(dataset, neuron)
+    return "failed" if whole and cells.failed(dataset, neuron) else NOT_RUN

@@ -3,7 +3,7 @@
 What the paper's neuron is, is open (evidence/readings.py), so a claim that holds in a single
 reading says as much of the choice of that reading as of the paper (a multiverse analysis: Steegen,
 Tuerlinckx, Gelman and Vanpaemel, Perspectives on Psychological Science 2016). Predicates, statistic
-and seeds are those of evidence/claim_judging.py; readings are not corrected for one another.
+and seeds are those of evidence/claims/judging.py; readings are not corrected for one another.
 """
 
 from __future__ import annotations

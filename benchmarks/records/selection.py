@@ -111,6 +111,11 @@ class Cells:
         """Seeds of a group without a record."""
         return [s for s in self.selection.seeds if (dataset, neuron, s) not in self.records]
 
+    def most_seeds(self) -> int:
+        """Seeds with a result, of the group that has most: fewer than selected in an unfinished
+        run."""
+        return max((len(self.results(*group)) for group in self.selection.groups), default=0)
+
     def pairs(self, dataset: str, left: str, right: str) -> list[Pair]:
         """Seeds for which both neurons have a result.
 

@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from benchmarks.errors import InputError
-from benchmarks.events.published.catalogue import SETS, known
+from benchmarks.events.published.catalogue import SETS
 from benchmarks.events.published.entries import RealSet
 
 EVERY = pytest.mark.parametrize("chosen", SETS.values(), ids=SETS)
@@ -85,8 +84,3 @@ def test_scenes_begin_with_the_first_recording_and_end_before_the_last() -> None
             assert first[-1] <= count
         assert len(chosen.scenes) in (0, len(chosen.classes))
     assert sum(map(len, SETS["pokerdvs"].scenes)) == 34
-
-
-def test_an_unknown_name_is_refused_with_the_nearest() -> None:
-    with pytest.raises(InputError, match="did you mean 'ncars'"):
-        known("n_cars")

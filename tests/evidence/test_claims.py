@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,10 +139,21 @@ def test_neurons_that_agree_in_every_seed_are_the_same_and_rule_a_lead_out() -> 
     )
 
 
+def test_seeds_that_one_side_lacks_make_a_verdict_a_demonstration() -> None:
+    ten = _cells(_leads({"snntorch_lif": _scattered(0.05, 0.001, 10)}), 10)
+    kept = {k: r for k, r in ten.records.items() if k[1] != "snntorch_lif" or k[2] < 7}
+    found = _verdict(_more_accurate("snntorch_lif"), replace(ten, records=kept))
+    assert _verdict(_more_accurate("snntorch_lif"), ten).short == "reproduced"
+    assert found.short == "undecided (7 of 10 seeds)"
+    assert "over 7 of 10 seeds" in found.says
+    assert "Missing: snntorch_lif on dvs_digits was not run with 3 seeds." in found.says
+    assert found.command == COMMAND
+
+
 def test_undecided_names_the_next_declared_look_and_what_it_would_find() -> None:
     ten = _cells(_leads({"snntorch_lif": _scattered(0.02, 0.04, 10)}), 10)
     found = _verdict(_more_accurate("snntorch_lif"), ten)
-    assert (found.status, found.command) == ("undecided", COMMAND)
+    assert (found.status, found.command) == ("undecided", None)  # it would train nothing
     assert "The next declared look is at 20 seeds, at level 0.019" in found.says
     effect = 0.04 * least_effect(20, 1 - declared().alpha(20))
     assert f"it would find a lead of {100 * effect:.1f} points 8 times in 10" in found.says

@@ -73,6 +73,14 @@ def test_folds_are_one_row_and_pair_fold_by_fold(folder: Path) -> None:
     assert math.isnan(lead["aia_minus_low_recordings"])
 
 
+@pytest.mark.parametrize("name", ["cifar10dvs-first100", "cifar10dvs_aedat2", "pokerdvs-fold1"])
+def test_digits_of_a_name_alone_make_no_folds(name: str, folder: Path) -> None:
+    chosen = Selection((name,), NEURONS, (0, 1))
+    found = networks(cells_of(write_profile(Path("here"), chosen), chosen)).raw
+    assert set(found["over"]) == {"seeds"}
+    assert set(found["n"]) == {2}
+
+
 def test_predictions_give_an_interval_over_recordings(folder: Path) -> None:
     official, generator = Selection(("ncars",), NEURONS, (0, 1, 2)), np.random.default_rng(0)
     profile = Profile(Path("ncars"))

@@ -4,6 +4,7 @@ import html
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -92,6 +93,14 @@ def test_cells_that_are_not_converged_make_a_demonstration(tmp_path: Path) -> No
     words = _words(_page(profile, CHOSEN))
     assert "A demonstration, not evidence: 1 of 9 cells are not converged" in words
     assert re.search(r"(undecided|reproduced) not converged 3 of 10 seeds", words)
+
+
+def test_a_run_that_is_not_through_is_a_demonstration(tmp_path: Path) -> None:
+    chosen = Selection(("dvs_digits",), ("snntorch_lif", "aia"), tuple(range(10)))
+    profile = write_profile(tmp_path, replace(chosen, seeds=(0, 1, 2)))
+    words = _words(_page(profile, chosen))
+    assert "A demonstration, not evidence: there are 3 seeds where the declared" in words
+    assert "this is the look at" not in words
 
 
 def test_ten_converged_seeds_are_no_demonstration(tmp_path: Path) -> None:
@@ -311,7 +320,7 @@ def test_a_neuron_that_was_not_tuned_is_named(tmp_path: Path) -> None:
     (at_rate(profile, 0.1).runs / "dvs_digits/gain_frozen/100.json").unlink()
     tuned = tuned_cells(profile, grid_params(CHOSEN))
     words = _words(_page(profile, CHOSEN, tuned))
-    assert "Without a cell at every rate of the grid, and so not here: gain_frozen." in words
+    assert "Not through all of their cells, and so not here: gain_frozen." in words
 
 
 def test_what_compare_wrote_is_part_of_the_page(tmp_path: Path) -> None:

@@ -147,6 +147,19 @@ def _differing(runs: Path, leads: dict[str, list[float]]) -> pd.DataFrame:
     return difference(load(runs, chosen)).shown
 
 
+def test_a_difference_says_of_how_many_seeds_it_is_and_counts_their_cells_alone(
+    tmp_path: Path,
+) -> None:
+    late = made(neuron="snntorch_lif", seed=2)
+    rising = late.curves.model_copy(update={"validation_accuracy": [0.2, 0.4, 0.6, 0.8]})
+    write(tmp_path, *(made(neuron="aia", seed=seed, test=0.8) for seed in (0, 1)))
+    write(tmp_path, *(made(neuron="snntorch_lif", seed=seed, test=0.7) for seed in (0, 1)))
+    write(tmp_path, late.model_copy(update={"curves": rising}))
+    row = _row(difference(load(tmp_path, PAIR)).shown, "aia")
+    assert row["it is"].endswith(" (2 of 3 seeds)")
+    assert row["not converged"] == "0 of 4"
+
+
 def test_differences_are_corrected_for_their_number(tmp_path: Path) -> None:
     barely = [0.01 * k for k in (1, 2, 3, 4, 5, 6, 7, -1, -2, 2)]
     alone = _differing(tmp_path / "one", {"aia": barely})

@@ -241,8 +241,6 @@ def _seven_zip(path: Path) -> Iterator[Any]:
 
 def _check_name(path: Path, name: str) -> None:
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
-    if not name:
-        raise _refused(path, name, "has no name")
     absolute = posix.is_absolute() or windows.drive or windows.root
     if absolute or ".." in (*posix.parts, *windows.parts):
         raise _refused(path, name, "would be written outside the folder")
@@ -252,8 +250,8 @@ def _check_name(path: Path, name: str) -> None:
         raise _refused(path, name, "has a name that is no text") from None
     if longest > _LONGEST:
         raise _refused(path, f"{name[:40]}...", f"has a name of {longest} bytes")
-    if "\0" in name:
-        raise _refused(path, name, "has a NUL in its name")
+    if not name or "\0" in name:
+        raise _refused(path, name, "has no name, or a NUL in it")
 
 
 def _check_once(path: Path, name: str, seen: set[str]) -> None:

@@ -8,18 +8,10 @@ put it beside the data: where ``licence`` is "not confirmed", ``licence_page`` i
 
 from __future__ import annotations
 
-from benchmarks.errors import unknown
 from benchmarks.events.published.entries import Archive, RealSet, figshare, mendeley
 from benchmarks.events.splits import FOLDS
 
 _GB = 10**9
-
-
-def known(name: str) -> RealSet:
-    """The set of that name. Raises InputError for another name."""
-    if name not in SETS:
-        raise unknown("real data set", name, SETS)
-    return SETS[name]
 
 
 _UNCONFIRMED = "not confirmed"

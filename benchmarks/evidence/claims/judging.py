@@ -4,7 +4,7 @@ The rules of benchmarks/evidence/families.py at the level of analysis.yaml besid
 
 - reproduced: every comparison is shown to lie on the claimed side;
 - not reproduced: at least one is shown to lie below the smallest difference of interest;
-- undecided: otherwise, and wherever a compared cell failed or has no partner;
+- undecided: otherwise, and wherever a compared cell failed or is missing;
 - not tested here: there is nothing to compare.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
@@ -46,6 +46,8 @@ class Verdict:
     status: Status
     says: str
     evidence: tuple[Evidence, ...]
+    seeds: int = 0  # that the comparison with the fewest has; 0 for what is exact
+    whole: bool = True  # whether all that it compares is there
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,9 @@ class _Outcome:
 def judge_claim(tests: list[ClaimTest], seeds: int, subject: str) -> Verdict:
     """The rule in this module's docstring over the tests of one claim about ``subject``.
 
-    ``seeds``: how many are selected.
+    ``seeds``: how many are selected; the level is that of the fewest that a comparison has.
     """
+    seeds = min((len(t.values) for t in tests if t.values), default=seeds)
     alpha = declared().alpha(seeds)
     samples = [Sample(t.values, t.margin or math.nan, t.grain, t.copies) for t in tests]
     above = judge("claim holds", samples, alpha)
@@ -78,7 +81,7 @@ def judge_claim(tests: list[ClaimTest], seeds: int, subject: str) -> Verdict:
     if status == "undecided":
         sentences += _plan(judged, seeds)
     evidence = tuple(Evidence(j.test.dataset, subject, j.test.other, j.says) for j in judged)
-    return Verdict(status, " ".join(sentences), evidence)
+    return Verdict(status, " ".join(sentences), evidence, seeds, not gaps)
 
 
 def _outcome(test: ClaimTest, above: Judged, short: Judged, alpha: float) -> _Outcome:
@@ -98,7 +101,9 @@ def _outcome(test: ClaimTest, above: Judged, short: Judged, alpha: float) -> _Ou
     if above.side == "ahead":
         return _Outcome(test, "shown", text)
     if above.side in ("behind", "the same"):
-        text += f", not so after Holm's correction (p = {short.p_family:.3g})"
+        corrected = short.p_family > short.p
+        level = "after Holm's correction" if corrected else f"at this look's level, {alpha:.3g}"
+        text += f", not so {level} (p = {short.p_family:.3g})"
     elif above.side == "not distinguishable" and above.p <= ALPHA:
         text += f", as this look asks p of {alpha:.3g} (p = {above.p:.3g})"
     return _Outcome(test, "open", text)
@@ -111,7 +116,7 @@ def _plan(judged: Sequence[_Outcome], seeds: int) -> list[str]:
         return []
     analysis = declared()
     sentences = [analysis.plan(seeds)]
-    test = max(here, key=lambda t: estimate(t.values).sd)
+    test = max(here, key=lambda t: estimate(t.values).sd / (t.margin or 1.0))
     if next_look := analysis.next_finds(seeds, estimate(test.values).sd):
         times = f"{10 * analysis.power:g} times in 10"
         sentences.append(f"At this scatter it would find {test.amount(next_look[1])} {times}.")
@@ -175,7 +180,7 @@ def add_beside(verdict: Verdict, claim: BothWays, cells: Cells) -> Verdict:
         evidence += [Evidence(d, neuron, None, _said(s)) for d, s in by_dataset.items() if s]
         if everywhere := [share for shares in by_dataset.values() for share in shares]:
             says += f" For comparison, {neuron}: {_said(everywhere)}."
-    return Verdict(verdict.status, says, tuple(evidence))
+    return replace(verdict, says=says, evidence=tuple(evidence))
 
 
 def _said(shares: list[dict[str, float]]) -> str:

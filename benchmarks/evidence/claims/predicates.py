@@ -234,9 +234,16 @@ def gaps_of(cells: Cells, dataset: str, *neurons: str) -> tuple[str, ...]:
             gaps.append(f"{neuron} on {dataset} failed in {wording.plural(len(failed), 'seed')}")
         elif not cells.results(dataset, neuron):
             gaps.append(f"{neuron} on {dataset} was not run")
-    if not gaps and len(neurons) == 2 and not cells.pairs(dataset, *neurons):
-        gaps.append(f"{' and '.join(neurons)} on {dataset} have no seed in common")
-    return tuple(gaps)
+    if gaps:
+        return tuple(gaps)
+    if len(neurons) == 2 and not cells.pairs(dataset, *neurons):
+        return (f"{' and '.join(neurons)} on {dataset} have no seed in common",)
+    missing = {neuron: len(cells.missing(dataset, neuron)) for neuron in neurons}
+    return tuple(
+        f"{neuron} on {dataset} was not run with {wording.plural(count, 'seed')}"
+        for neuron, count in missing.items()
+        if count
+    )
 
 
 def sentence(text: str) -> str:

@@ -1,7 +1,7 @@
 """What the records say: the neuron under test against every other, and the paper's claims.
 
-The claims stand in claims.yaml. Those that compare are judged in evidence/claim_judging.py, those
-that follow from a definition in evidence/claim_exact.py.
+The claims stand in claims.yaml. Those that compare are judged in evidence/claims/judging.py, those
+that follow from a definition in evidence/claims/exact.py.
 """
 
 from __future__ import annotations
@@ -194,10 +194,16 @@ def _verdict(spec: ClaimSpec, cells: Cells, seeds: int, subject: str) -> ClaimVe
         status=verdict.status,
         says=" ".join(part for part in parts if part),
         evidence=verdict.evidence,
-        command=spec.command if verdict.status in ("undecided", "not tested here") else None,
+        command=spec.command if _would_test(verdict) else None,
         rests_on=spec.rests_on,
-        flags=_flags(behind, cells, seeds),
+        flags=_flags(behind, cells, verdict.seeds),
     )
+
+
+def _would_test(verdict: Verdict) -> bool:
+    """Whether what is declared has not been trained; from the first look on it has."""
+    trained = verdict.whole and declared().decides(verdict.seeds)
+    return verdict.status == "not tested here" or (verdict.status == "undecided" and not trained)
 
 
 def _behind(spec: ClaimSpec, verdict: Verdict) -> set[tuple[str, str]]:

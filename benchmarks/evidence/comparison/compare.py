@@ -59,8 +59,9 @@ def compare(
     against = tuple(dict.fromkeys(against))
     together, rates = _together(new, baselines, against), rates or {}
     _refuse_other_rate(together, rates)
-    neuron, analysis, seeds = new[0].neuron, declared(), len(together.selection.seeds)
-    cells, alpha = counting(together), analysis.alpha(seeds)
+    neuron, analysis, cells = new[0].neuron, declared(), counting(together)
+    seeds = _seeds(together, neuron, against)
+    alpha = analysis.alpha(seeds)
     return ComparisonReport(
         neuron=neuron,
         neuron_class=new[0].neuron_class,
@@ -117,6 +118,20 @@ def _together(new: list[Record], baselines: Cells, against: tuple[str, ...]) -> 
     seeds = tuple(sorted({*recorded.seeds, *(r.seed for r in new)}))
     chosen = Selection(recorded.datasets, (neuron, *against), seeds)
     return Cells(baselines.profile, chosen, records)
+
+
+def _seeds(cells: Cells, neuron: str, against: tuple[str, ...]) -> int:
+    """That every comparison has a pair of, those without any left out."""
+    pairs = [
+        len(_finished(cells, d, neuron) & _finished(cells, d, other))
+        for d in cells.selection.datasets
+        for other in against
+    ]
+    return min(filter(None, pairs), default=len(cells.selection.seeds))
+
+
+def _finished(cells: Cells, dataset: str, neuron: str) -> set[int]:
+    return {record.seed for record in cells.of(dataset, neuron) if record.result is not None}
 
 
 def _refuse_other_rate(cells: Cells, rates: Rates) -> None:

@@ -107,7 +107,7 @@ class ComparisonReport:
     trained_on: tuple[str, ...]  # whose sums the new neuron's cells have
     recorded_on: tuple[str, ...]  # and the recorded ones
     analysis: str  # the declared one, and where this comparison stands in it
-    seeds: int  # so many were trained, whether they count or not
+    seeds: int  # of the comparison with the fewest pairs, whether they count or not
     plan: str  # what is declared for what is open
     unconverged: str  # cells that were not trained until nothing more was gained
     rates: dict[str, float]  # <data set>/<neuron> -> its own best; empty where all have one rate

@@ -89,9 +89,9 @@ CAPTIONS = {
     "tuned": Caption(
         "Accuracy by learning rate",
         "validation accuracy over the learning rate, a panel a data set, a line a neuron",
-        "Validation accuracy at the best epoch, means over seeds; all neurons got the same rates. "
-        "A ring marks the rate that a neuron was given in the tuned tables: its best. A ring at "
-        "an end of the axis means that a better rate may lie beyond.",
+        "Validation accuracy at the best epoch, means over seeds; all neurons began with "
+        "the same rates. A ring marks the rate that a neuron was given in the tuned tables: its "
+        "best. A ring at an end of the axis means that a better rate may lie beyond.",
     ),
     "lead_by_rate": Caption(
         "Lead over LIF by learning rate",

@@ -16,7 +16,7 @@ from benchmarks.records.selection import Cells, Selection
 def demonstration(cells: Cells) -> str:
     """Why the records are no evidence; empty where nothing speaks against them."""
     unconverged, finished = share_unconverged(cells.records.values())
-    analysis, seeds = declared(), len(cells.selection.seeds)
+    analysis, seeds = declared(), cells.most_seeds()
     reasons = []
     if any(rising(cells, *group) for group in cells.selection.groups):
         reasons.append(

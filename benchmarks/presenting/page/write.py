@@ -126,7 +126,8 @@ def _statistics(cells: Cells, selection: Selection) -> dict[str, Any]:
         "family": FAMILIES["subject"][1],
         "rules": f"{FAMILIES['claim holds'][1]} {FAMILIES['claim fails'][1]}",
         "demonstration": demonstration(cells),
-        "analysis": declared().says(len(selection.seeds)),
+        "embedded": [dataset for dataset in selection.datasets if not is_real(dataset)],
+        "analysis": declared().says(cells.most_seeds()),
     }
 
 

@@ -22,9 +22,9 @@ _JUDGED = (
 _SPIKES = (
     "A test sample's means over seeds. The firing rate is spikes per unit and time "
     "step; ratios are geometric means of the seeds' ratios [95 % interval], to the baseline and to "
-    f"{FROZEN}, which has the same gain and does not learn it: what is left of a difference there "
-    "is the association's. A reading with a frozen control of its own is set against that one, "
-    "which is then named. The intervals are those of single comparisons. "
+    f"{FROZEN}, which has the same gain and does not learn it. A reading with a frozen control of "
+    "its own is set against that one, which is then named. The intervals are those of single "
+    "comparisons. "
     "ACs are accumulates caused by spikes, MACs multiply-accumulates caused by event counts at "
     "the first synapse, SynOps both together. A network with graded outputs has no spikes: its "
     "columns count outputs that are not zero, and it has no ratios."
@@ -75,8 +75,9 @@ CAPTIONS = {
     "tuned_difference": "Test accuracy minus the baseline's, both at their own best learning "
     "rate, in percentage points: mean over seeds ± standard deviation [95 % interval] (number of "
     f"pairs). {_JUDGED}",
-    "spikes": _SPIKES,
-    "tuned_spikes": f"{_SPIKES} Each neuron is at its own best learning rate.",
+    "spikes": f"{_SPIKES} What is left of a difference to {FROZEN} is the association's.",
+    "tuned_spikes": f"{_SPIKES} Each neuron is at its own best learning rate, so a difference may "
+    "be the rate's.",
     "specificity": "How specific to the classes the spikes of a channel or unit are, means over "
     "layers: mean over seeds [95 % interval] (number of seeds). The class "
     "selectivity index (Morcos et al., ICLR 2018) is (m − r) / (m + r), m the mean spike count of "

@@ -19,7 +19,7 @@ from benchmarks.records.recorded import FOLDER, open_recorded
 from benchmarks.records.schema import Result
 from benchmarks.records.selection import BASELINE, FROZEN, SUBJECT, Cells
 
-_FOLDS = re.compile(r"(?<=[a-z])\d+$")  # of ncars-blocks3: the 3
+_FOLDS = re.compile(r"(?<=-fold|locks)\d+$")  # of ncars-blocks3: the 3
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _line(split: str, source: _Source, neuron: str) -> _Line:
         ratios={n: _ratio(results, _results(source.cells, split, n)) for n in (BASELINE, FROZEN)},
         lead=paired_difference(left, right),
         wide=_over_recordings(both, subject, results),
-        over="fold" if all(dataset != split for dataset, _ in results) else "seed",
+        over="fold" if len({dataset for dataset, _ in results}) > 1 else "seed",
         device=", ".join(sorted({host.device for host in source.cells.hosts.values()})),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks import wording
 from benchmarks.evidence import estimates
-from benchmarks.evidence.gaps import NOT_RUN
+from benchmarks.evidence.gaps import absence
 from benchmarks.evidence.published import Published, read_published
 from benchmarks.evidence.statistics import estimate
 from benchmarks.presenting.tables.table import Number, Row, Table, make_table
@@ -41,13 +41,14 @@ def _row(cells: Cells, dataset: str, one: Published) -> Row:
         "seeds": here.n,
         "difference": apart,
     }
+    without = absence(cells, dataset, one.neuron)
     return raw, {
         "data set": dataset,
         "method": one.method,
         "published, %": Number(f"{100 * one.accuracy:.1f}", one.accuracy),
         "its split": one.split or wording.NOTHING,
         "neuron here": one.neuron,
-        "here, %": Number(estimates.percent(here), here.mean) if here.n else NOT_RUN,
-        "difference, points": Number(wording.signed(100 * apart), apart) if here.n else NOT_RUN,
+        "here, %": Number(estimates.percent(here), here.mean) if here.n else without,
+        "difference, points": Number(wording.signed(100 * apart), apart) if here.n else without,
         "source": one.source,
     }

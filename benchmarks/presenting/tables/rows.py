@@ -97,9 +97,11 @@ def _differences(cells: Cells, baseline: str) -> list[Row]:
 
 
 def _difference(cells: Cells, dataset: str, neuron: str, baseline: str, judged: Judged) -> Row:
-    lead, rising = judged.estimate, unconverged(cells, dataset, neuron)
-    rising += unconverged(cells, dataset, baseline)
+    lead, seeds = judged.estimate, len(cells.selection.seeds)
+    paired = {pair.seed for pair in cells.pairs(dataset, neuron, baseline)}
+    rising = [s for n in (neuron, baseline) for s in unconverged(cells, dataset, n) if s in paired]
     says = same_words("accuracy") if judged.side == "the same" else judged.side
+    says += f" ({lead.n} of {seeds} seeds)" if lead.n < seeds else ""
     says = says if lead.n else why_no_pair(cells, dataset, neuron, baseline)
     raw = (
         {"dataset": dataset, "neuron": neuron, "baseline": baseline}
