@@ -58,7 +58,7 @@ def test_every_setting_but_the_learning_rate_is_in_the_protocols_hash(
 def test_a_rules_version_is_in_its_own_hash_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     bptt, asf = Training(), Training(rule="asf")
     before = protocol_hash(bptt), protocol_hash(asf)
-    assert version_of(before[0]) == 3  # that of every recorded baseline but the zoo's
+    assert version_of(before[0]) == 3  # that of every recorded baseline but asf's
     monkeypatch.setitem(PROTOCOL, "asf", PROTOCOL["asf"] + 1)
     assert protocol_hash(bptt) == before[0]
     assert version_of(protocol_hash(asf)) == version_of(before[1]) + 1
