@@ -12,10 +12,10 @@ from torch import nn
 class Folds(Protocol):
     """A neuron that can move what it learned into the synapse before it."""
 
-    def fold_into(self, synapse: nn.Conv2d | nn.Linear | nn.BatchNorm2d) -> nn.Module: ...
+    def fold_into(self, synapse: nn.Module) -> nn.Module: ...
 
 
-_FOLDED_INTO = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
+_FOLDED_INTO = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.SyncBatchNorm)
 
 
 def fold(network: nn.Module) -> nn.Module:

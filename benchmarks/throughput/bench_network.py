@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from aia import backends, fold
+from benchmarks.errors import InputError
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.backends import label
 from benchmarks.throughput.conftest import DEVICE, PLAN, graphs_of, leave_out
@@ -38,7 +39,9 @@ def _network(alias: str) -> Network:
     try:
         build = builder(PLAN.neuron(alias), PLAN.params.matched)
         return build_network(build, TRAINING, CLASSES, SIZE, (0, 0)).to(DEVICE)
-    except ImportError as error:
+    except (ImportError, InputError) as error:
+        if isinstance(error, InputError) and alias in PLAN.params.neuron:
+            raise
         leave_out(str(error), neuron=alias, what="training_step")
 
 

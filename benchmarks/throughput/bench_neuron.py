@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.errors import InputError
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.backends import label
 from benchmarks.throughput.conftest import DEVICE, PLAN, graphs_of, leave_out
@@ -36,7 +37,9 @@ def _neuron(alias: str, case: Case, what: str) -> nn.Module:
     try:
         build = builder(PLAN.neuron(alias), PLAN.params.matched)
         return build(case.shape.channels).to(DEVICE, getattr(torch, case.dtype))
-    except ImportError as error:
+    except (ImportError, InputError) as error:
+        if isinstance(error, InputError) and alias in PLAN.params.neuron:
+            raise
         leave_out(str(error), neuron=alias, what=what)
 
 

@@ -22,6 +22,7 @@ from benchmarks.errors import InputError
 from benchmarks.params import Matched, NeuronParams, Params, Rule
 from benchmarks.training import asf
 from benchmarks.training.blocks import channels_last, takes_any_layout
+from benchmarks.training.methods import check_methods
 from benchmarks.training.neurons import (
     OPTIONS,
     Build,
@@ -33,7 +34,7 @@ from benchmarks.training.neurons import (
 )
 from benchmarks.training.protocol import seed_generators
 
-_CHANNELS = re.compile(r"channel|feature|unit|neuron|size|dim|width|plane|num|hidden|out|^[cn]$")
+_CHANNELS = re.compile(r"channel|feature|unit|neuron|size|dim|plane|hidden|^(num|width|out|c|n)$")
 _NO_CHANNELS = ("tau", "init_tau", "decay", "leak", "alpha", "beta", "gamma", "threshold")
 _OTHER_KINDS = (float, bool, str, "float", "bool", "str")
 
@@ -55,7 +56,7 @@ def check_neuron(
         _check_first_argument(cls, name)
     check_contract(builder(params, matched), name, steps)
     if rule == "asf":
-        with _aside():
+        with _refused(f"neuron {name!r} failed under rule asf"), _aside():
             asf.check(builder(params, matched)(3), 3, name)
     if params.match and library_of(cls) is None and steps > 2:
         _check_options(cls, params, matched, name, steps)
@@ -68,16 +69,21 @@ def check_contract(build: Build, name: str, steps: int) -> None:
     its drive, or if a call depends on anything but the drive.
     """
     for drive in _drives(steps):
-        try:
-            with _aside():
-                _try(build, name, drive)
-        except InputError:
-            raise
-        except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(
-                f"neuron {name!r} failed on a drive of shape {tuple(drive.shape)}: {reason}"
-            ) from error
+        failed = f"neuron {name!r} failed on a drive of shape {tuple(drive.shape)}"
+        with _refused(failed), _aside():
+            _try(build, name, drive)
+
+
+@contextmanager
+def _refused(failed: str) -> Iterator[None]:
+    """Whatever a neuron raises, as an InputError that says what failed."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise InputError(f"{failed}: {reason}") from error
 
 
 def _drives(steps: int) -> Iterator[Tensor]:
@@ -112,6 +118,8 @@ def _try(build: Build, name: str, drive: Tensor) -> None:
             "them in its constructor"
         )
     _check_calls(neuron, drive, out, name)
+    _check_gradient_again(neuron.train(), drive, gradient, name)
+    check_methods(neuron, drive, name)
 
 
 def _check_module(neuron: object, name: str) -> None:
@@ -160,6 +168,17 @@ def _check_gradient(gradient: Tensor | None, name: str) -> None:
         raise InputError(
             f"neuron {name!r} passes a gradient that is not finite to its drive; bound its "
             "surrogate gradient"
+        )
+
+
+def _check_gradient_again(
+    neuron: nn.Module, drive: Tensor, gradient: Tensor | None, name: str
+) -> None:
+    _, again = _both_ways(neuron, drive, name)
+    if gradient is None or again is None or not torch.equal(gradient, again):
+        raise InputError(
+            f"neuron {name!r} keeps state between calls: the same drive gave another gradient the "
+            "second time; let no call count or change what the next one does"
         )
 
 
@@ -251,8 +270,8 @@ def _check_options(
             other = matched.model_copy(update={option: _another(getattr(matched, option))})
             try:
                 response = _response(params, other, name, steps)
-            except InputError:
-                continue  # it was looked at
+            except Exception:  # whatever it says, it looked at the option
+                continue
             if all(map(torch.equal, response, usual)):
                 lost.append(option)
     if lost:

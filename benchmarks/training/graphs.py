@@ -7,8 +7,11 @@ graph holds those of forward, loss, backward and optimizer, and is launched at o
 from __future__ import annotations
 
 import math
+import pickle
+import random
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -85,7 +88,7 @@ class GraphedUpdate:
         torch.cuda.current_stream(self.device).wait_stream(beside)
 
     def _capture(self) -> None:
-        graph = torch.cuda.CUDAGraph()
+        graph, before = torch.cuda.CUDAGraph(), _elsewhere_drawn()
         try:
             with torch.cuda.graph(graph):
                 self._update()
@@ -95,7 +98,10 @@ class GraphedUpdate:
             generator = torch.cuda.default_generators[torch.cuda.current_device()]
             generator.graphsafe_set_state(generator.clone_state())
         else:
-            self._graph = graph
+            if _elsewhere_drawn() != before:  # a graph would repeat that one number for ever
+                self.refused = "it draws from Python's or NumPy's generator"
+            else:
+                self._graph = graph
 
     def _update(self) -> None:
         assert self._inputs is not None
@@ -110,3 +116,8 @@ class GraphedUpdate:
         right = (logits.detach().argmax(1) == labels).sum()
         seen = torch.stack([loss.detach() * len(labels), right, norm])
         self._sums += seen.double()
+
+
+def _elsewhere_drawn() -> tuple[object, bytes]:
+    """The states of Python's and NumPy's global generators."""
+    return random.getstate(), pickle.dumps(np.random.get_state())  # noqa: NPY002

@@ -6,6 +6,7 @@ sees spikes, and no biases, as in the networks of the paper's author.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
@@ -46,7 +47,7 @@ def build_network(
         for layer in plan.layers.values():
             layer.synapse.weight.data.mul_(training.initial_gain)
         torch.manual_seed(seeds[1])
-        with _numpy_seeded(seeds[1]):  # GatedLIFNode draws there
+        with _others_seeded(seeds[1]):
             blocks = {
                 name: Block(
                     layer.synapse, build(len(layer.synapse.weight)), layer.pooling, layer.norm
@@ -76,14 +77,17 @@ def weights_hash(network: Network) -> str:
 
 
 @contextmanager
-def _numpy_seeded(seed: int) -> Iterator[None]:
-    """numpy's global generator at ``seed``, and as it was afterwards."""
-    before = np.random.get_state()  # noqa: NPY002
+def _others_seeded(seed: int) -> Iterator[None]:
+    """NumPy's global generator, where GatedLIFNode draws, and Python's at ``seed``, and as they
+    were afterwards."""
+    numpys, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002
     np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)
     try:
         yield
     finally:
-        np.random.set_state(before)  # noqa: NPY002
+        np.random.set_state(numpys)  # noqa: NPY002
+        random.setstate(pythons)
 
 
 def prepare_synapses(network: Network) -> None:

@@ -9,13 +9,12 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from unittest import mock
 
-import torch
 from torch import Tensor, nn
 
 import baselines.snntorch
@@ -101,7 +100,7 @@ def _options(cls: type, params: NeuronParams, matched: Matched) -> dict[str, Any
         signature = inspect.signature(cls).parameters.values()
         takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature)
         names = {p.name for p in signature} if not takes_all else set(OPTIONS)
-        options = {k: v for k, v in matched.model_dump().items() if k in names}
+        options = {name: getattr(matched, name) for name in OPTIONS if name in names}
     return {**options, **params.args}
 
 
@@ -113,14 +112,17 @@ def builder(params: NeuronParams, matched: Matched) -> Build:
     cls = resolve(params.class_)
     options = _options(cls, params, matched)
     library = library_of(cls)
+    # a class that a user derived from a library's may take their number as those of users do
+    takes_channels = library is not None and "channels" in inspect.signature(cls).parameters
 
     def build(channels: int) -> nn.Module:
+        own = {"channels": channels} if takes_channels else {}
         try:
             if library is not None:
-                return _LIBRARIES[library][1](cls, options)
+                return _LIBRARIES[library][1](cls, options | own)
             built: nn.Module = cls(channels, **options)
         except (TypeError, ValueError, AssertionError) as error:
-            missing = _missing(cls, () if library else (channels,), options)
+            missing = _missing(cls, () if library else (channels,), options | own)
             if missing:
                 raise InputError(
                     f"neuron class {params.class_!r} needs {', '.join(missing)} as well; give it "
@@ -153,7 +155,8 @@ def source_hash(params: NeuronParams, matched: Matched) -> str:
     """Hash of what the neuron is: source or versions, arguments, matched options.
 
     What a user wrote is known by its source and that of all modules of theirs which it imports, a
-    library's neuron by the library's version, and the suite's own by the protocol's.
+    neuron of an installed package by its file and the package's version, a library's neuron by the
+    library's version, and the suite's own by the protocol's.
     """
     cls = resolve(params.class_)
     library = library_of(cls)
@@ -162,9 +165,16 @@ def source_hash(params: NeuronParams, matched: Matched) -> str:
     if home in ("aia", "baselines"):
         parts.append(str(PROTOCOL["bptt"]))  # a neuron that changes raises every rule's version
     elif home != library:
-        parts.append(digest_of_files(written_for(cls)))
+        files = written_for(cls)
+        parts += [digest_of_files(files)] if files else _installed(cls, home)
     options = json.dumps([params.class_, params.args, params.match], sort_keys=True)
     return digest(*parts, options, matched.model_dump_json() if params.match else "")
+
+
+def _installed(cls: type, package: str) -> list[str]:
+    """The class's file and the versions of what its package comes with."""
+    versions = (version(name) for name in packages_distributions().get(package, []))
+    return [digest_of_files([Path(inspect.getfile(cls))]), *sorted(versions)]
 
 
 def is_graded(neuron: nn.Module) -> bool:
@@ -200,8 +210,8 @@ def are_spikes(x: Tensor) -> bool:
 
 def _refuse_values(neuron: nn.Module, out: Tensor, name: str) -> None:
     """Raise InputError for what :func:`check` found, if it is wrong."""
-    if torch.isnan(out).any():
-        raise InputError(f"neuron {name!r} returned NaN; spikes must be 0 or 1")
+    if not out.isfinite().all():
+        raise InputError(f"neuron {name!r} returned NaN or infinity; spikes must be 0 or 1")
     if not is_graded(neuron):
         worst = out[(out != 0) & (out != 1)][0].item()
         raise InputError(

@@ -248,17 +248,23 @@ def _layout(x: Tensor) -> torch.memory_format:
 
 
 def _real(x: Tensor) -> Tensor:
+    """Raises InputError for complex numbers."""
+    if x.is_complex():
+        raise InputError(
+            "complex numbers have no portable arithmetic here; keep real and imaginary part as two "
+            "tensors, or start with --fast, and the records say so"
+        )
     return x.float() if x.is_floating_point() else x.double()
 
 
 def _square_root(x: Tensor) -> Tensor:
-    real = x.detach() if x.dtype in _NAMES else x.detach().float()
+    real = x.detach() if x.dtype in _NAMES else _real(x.detach()).float()
     root = torch.from_numpy(np.asarray(np.sqrt(real.numpy())))  # the processor's own instruction
     return root.to(x.dtype if x.is_floating_point() else torch.float32)
 
 
 def _arctangent(x: Tensor) -> Tensor:
-    real = x if x.is_floating_point() else x.float()
+    real = x if x.is_floating_point() else _real(x).float()
     return torch.atan2(real, torch.ones_like(real))
 
 

@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -99,25 +100,43 @@ FORMATS[sys.argv[1]].write(Path(sys.argv[2]), made(60_000, FORMATS[sys.argv[1]].
 """
 
 
-def no_large_files() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))
+@contextmanager
+def no_large_files() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@EACH
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "aedat4"])
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"a{FORMATS[name].suffix}"
     old = made(20, FORMATS[name].size)
     FORMATS[name].write(path, old)
-    done = subprocess.run(
-        [sys.executable, "-c", WRITE, name, str(path)],
-        cwd=Path(__file__).parents[2],
-        preexec_fn=no_large_files,
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode != 0
+    with no_large_files(), pytest.raises(OSError, match="File too large"):
+        FORMATS[name].write(path, made(60_000, FORMATS[name].size))
     assert_same(FORMATS[name].read(path), old)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@NEEDS_AEDAT4
+def test_a_full_disk_that_ends_the_program_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.aedat4"
+    write_aedat4(path, made(20))
+    old = path.read_bytes()
+    with no_large_files():
+        done = subprocess.run(
+            [sys.executable, "-c", WRITE, "aedat4", str(path)],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode != 0
+    assert b"File too large" in done.stderr
+    assert path.read_bytes() == old
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
 def test_a_neuron_in_a_file_is_trained_alone_and_compared(folder: Folder) -> None:
     recorded = {p: p.read_bytes() for p in folder.path.glob("recorded/**/*.json*")}
-    done = folder.call("compare", "mine.py:Mine", "--args", "dead=2")
+    done = folder.call("compare", "mine.py:Mine", "--args", "dead=2", "--jobs", "1")
     assert done.returncode == 0, done.stderr
     made = folder.path / "results" / "compared" / "Mine"
     found = json.loads((made / "comparison.json").read_text())

@@ -190,11 +190,10 @@ def test_a_new_or_changed_neuron_trains_its_cells_alone_and_a_comment_none(
     klif = {"class": "spikingjelly.activation_based.neuron:KLIFNode", "match": True}
     slower = {**LIF, "args": {"decay": 0.75}}
     before = project.params
+    project.edit("benchmarks/training/train.py", "import time\n", "# a comment\nimport time\n")
     project.write(**{**before, "neuron": {"lif": slower, "aia": AIA, "klif": klif}})
     assert project.stale_cells() == {"cell@dvs_digits-lif", "cell@dvs_digits-klif"}
     project.write(**before)
-    project.edit("benchmarks/training/train.py", "import time\n", "# a comment\nimport time\n")
-    assert project.stale_cells() == set()
 
 
 @pytest.mark.slow

@@ -71,7 +71,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     After the process that counts comes one of another backend, and one that dies.
     """
     folder = tmp_path_factory.mktemp("speed")
-    params, profile = small_profile(folder, {"aia": AIA})
+    params, profile = small_profile(folder, {"aia": AIA}, batch=8, steps=2)
     other = profile.throughput / "another-device" / QUICK
     other.parent.mkdir(parents=True)
     other.write_text("kept")

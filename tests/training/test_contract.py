@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from snntorch import Leaky
 from spikingjelly.activation_based import neuron as sj
 from torch import Tensor, nn
 
@@ -134,6 +135,69 @@ class Complex(Good):
         self.rotation = nn.Parameter(torch.ones(channels, dtype=torch.complex64))
 
 
+class Anneals(Good):
+    calls = 0
+
+    def forward(self, drive: Tensor) -> Tensor:
+        self.calls += 1
+        out = super().forward(drive)
+        return out.detach() + (drive - drive.detach()) / self.calls
+
+
+class Carries(Good):
+    def forward_from(self, synapse: nn.Module, spikes: Tensor) -> Tensor:
+        drive = synapse(spikes.flatten(0, 1)).unflatten(0, spikes.shape[:2])
+        self.kept = getattr(self, "kept", 0.0) + drive
+        return spikes_of(self.kept)
+
+
+class FoldsIntoItself(Good):
+    def fold_into(self, synapse: nn.Module) -> nn.Module:
+        return self
+
+
+class ComputedCoefficients(Good):
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.raw = nn.Parameter(torch.zeros(channels))
+
+    def association_coefficients(self) -> Tensor:
+        return nn.functional.softplus(self.raw)
+
+
+class Steps(Good):
+    def __init__(self, num_steps: int = 10, decay: float = 0.5) -> None:
+        super().__init__(1, decay)
+
+
+class SoftResetIsMissing(Good):
+    def __init__(self, channels: int, decay: float = 0.5, **options: Any) -> None:
+        super().__init__(channels, decay)
+        if options.get("reset") == "subtract":
+            raise NotImplementedError("soft reset is not written yet")
+        self.options = options
+
+
+class OwnSurrogate(Good):
+    """An option of a user's that is called as one of the suite's."""
+
+    def __init__(self, channels: int, surrogate: Any = torch.sigmoid) -> None:
+        super().__init__(channels)
+        surrogate(torch.zeros(1))
+
+
+class OfSnnTorch(Leaky):
+    def __init__(self, channels: int, beta: float = 0.5, **options: Any) -> None:
+        assert channels == 3
+        super().__init__(beta=beta, **options)
+
+
+class OfSpikingJelly(sj.LIFNode):
+    def __init__(self, channels: int, tau: float = 2.0) -> None:
+        assert channels == 3
+        super().__init__(tau=tau)
+
+
 class NoModule:
     def __init__(self, channels: int) -> None: ...
 
@@ -178,7 +242,7 @@ def try_out(name: str, match: bool = True, **args: Any) -> None:
     check_neuron(spec, Matched(), "mine", 6)
 
 
-@pytest.mark.parametrize("name", ["Good", "Noisy", "PassesOn", "TakesNoStepMode"])
+@pytest.mark.parametrize("name", ["Good", "Noisy", "PassesOn", "TakesNoStepMode", "OwnSurrogate"])
 def test_a_neuron_that_keeps_the_contract_passes(name: str) -> None:
     before = torch.get_rng_state(), random.getstate()
     try_out(f"{HERE}:{name}")
@@ -203,6 +267,12 @@ def test_a_neuron_that_keeps_the_contract_passes(name: str) -> None:
         ("Complex", "'rotation' is torch.complex64.*real"),
         ("NoModule", "no torch.nn.Module; derive"),
         ("Swallows", r"threshold, reset, detach_reset, surrogate_width by its \*\*kwargs"),
+        ("Anneals", "another gradient the second time"),
+        ("Carries", "forward_from keeps state between calls"),
+        ("FoldsIntoItself", "fold_into left a FoldsIntoItself; return the plain LIF"),
+        ("ComputedCoefficients", "must return a parameter or buffer of the neuron itself"),
+        ("Steps", r"first argument, 'num_steps'"),
+        ("SoftResetIsMissing", r"takes threshold, detach_reset, surrogate_width by its"),
         ("TauFirst", r"first argument, 'tau'.*\(self, channels, tau=...\)"),
         ("TauAlone", r"first argument, 'tau'"),
         ("NeedsMore", "needs horizon as well.*--args horizon="),
@@ -215,6 +285,11 @@ def test_a_neuron_that_breaks_it_is_one_line_with_its_class_and_a_remedy(
         try_out(f"{HERE}:{name}")
     assert f"{HERE}:{name}" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["OfSnnTorch", "OfSpikingJelly"])
+def test_a_class_derived_from_a_librarys_may_take_their_number_of_channels(name: str) -> None:
+    try_out(f"{HERE}:{name}", match=False)
 
 
 def test_a_subclass_of_spikingjelly_without_step_mode_integrates_over_time() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import source
 from benchmarks.params import Matched, NeuronParams, Training
 from benchmarks.records.files import version_of
 from benchmarks.source import digest_of_files, without_comments, written_for
@@ -44,6 +45,19 @@ def test_a_file_in_the_encoding_that_it_names_has_a_digest(tmp_path: Path) -> No
     path.write_bytes("# coding: latin-1\nx = 'ä'\n".encode("latin-1"))
     plain.write_text("x = 'ä'\n", encoding="utf-8")
     assert digest_of_files([path]) == digest_of_files([plain])
+
+
+def test_a_neuron_of_an_installed_package_is_known_by_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(source, "_VERSIONED", (tmp_path.resolve(),))
+    path = tmp_path / "pretended_package.py"
+    path.write_text("class Neuron:\n    decay = 0.5\n")
+    spec = NeuronParams.model_validate({"class": "pretended_package:Neuron"})
+    before = source_hash(spec, Matched())
+    path.write_text("class Neuron:\n    decay = 0.9\n")
+    assert source_hash(spec, Matched()) != before
 
 
 @pytest.mark.parametrize("change", [{"epochs": 9}, {"rule": "asf"}, {"hidden": 32}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import numpy as np
 import pytest
@@ -127,6 +128,11 @@ def test_the_fold_goes_through_normalisation(name: str) -> None:
     assert differ <= spikes // 1000  # rounding alone: scaled before or behind the addition
 
 
+def test_the_fold_goes_through_the_normalisation_of_several_gpus() -> None:
+    network = nn.SyncBatchNorm.convert_sync_batchnorm(network_of("vgg11"))
+    assert all(type(block.neuron) is LIF for block in fold(network).blocks.values())
+
+
 def test_a_larger_initial_scale_reaches_through_normalisation() -> None:
     plain, scaled = network_of("vgg11", "lif"), network_of("vgg11", "scaled")
     prepare_synapses(scaled)
@@ -198,6 +204,22 @@ def test_in_low_precision_synapses_compute_low_and_neurons_in_float32() -> None:
     block.neuron.register_forward_hook(lambda _, args, __: seen.update(neuron=args[0].dtype))
     network(frames_of())
     assert seen == {"synapse": torch.bfloat16, "neuron": torch.float32}
+
+
+class DrawsThresholds(LIF):
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.register_buffer("drawn", torch.tensor([random.random() for _ in range(channels)]))
+
+
+def test_a_neuron_that_draws_from_pythons_generator_starts_from_the_seed_as_well() -> None:
+    spec = NeuronParams.model_validate({"class": f"{__name__}:DrawsThresholds"})
+    build, states = builder(spec, Matched()), []
+    for elsewhere in (1, 2):
+        random.seed(elsewhere)
+        states.append(build_network(build, Training(steps=STEPS), 3, 16, (1, 2)).state_dict())
+        assert random.random() == random.Random(elsewhere).random()
+    assert all(torch.equal(values, states[1][name]) for name, values in states[0].items())
 
 
 def test_a_neuron_that_draws_from_numpy_starts_from_the_seed_as_well() -> None:

@@ -199,3 +199,10 @@ def test_what_has_no_portable_order_is_said(convolve) -> None:  # type: ignore[n
 def test_factors_that_do_not_fit_are_refused() -> None:
     with pytest.raises(RuntimeError, match="do not fit"):
         torch.zeros(2, 3) @ torch.zeros(2, 3)
+
+
+def test_complex_numbers_are_refused() -> None:
+    rotation = torch.ones(2, 2, dtype=torch.complex64)
+    for compute in (lambda: rotation @ rotation, rotation.sqrt, rotation.atan):
+        with pytest.raises(InputError, match=r"complex numbers .* start with --fast"):
+            compute()

@@ -36,11 +36,12 @@ from benchmarks.records.files import (
     sealed,
     write_atomic,
 )
-from benchmarks.records.schema import Record, Result
+from benchmarks.records.schema import Hashes, Record, Result
 from benchmarks.running import cells
 from benchmarks.running.cells import finished, run_cell
-from benchmarks.training import checkpoints
+from benchmarks.training import checkpoints, protocol
 from benchmarks.training.state import Cell
+from benchmarks.training.train import start
 from tests.small import AIA, LIF, ROOT, command, run_command, small_profile
 
 
@@ -137,11 +138,14 @@ def test_all_neurons_of_a_seed_start_from_the_same_weights_and_see_the_same_orde
         "leaky": {"class": "snntorch:Leaky", "match": True},
     }
     params, profile = small_profile(tmp_path, neurons, epochs=1)
-    hashes = {
-        alias: run_cell(Cell("dvs_digits", alias, 0), params, profile, quiet).hashes
-        for alias in neurons
-    }
-    other = run_cell(Cell("dvs_digits", "lif", 1), params, profile, quiet).hashes
+    data = ensure_for("dvs_digits", params.training, profile.events)
+
+    def hashes_at_the_start(neuron: str, seed: int) -> Hashes:
+        seeds = protocol.seeds_of("dvs_digits", seed)
+        return start(Cell("dvs_digits", neuron, seed), params, data, seeds, torch.device("cpu"))[1]
+
+    hashes = {alias: hashes_at_the_start(alias, 0) for alias in neurons}
+    other = hashes_at_the_start("lif", 1)
     assert len({(h.weights, h.order, h.data, h.protocol) for h in hashes.values()}) == 1
     assert len({h.neuron for h in hashes.values()}) == len(neurons)
     assert other.weights != hashes["lif"].weights
@@ -260,16 +264,15 @@ def test_asf_learns_more_than_guessing(tmp_path: Path) -> None:
     assert record.curves.train_loss[-1] < record.curves.train_loss[0]
 
 
-def test_a_checkpoint_of_other_code_or_parameters_is_not_resumed(tmp_path: Path) -> None:
-    params, profile = small_profile(tmp_path, epochs=1)
-    run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet)
-    checkpoint = profile.checkpoints / "dvs_digits-lif-0.safetensors"
-    checkpoint.write_bytes(b"not a checkpoint")
-    again = run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet)
-    assert len(again.curves.train_loss) == 1
-    identity = {"hashes": again.hashes.model_dump()}
-    assert checkpoints.load(checkpoint, None, identity, 1) == 0  # type: ignore[arg-type]
-    assert checkpoint.with_name(f"{checkpoint.name}.damaged-1").read_bytes() == b"not a checkpoint"
+def test_a_checkpoint_of_other_parameters_is_not_resumed(
+    interrupted: tuple[Params, Profile], tmp_path: Path
+) -> None:
+    params, cell = interrupted[0].at_rate(0.001), Cell("dvs_digits", "noisy", 0)
+    shutil.copytree(interrupted[1].folder, tmp_path / "resumed")
+    resumed, straight = (
+        run_cell(cell, params, Profile(tmp_path / name), quiet) for name in ("resumed", "straight")
+    )
+    assert resumed == straight
 
 
 @pytest.mark.parametrize(
