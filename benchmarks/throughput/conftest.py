@@ -18,7 +18,7 @@ from aia import backends
 from benchmarks import arithmetic
 from benchmarks.throughput import device as devices
 from benchmarks.throughput.plan import COUNTED, LEFT_OUT, NO_TIME, ORDER, Case, from_environment
-from benchmarks.training import products
+from benchmarks.training import operators
 from benchmarks.training.host import (
     arithmetic_on,
     device_name,
@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "series(name): of a benchmark that has no case")
     torch.set_num_threads(1)
     if not arithmetic.fast():
-        products.install()  # as where cells train
+        operators.install()  # as where cells train
     keep_freed_memory()
     _before.update(devices.state(DEVICE))
 

@@ -24,7 +24,7 @@ from aia import backends, building
 from benchmarks import arithmetic
 from benchmarks.arithmetic import Arithmetic
 from benchmarks.records.schema import Host
-from benchmarks.training import nvml, products
+from benchmarks.training import nvml, operators, products
 
 Device = Literal["cpu", "cuda"]
 _PACKAGES = ("torch", "snntorch", "spikingjelly", "numpy", "dvc")
@@ -47,7 +47,7 @@ def settle(threads: int = 1) -> torch.device:
     """
     arithmetic.require_in_time()
     if not arithmetic.fast():
-        products.install()
+        operators.install()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     # torch fills what it allocates then, a second write of every tensor that changes no result

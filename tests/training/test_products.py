@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.errors import InputError
-from benchmarks.training import products
+from benchmarks.training import operators
 
 CASES = {
     "frames": {
@@ -90,7 +90,7 @@ def unfolded(
 
 @pytest.fixture(autouse=True)
 def _kernels() -> None:
-    if products.install() is None:
+    if operators.install() is None:
         pytest.skip("needs a C++ compiler")
 
 
@@ -163,6 +163,24 @@ def test_other_products_and_whole_numbers_go_the_same_way(generator: torch.Gener
     torch.testing.assert_close(b[0, :, 0] @ b[0, :, 1], (b[0, :, 0] * b[0, :, 1]).sum())
     whole = torch.arange(6).view(2, 3)
     assert torch.equal(whole @ whole.T, torch.tensor([[5, 14], [14, 50]]))
+
+
+def test_products_into_a_tensor_and_in_place_go_the_same_way(generator: torch.Generator) -> None:
+    a, b = filled((30, 400), 1, generator).float(), filled((400, 20), 1, generator).float()
+    expected, into = a @ b, torch.empty(0)
+    assert torch.mm(a, b, out=into) is into
+    assert torch.equal(into, expected)
+    assert torch.equal(torch.zeros(30, 20).addmm_(a, b), expected)
+    assert torch.equal(torch.sqrt(a.abs(), out=torch.empty(30, 400)), a.abs().sqrt())
+    assert torch.equal(a.clone().atan_(), a.atan())
+
+
+def test_fused_operators_are_refused() -> None:
+    drive = torch.zeros(3, 2, 4)
+    with pytest.raises(InputError, match="fused recurrent cells and attention"):
+        nn.LSTM(4, 5)(drive)
+    with pytest.raises(InputError, match="fused recurrent cells and attention"):
+        F.scaled_dot_product_attention(drive[None], drive[None], drive[None])
 
 
 def test_a_line_is_convolved_as_a_plane_of_one_row(generator: torch.Generator) -> None:

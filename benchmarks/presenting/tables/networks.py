@@ -19,7 +19,7 @@ from benchmarks.records.recorded import FOLDER, open_recorded
 from benchmarks.records.schema import Result
 from benchmarks.records.selection import BASELINE, FROZEN, SUBJECT, Cells
 
-_FOLDS = re.compile(r"(?<=-fold|locks)\d+$")  # of ncars-blocks3: the 3
+_FOLDS = re.compile(r"(?<=-fold)\d+$|(?<=-blocks)\d+$")  # of ncars-blocks3: the 3
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@
 
 extern "C" {
 
-// [N, C, H, W] -> [N, D, P, Q]; benchmarks/training/products.py lays it out alike.
+// [N, C, H, W] -> [N, D, P, Q]; benchmarks/training/convolutions.py lays it out alike.
 struct Convolution {
   int64_t samples, channels, height, width, out_channels, out_height, out_width;
   int64_t kernel_height, kernel_width, stride_y, stride_x, padding_y, padding_x;
