@@ -54,7 +54,7 @@ def get(context: typer.Context, name: Name, at: From = None, part: Part = False)
     if part:
         _declare(chosen, at)
     else:
-        had = find(chosen, at)
+        had = find(chosen, at) if at is not None else None
         with ProgressBar(name, "MB") as report:
             tree = acquire(chosen, at, report)
         if at is not None and had == tree and not tree.is_relative_to(at):

@@ -7,13 +7,11 @@ Each call is tried under equal seeds, so that a neuron may draw noise.
 from __future__ import annotations
 
 import inspect
-import random
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -32,7 +30,7 @@ from benchmarks.training.neurons import (
     library_of,
     resolve,
 )
-from benchmarks.training.protocol import seed_generators
+from benchmarks.training.protocol import others_kept, seed_generators
 
 _CHANNELS = re.compile(r"channel|feature|unit|neuron|size|dim|plane|hidden|^(num|width|out|c|n)$")
 _NO_CHANNELS = ("tau", "init_tau", "decay", "leak", "alpha", "beta", "gamma", "threshold")
@@ -95,13 +93,8 @@ def _drives(steps: int) -> Iterator[Tensor]:
 @contextmanager
 def _aside() -> Iterator[None]:
     """The three global generators as they were afterwards; nothing compiled for a few values."""
-    pythons, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002
-    try:
-        with torch.compiler.set_stance("force_eager"), torch.random.fork_rng():
-            yield
-    finally:
-        random.setstate(pythons)
-        np.random.set_state(numpys)  # noqa: NPY002
+    with torch.compiler.set_stance("force_eager"), torch.random.fork_rng(), others_kept():
+        yield
 
 
 def _try(build: Build, name: str, drive: Tensor) -> None:

@@ -6,12 +6,8 @@ sees spikes, and no biases, as in the networks of the paper's author.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -21,6 +17,7 @@ from benchmarks.source import digest
 from benchmarks.training.blocks import Block, Layer, Network, Plan
 from benchmarks.training.networks_large import PLANS
 from benchmarks.training.neurons import Build
+from benchmarks.training.protocol import others_kept, seed_generators
 
 
 @runtime_checkable
@@ -39,21 +36,18 @@ def build_network(
     draws does not shift the synapses of the layers after it. Raises InputError for a neuron that
     needs the bare synapse in a network that has none.
     """
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), others_kept():
         torch.manual_seed(seeds[0])
         plan = {"matched": _matched, **PLANS}[training.network](
             training, classes, training.size or size
         )
         for layer in plan.layers.values():
             layer.synapse.weight.data.mul_(training.initial_gain)
-        torch.manual_seed(seeds[1])
-        with _others_seeded(seeds[1]):
-            blocks = {
-                name: Block(
-                    layer.synapse, build(len(layer.synapse.weight)), layer.pooling, layer.norm
-                )
-                for name, layer in plan.layers.items()
-            }
+        seed_generators(seeds[1])
+        blocks = {
+            name: Block(layer.synapse, build(len(layer.synapse.weight)), layer.pooling, layer.norm)
+            for name, layer in plan.layers.items()
+        }
     for block in blocks.values():
         block.precision = getattr(torch, training.precision)
         block.recompute = training.recompute
@@ -74,20 +68,6 @@ def weights_hash(network: Network) -> str:
     }
     parts = [name.encode() + values.numpy().tobytes() for name, values in sorted(synapses.items())]
     return digest(*parts)
-
-
-@contextmanager
-def _others_seeded(seed: int) -> Iterator[None]:
-    """NumPy's global generator, where GatedLIFNode draws, and Python's at ``seed``, and as they
-    were afterwards."""
-    numpys, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002
-    np.random.seed(seed)  # noqa: NPY002
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        np.random.set_state(numpys)  # noqa: NPY002
-        random.setstate(pythons)
 
 
 def prepare_synapses(network: Network) -> None:

@@ -6,6 +6,8 @@ import inspect
 import math
 import random
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +66,17 @@ def seed_generators(seed: int) -> None:
     torch.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     random.seed(seed)
+
+
+@contextmanager
+def others_kept() -> Iterator[None]:
+    """NumPy's and Python's global generators as they were afterwards; torch has ``fork_rng``."""
+    pythons, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(pythons)
+        np.random.set_state(numpys)  # noqa: NPY002
 
 
 def order_hash(seeds: Seeds, training: Training, samples: int) -> str:

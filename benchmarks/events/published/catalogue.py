@@ -12,8 +12,6 @@ from benchmarks.events.published.entries import Archive, RealSet, figshare, mend
 from benchmarks.events.splits import FOLDS
 
 _GB = 10**9
-
-
 _UNCONFIRMED = "not confirmed"
 _CIFAR10 = (
     *("airplane", "automobile", "bird", "cat", "deer"),
