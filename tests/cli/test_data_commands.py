@@ -130,6 +130,8 @@ def test_an_embedded_set_has_no_part() -> None:
         run("get", "dvs_motion", "--part")
     with pytest.raises(InputError, match="unknown data set 'dvs_digit'; did you mean 'dvs_digits'"):
         run("get", "dvs_digit")
+    with pytest.raises(InputError, match="did you mean 'ncars'"):
+        run("get", "n_cars")
 
 
 def test_get_and_list_say_what_to_know_of_a_small_set(

@@ -194,6 +194,7 @@ def test_a_new_or_changed_neuron_trains_its_cells_alone_and_a_comment_none(
     project.write(**{**before, "neuron": {"lif": slower, "aia": AIA, "klif": klif}})
     assert project.stale_cells() == {"cell@dvs_digits-lif", "cell@dvs_digits-klif"}
     project.write(**before)
+    assert project.stale_cells() == set()
 
 
 @pytest.mark.slow

@@ -264,6 +264,16 @@ def test_asf_learns_more_than_guessing(tmp_path: Path) -> None:
     assert record.curves.train_loss[-1] < record.curves.train_loss[0]
 
 
+def test_a_file_that_is_no_checkpoint_is_put_aside(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path, epochs=1)
+    run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet)
+    checkpoint = profile.checkpoints / "dvs_digits-lif-0.safetensors"
+    checkpoint.write_bytes(b"not a checkpoint")
+    again = run_cell(Cell("dvs_digits", "lif", 0), params, profile, quiet)
+    assert len(again.curves.train_loss) == 1
+    assert checkpoint.with_name(f"{checkpoint.name}.damaged-1").read_bytes() == b"not a checkpoint"
+
+
 def test_a_checkpoint_of_other_parameters_is_not_resumed(
     interrupted: tuple[Params, Profile], tmp_path: Path
 ) -> None:
