@@ -7,9 +7,9 @@ Each call is tried under equal seeds, so that a neuron may draw noise.
 from __future__ import annotations
 
 import inspect
-import re
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -26,15 +26,12 @@ from benchmarks.training.neurons import (
     Build,
     builder,
     check,
+    check_first_argument,
     is_graded,
     library_of,
     resolve,
 )
 from benchmarks.training.protocol import others_kept, seed_generators
-
-_CHANNELS = re.compile(r"channel|feature|unit|neuron|size|dim|plane|hidden|^(num|width|out|c|n)$")
-_NO_CHANNELS = ("tau", "init_tau", "decay", "leak", "alpha", "beta", "gamma", "threshold")
-_OTHER_KINDS = (float, bool, str, "float", "bool", "str")
 
 
 def check_named(alias: str, params: Params) -> None:
@@ -51,10 +48,10 @@ def check_neuron(
     name = f"{alias} ({params.class_})"
     cls = resolve(params.class_)
     if library_of(cls) is None:
-        _check_first_argument(cls, name)
+        check_first_argument(cls, name)
     check_contract(builder(params, matched), name, steps)
     if rule == "asf":
-        with _refused(f"neuron {name!r} failed under rule asf"), _aside():
+        with _refused(f"neuron {name!r} failed under rule asf"), _aside(), _uncompiled():
             asf.check(builder(params, matched)(3), 3, name)
     if params.match and library_of(cls) is None and steps > 2:
         _check_options(cls, params, matched, name, steps)
@@ -92,14 +89,25 @@ def _drives(steps: int) -> Iterator[Tensor]:
 
 @contextmanager
 def _aside() -> Iterator[None]:
-    """The three global generators as they were afterwards; nothing compiled for a few values."""
-    with torch.compiler.set_stance("force_eager"), torch.random.fork_rng(), others_kept():
+    """The three global generators as they were afterwards."""
+    with torch.random.fork_rng(), others_kept():
         yield
+
+
+def _uncompiled() -> AbstractContextManager[object]:
+    """Nothing that was built before is compiled for a few values."""
+    compiles = "torch._dynamo" in sys.modules  # where it is not, importing it would take 2 s
+    return torch.compiler.set_stance("force_eager") if compiles else nullcontext()
 
 
 def _try(build: Build, name: str, drive: Tensor) -> None:
     seed_generators(0)
     neuron = build(drive.shape[2])
+    with _uncompiled():
+        _check_built(neuron, name, drive)
+
+
+def _check_built(neuron: nn.Module, name: str, drive: Tensor) -> None:
     _check_module(neuron, name)
     named = dict(neuron.named_parameters())
     out, gradient = _both_ways(neuron.train(), drive, name)
@@ -228,25 +236,6 @@ def _of_single_steps(neuron: nn.Module) -> str:
     return ""
 
 
-def _check_first_argument(cls: type, name: str) -> None:
-    try:
-        first = next(iter(inspect.signature(cls).parameters.values()), None)
-    except ValueError:
-        return  # a class without a signature
-    if first is None or first.kind is inspect.Parameter.VAR_POSITIONAL:
-        return  # building it will tell
-    wrong = (
-        first.name in _NO_CHANNELS
-        or first.annotation in _OTHER_KINDS
-        or first.default is not first.empty
-    )
-    if wrong and not _CHANNELS.search(first.name.lower()):
-        raise InputError(
-            f"neuron {name!r}: its first argument, {first.name!r}, would get the number of "
-            f"channels; write its constructor as (self, channels, {first.name}=...)"
-        )
-
-
 def _check_options(
     cls: type, params: NeuronParams, matched: Matched, name: str, steps: int
 ) -> None:
@@ -254,7 +243,7 @@ def _check_options(
     takes = inspect.signature(cls).parameters
     if all(p.kind is not inspect.Parameter.VAR_KEYWORD for p in takes.values()):
         return
-    with _aside():
+    with _aside(), _uncompiled():
         usual = _response(params, matched, name, steps)
         lost = []
         for option in OPTIONS:

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import json
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,6 +29,9 @@ Build = Callable[[int], nn.Module]  # channels -> neuron
 
 # matched options by the names that neurons of the suite and of users have for them
 OPTIONS = ("decay", "threshold", "reset", "detach_reset", "surrogate_width")
+_CHANNELS = re.compile(r"channel|feature|unit|neuron|size|dim|plane|hidden|^(num|width|out|c|n)$")
+_NO_CHANNELS = ("tau", "init_tau", "decay", "leak", "alpha", "beta", "gamma", "threshold")
+_OTHER_KINDS = (float, bool, str, "float", "bool", "str")
 _LIBRARIES = {
     "spikingjelly": (baselines.spikingjelly, baselines.spikingjelly.SpikingJellyNeuron),
     "snntorch": (baselines.snntorch, baselines.snntorch.SnnTorchNeuron),
@@ -149,6 +153,26 @@ def _missing(cls: type, places: tuple[object, ...], options: dict[str, Any]) -> 
         for name, p in given.parameters.items()
         if p.default is p.empty and p.kind not in kinds and name not in got
     ]
+
+
+def check_first_argument(cls: type, name: str) -> None:
+    """Raise InputError for a first argument that is clearly not the number of channels."""
+    try:
+        first = next(iter(inspect.signature(cls).parameters.values()), None)
+    except ValueError:
+        return  # a class without a signature
+    if first is None or first.kind is inspect.Parameter.VAR_POSITIONAL:
+        return  # building it will tell
+    wrong = (
+        first.name in _NO_CHANNELS
+        or first.annotation in _OTHER_KINDS
+        or first.default is not first.empty
+    )
+    if wrong and not _CHANNELS.search(first.name.lower()):
+        raise InputError(
+            f"neuron {name!r}: its first argument, {first.name!r}, would get the number of "
+            f"channels; write its constructor as (self, channels, {first.name}=...)"
+        )
 
 
 def source_hash(params: NeuronParams, matched: Matched) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -38,6 +38,22 @@ class Good(nn.Module):
             spikes.append(spikes_of(v))
             v = v * (1 - spikes[-1].detach())
         return torch.stack(spikes)
+
+
+class Compiled(Good):
+    graphs: ClassVar[list[Any]] = []
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.run = torch.compile(super().forward, backend=self.seen)
+
+    def seen(self, graph: Any, _: Any) -> Any:
+        self.graphs.append(graph)
+        return graph
+
+    def forward(self, drive: Tensor) -> Tensor:
+        out: Tensor = self.run(drive)
+        return out
 
 
 class Noisy(Good):
@@ -285,6 +301,14 @@ def test_a_neuron_that_breaks_it_is_one_line_with_its_class_and_a_remedy(
         try_out(f"{HERE}:{name}")
     assert f"{HERE}:{name}" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_nothing_is_compiled_to_try_it() -> None:
+    Compiled.graphs.clear()
+    try_out(f"{HERE}:Compiled")
+    assert not Compiled.graphs
+    Compiled(3)(torch.ones(2, 2, 3))
+    assert Compiled.graphs
 
 
 @pytest.mark.parametrize("name", ["OfSnnTorch", "OfSpikingJelly"])
