@@ -9,23 +9,34 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # dozens of processes import torch: without compiled modules on disk each takes 8 s more
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: repro test test-all setup lint docs clean
+.PHONY: repro test test-all setup lint style types tests tests-all docs clean
 
 repro: $(BIN)/.installed
 	python -m benchmarks run --jobs $(JOBS)
 	dvc repro --quiet --single-item throughput tables report
 	@echo "open reports/index.html"
 
-test: $(BIN)/.installed-test lint
-	python -m pytest -n auto --dist worksteal
+# mypy fills the time in which tests wait for processes; what fails is named in the last lines
+test: $(BIN)/.installed-test style
+	$(MAKE) --no-print-directory --jobs 2 tests types
 
-test-all: $(BIN)/.installed-test lint
-	python -m pytest -n auto --dist worksteal -m "not emulated and not soak"
+test-all: $(BIN)/.installed-test style
+	$(MAKE) --no-print-directory --jobs 2 tests-all types
 
-lint: $(BIN)/.installed-test
+lint: style types
+
+style: $(BIN)/.installed-test
 	ruff check .
 	ruff format --check .
+
+types: $(BIN)/.installed-test
 	mypy
+
+tests: $(BIN)/.installed-test
+	python -m pytest -n auto --dist loadfile
+
+tests-all: $(BIN)/.installed-test
+	python -m pytest -n auto --dist loadfile -m "not emulated and not soak"
 
 # the pages of docs/ into site/; a broken link is an error
 docs: $(BIN)/.installed-docs

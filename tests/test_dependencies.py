@@ -62,25 +62,27 @@ def _modules(tree: ast.Module) -> Iterator[str]:
 
 DECLARED = names(PROJECT["dependencies"])
 OPTIONAL = names([each for name, extra in EXTRAS.items() if name != "test" for each in extra])
-CODE, TESTS = imported("aia", "baselines", "benchmarks"), imported("tests")
 
 
-def test_the_code_imports_only_what_is_declared() -> None:
-    assert set() == CODE - DECLARED - OPTIONAL
+@pytest.fixture(scope="module")
+def code() -> set[str]:
+    return imported("aia", "baselines", "benchmarks")
 
 
-def test_tests_import_only_what_is_declared() -> None:
-    assert TESTS - DECLARED - OPTIONAL - names(EXTRAS["test"]) == {"py7zr"}  # where it is there
+@pytest.fixture(scope="module")
+def tests() -> set[str]:
+    return imported("tests")
 
 
-@pytest.mark.parametrize(
-    ("declared", "used"),
-    [
-        (DECLARED, CODE | RUN),
-        (OPTIONAL - names(EXTRAS["docs"]), CODE | IMPORTED_BY_OTHERS),
-        (names(EXTRAS["test"]), CODE | TESTS | RUN_BY_TESTS),
-    ],
-    ids=["dependencies", "extras", "test"],
-)
-def test_everything_declared_is_used(declared: set[str], used: set[str]) -> None:
-    assert declared - used == set()
+def test_the_code_imports_only_what_is_declared(code: set[str]) -> None:
+    assert set() == code - DECLARED - OPTIONAL
+
+
+def test_tests_import_only_what_is_declared(tests: set[str]) -> None:
+    assert tests - DECLARED - OPTIONAL - names(EXTRAS["test"]) == {"py7zr"}  # where it is there
+
+
+def test_everything_declared_is_used(code: set[str], tests: set[str]) -> None:
+    assert DECLARED - code - RUN == set()
+    assert OPTIONAL - names(EXTRAS["docs"]) - code - IMPORTED_BY_OTHERS == set()
+    assert names(EXTRAS["test"]) - code - tests - RUN_BY_TESTS == set()

@@ -342,17 +342,19 @@ def test_the_same_records_give_the_same_page(tmp_path: Path) -> None:
 
 
 def test_figures_and_page_need_no_torch(tmp_path: Path) -> None:
-    write_profile(tmp_path, selection(1))
+    chosen = Selection(("dvs_digits",), ("snntorch_lif", "aia"), (0,))
+    write_profile(tmp_path, chosen)
     script = (
         "import sys\n"
         "from pathlib import Path\n"
         "from benchmarks.presenting.figures.write import write_figures\n"
         "from benchmarks.profile import Profile\n"
         "from benchmarks.presenting.page.write import write_report\n"
-        "from tests.made_records import SETTINGS, selection\n"
-        f"profile = Profile(Path({str(tmp_path)!r}))\n"
-        "write_figures(profile, selection(1), None)\n"
-        "write_report(profile, selection(1), SETTINGS, None)\n"
+        "from benchmarks.records.selection import Selection\n"
+        "from tests.made_records import SETTINGS\n"
+        f"profile, chosen = Profile(Path({str(tmp_path)!r})), {chosen!r}\n"
+        "write_figures(profile, chosen, None)\n"
+        "write_report(profile, chosen, SETTINGS, None)\n"
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
