@@ -19,7 +19,7 @@ from benchmarks.presenting.page.write import write_report
 from benchmarks.presenting.tables.write import tables_of, write_tables
 from benchmarks.profile import Profile
 from benchmarks.records.selection import SUBJECT, Selection, load
-from tests.made_records import SETTINGS, failed, made, selection, write, write_profile
+from tests.made_records import SETTINGS, failed, made, write, write_profile
 from tests.presenting.test_tables import grid_params, write_grid
 
 NEURONS = ("snntorch_lif", "aia", "gain_frozen")
