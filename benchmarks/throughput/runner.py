@@ -144,16 +144,16 @@ def _run(plan: Plan, variant: Variant, progress: Count) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         result, left = Path(folder, "result.json"), Path(folder, "left_out.json")
         counted = Path(folder, "counted")
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(files)]
-        command += ["-p", "no:xdist", "-o", "addopts=", "-o", "python_files=bench_*.py"]
-        command += ["-o", "python_functions=bench_*"]
+        command = [sys.executable, "-m", "pytest", "-q", str(files), "--rootdir", str(files)]
+        command += ["-p", "pytest_benchmark.plugin", "-p", "no:cacheprovider", "-o", "addopts="]
+        command += ["-o", "python_files=bench_*.py", "-o", "python_functions=bench_*"]
         command += [f"--benchmark-json={result}", f"--benchmark-timer={clock.__module__}.clock"]
-        command += ["--rootdir", str(files)]
         # a pytest that runs us would tell its child that it is an xdist worker: no timing then
         outside = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
         environment = {
             **outside,
             **variant.environment,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # what else is installed takes time, or breaks
             "OMP_NUM_THREADS": "1",  # NumPy's products too, which bound ours
             VARIABLE: plan.model_dump_json(by_alias=True),
             LEFT_OUT: str(left),

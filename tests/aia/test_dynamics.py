@@ -65,8 +65,8 @@ def test_spikes_and_gradients_follow_the_formulas_in_float64(
     ("p", "dtype"),
     [
         (OPTIONS[0], torch.float64),
-        (OPTIONS[7], torch.float32),
-        (OPTIONS[10], torch.float32),
+        pytest.param(OPTIONS[7], torch.float32, marks=pytest.mark.slow),
+        pytest.param(OPTIONS[10], torch.float32, marks=pytest.mark.slow),
         (OPTIONS[10], torch.bfloat16),
     ],
     ids=str,
@@ -88,6 +88,7 @@ def test_compiled_equals_eager(
         assert (fast != eager).float().mean() < 0.02
 
 
+@pytest.mark.slow
 def test_kernels_of_several_surrogate_widths_and_decays_live_side_by_side(
     generator: torch.Generator,
 ) -> None:

@@ -195,7 +195,7 @@ def width(access: str) -> int:
     ("capability", "steps"),
     [
         (80, 64),
-        (90, 10),
+        pytest.param(90, 10, marks=pytest.mark.slow),
         pytest.param(80, 10, marks=pytest.mark.slow),
         pytest.param(90, 64, marks=pytest.mark.slow),
     ],

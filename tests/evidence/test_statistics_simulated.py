@@ -163,7 +163,7 @@ def test_the_interval_of_a_true_difference_covers_that_difference() -> None:
     ("statistic", "truth", "trials"),
     [(iqm_difference, 0.0, 300), (probability_of_improvement, 0.5, 150)],
 )
-@pytest.mark.parametrize("seeds", [3, 10])
+@pytest.mark.parametrize("seeds", [3, pytest.param(10, marks=pytest.mark.slow)])
 def test_the_bootstrap_interval_over_three_data_sets_covers_the_truth(
     statistic: Callable[[Sequence[Values]], Values], truth: float, trials: int, seeds: int
 ) -> None:

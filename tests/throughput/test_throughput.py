@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -68,15 +69,19 @@ def test_a_device_has_a_folder_of_its_name(
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One quick run on this machine's processor, beside a file of another device.
 
-    After the process that counts comes one of another backend, and one that dies.
+    After the process that counts comes one of another backend, and one that dies of a plugin.
     """
     folder = tmp_path_factory.mktemp("speed")
+    source = "def pytest_collection_finish():\n    raise RuntimeError('a broken plugin')\n"
+    (folder / "broken_plugin.py").write_text(source)
+    dies = {"PYTEST_PLUGINS": "broken_plugin", "PYTHONPATH": str(folder)}
     params, profile = small_profile(folder, {"aia": AIA}, batch=8, steps=2)
     other = profile.throughput / "another-device" / QUICK
     other.parent.mkdir(parents=True)
     other.write_text("kept")
     said: list[str] = []
-    more = [Variant(("ours",), {backends.VARIABLE: name}, name) for name in ("eager", "none")]
+    eager = Variant(("ours",), {backends.VARIABLE: "eager"}, "eager")
+    more = [eager, Variant(("ours",), dies, "broken")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "variants", lambda *asked: [*variants(*asked), *more])
         path = measure_throughput(params, profile.throughput, True, "cpu", said.append)
@@ -289,7 +294,7 @@ def test_the_range_of_a_time_is_that_of_its_rounds_but_for_the_outermost(tmp_pat
 
 
 def test_a_library_that_is_not_installed_is_left_out_by_name(measured: dict[str, Any]) -> None:
-    left = [each for each in _left_out(measured) if each["backend"] != "none"]
+    left = [each for each in _left_out(measured) if each["backend"] != "broken"]
     try:
         NorseLIF(3)
     except ImportError:
@@ -301,11 +306,14 @@ def test_a_library_that_is_not_installed_is_left_out_by_name(measured: dict[str,
 
 
 def test_a_backend_whose_process_dies_costs_only_its_own_times(measured: dict[str, Any]) -> None:
-    left = [each for each in _left_out(measured) if each["backend"] == "none"]
+    left = [each for each in _left_out(measured) if each["backend"] == "broken"]
     assert {each["neuron"] for each in left} == {"aia", "lif"}
-    assert all("no such backend" in each["reason"] for each in left)
+    assert all(
+        re.match("throughput: pytest failed: INTERNALERROR.*a broken plugin", each["reason"])
+        for each in left
+    )
     assert any(line.startswith("left out") and "aia, lif" in line for line in measured["said"])
-    assert all("none" not in t.backend for t in timings_of(measured["path"]))
+    assert all("broken" not in t.backend for t in timings_of(measured["path"]))
 
 
 def _left_out(measured: dict[str, Any]) -> list[dict[str, str]]:
@@ -376,15 +384,13 @@ def test_a_neuron_that_fails_is_named_and_the_old_file_stays(tmp_path: Path) -> 
     assert old.read_text() == "old"
 
 
-def test_an_error_of_pytest_itself_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plugin that the user has installed may break."""
-    source = "def pytest_collection_finish():\n    raise RuntimeError('a broken plugin')\n"
-    (tmp_path / "broken_plugin.py").write_text(source)
+def test_a_process_that_does_not_start_is_told_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     params, profile = small_profile(tmp_path, {"aia": AIA})
-    environment = {"PYTEST_PLUGINS": "broken_plugin", "PYTHONPATH": str(tmp_path)}
-    broken = Variant(None, environment, optional=False)
+    broken = Variant(None, {"PYTEST_PLUGINS": "nosuch"}, optional=False)
     monkeypatch.setattr(runner, "variants", lambda *_: [broken])
-    with pytest.raises(InputError, match=r"pytest failed: INTERNALERROR.*a broken plugin"):
+    with pytest.raises(InputError, match=r"pytest failed: .*nosuch"):
         measure_throughput(params, profile.throughput, quick=True, device="cpu")
 
 
