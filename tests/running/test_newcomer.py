@@ -53,7 +53,7 @@ class Folder:
             "datasets": ["dvs_digits"],
             "seeds": [0, 1],
             "neuron": {"lif": LIF, "leaky": LEAKY},
-            "training": {"epochs": 2, "channels": [4, 8], "hidden": 16, "batch": 128},
+            "training": {"epochs": 1, "channels": [4, 8], "hidden": 16, "batch": 128},
         }
         (path / "params.yaml").write_text(yaml.safe_dump(written))
         (path / "mine.py").write_text(MINE)
