@@ -32,11 +32,14 @@ style: $(BIN)/.installed-test
 types: $(BIN)/.installed-test
 	mypy
 
+# a file's tests share a worker and so its fixtures; dear files come first (tests/conftest.py)
+PYTEST := python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
 tests: $(BIN)/.installed-test
-	python -m pytest -n auto --dist loadfile
+	$(PYTEST)
 
 tests-all: $(BIN)/.installed-test
-	python -m pytest -n auto --dist loadfile -m "not emulated and not soak"
+	$(PYTEST) -m "not emulated and not soak"
 
 # the pages of docs/ into site/; a broken link is an error
 docs: $(BIN)/.installed-docs

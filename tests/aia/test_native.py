@@ -109,7 +109,9 @@ def test_a_compiler_that_fails_costs_a_warning_and_torch_compiles_or_runs_eager(
     assert done.stdout.split() == ["False", "compile", "1"], done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("backend", backends.NAMES)
+@pytest.mark.parametrize(
+    "backend", ["native", *(pytest.param(b, marks=pytest.mark.slow) for b in backends.NAMES[1:])]
+)
 def test_a_compiler_that_traces_a_network_sees_through_the_neuron(
     backend: str, monkeypatch: pytest.MonkeyPatch, generator: torch.Generator
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -174,19 +175,30 @@ def test_an_unknown_profile_is_named_with_the_nearest(folder: Path) -> None:
     assert ".begun" not in str(refused.value)
 
 
-@pytest.fixture
-def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> recorded.Recorded:
-    """One really trained cell, recorded."""
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory with one really trained cell, recorded."""
     (ROOT / ".cache" / "events").mkdir(parents=True, exist_ok=True)
-    (tmp_path / ".cache").symlink_to(ROOT / ".cache")
+    made = tmp_path_factory.mktemp("trained")
+    (made / ".cache").symlink_to(ROOT / ".cache")
+    with contextlib.chdir(made):
+        small, profile = small_profile(made / "here", epochs=2)
+        run_cell(Cell("dvs_digits", "aia", 0), small, profile, quiet)
+        path = record_path(profile.runs, "dvs_digits", "aia", 0)
+        host = read_host(path)
+        assert host is not None
+        write_atomic(host_path(path), as_json(host.model_copy(update={"dirty": False})))
+        freeze(profile, "small")
+    return made
+
+
+@pytest.fixture
+def trained(
+    trained_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> recorded.Recorded:
+    """The same in a folder of the test's own, which is the working directory."""
+    shutil.copytree(trained_once, tmp_path, symlinks=True, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    small, profile = small_profile(tmp_path / "here", epochs=2)
-    run_cell(Cell("dvs_digits", "aia", 0), small, profile, quiet)
-    path = record_path(profile.runs, "dvs_digits", "aia", 0)
-    host = read_host(path)
-    assert host is not None
-    write_atomic(host_path(path), as_json(host.model_copy(update={"dirty": False})))
-    freeze(profile, "small")
     return recorded.open_recorded("small")
 
 
