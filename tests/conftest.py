@@ -14,8 +14,8 @@ os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(kernels_folder()))
 import pytest
 import torch
 
-# folders whose tests take seconds each: begun first, lest one worker be left with them at the end
-LONG = ("throughput", "running", "training", "aia")
+# folders with files that take long: begun first, lest one worker be left with them at the end
+LONG = ("running", "throughput", "training", "aia", "presenting", "events", "golden", "evidence")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
