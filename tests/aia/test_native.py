@@ -89,6 +89,7 @@ def test_what_the_kernels_do_not_know_is_left_to_others() -> None:
     assert not native.takes(torch.zeros(2, 3), torch.zeros(3, dtype=torch.float64))
 
 
+@pytest.mark.slow
 def test_a_compiler_that_fails_costs_a_warning_and_torch_compiles_or_runs_eager(
     tmp_path: Path,
 ) -> None:

@@ -66,6 +66,7 @@ def test_spikes_and_gradients_are_those_of_the_loop(
     torch.testing.assert_close(got, right, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_keeps_the_drive_alone_for_the_backward_pass(generator: torch.Generator) -> None:
     """What the loop keeps grows with every operation of a step; this keeps what it was given."""
     neuron = Adaptive(4)

@@ -280,7 +280,17 @@ def test_on_a_convolution_the_hidden_reading_is_lif_with_nothing_to_train() -> N
     assert measure.trainable(folded) == measure.trainable(lif)
 
 
-@pytest.mark.parametrize("reading", [c for c in READINGS if c is not AIA], ids=lambda c: c.__name__)
+@pytest.mark.parametrize(
+    "reading",
+    [
+        c
+        if c in (AIACached, AIACoincidence, AIAHidden)
+        else pytest.param(c, marks=pytest.mark.slow)
+        for c in READINGS
+        if c is not AIA
+    ],
+    ids=lambda c: c.__name__,
+)
 def test_a_tiny_cell_trains(reading: type[nn.Module], tmp_path: Path) -> None:
     spec = {"class": f"{reading.__module__}:{reading.__name__}", "match": True}
     params, profile = small_profile(tmp_path, {"reading": spec}, epochs=1, initial_gain=4.0)

@@ -127,6 +127,7 @@ def test_the_folded_layer_multiplies_by_the_weights_of_training(by_triton: OnWei
     assert torch.equal(synapse.weight, trained)
 
 
+@pytest.mark.slow
 def test_a_gpu_s_compiler_takes_the_kernels_and_fuses_nothing(tmp_path: Path) -> None:
     """For a GPU that is not here; a fused multiply-add would give other weights than folding."""
     outside = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}

@@ -70,7 +70,7 @@ def test_libraries_imported_first_are_said_before_anything_trains() -> None:
     assert "torch was imported before benchmarks" in done.stderr
 
 
-@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("fast", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_cell_says_whose_sums_it_has(fast: bool) -> None:
     code = (
         "import benchmarks, torch; from benchmarks.training import host; "

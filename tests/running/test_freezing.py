@@ -328,7 +328,7 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Profile, Profi
     return old, new
 
 
-@pytest.mark.parametrize("what", ["freeze", "freeze_times"])
+@pytest.mark.parametrize("what", ["freeze", pytest.param("freeze_times", marks=pytest.mark.slow)])
 def test_killed_at_any_step_the_baseline_is_the_old_or_the_new_one(
     two: tuple[Profile, Profile], what: str
 ) -> None:

@@ -247,6 +247,7 @@ def test_a_diverged_cell_is_recorded_with_its_epoch_and_reason(tmp_path: Path) -
     assert kept == record
 
 
+@pytest.mark.slow
 def test_asf_learns_more_than_guessing(tmp_path: Path) -> None:
     params, profile = small_profile(
         tmp_path,
