@@ -162,6 +162,8 @@ class Params(_Section):
         if missing := sorted(set(self.tuning.neurons) - set(self.neuron)):
             names = {"names": ", ".join(missing)}
             raise PydanticCustomError("unknown", "tuning names {names}, no key of neuron", names)
+        if self.tuning.neurons and not self.tuning.seeds:
+            raise PydanticCustomError("no seeds", "tuning names neurons, but no seeds")
         if judged := sorted(set(self.tuning.seeds) & set(self.seeds)):
             text = "tuning chooses rates on seed {seed}, which the verdict rests on; give others"
             raise PydanticCustomError("judged", text, {"seed": judged[0]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 
 NOTHING = "–"
 
@@ -41,3 +42,11 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def how_ended(code: int) -> str:
+    """Why a process ended with ``code``, negative for a signal."""
+    if code >= 0:
+        return f"its process ended with status {code}"
+    name = signal.Signals(-code).name
+    return f"its process was ended by {name}{', as where memory is short' * (name == 'SIGKILL')}"

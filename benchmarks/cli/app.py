@@ -54,6 +54,6 @@ def opened(context: typer.Context) -> tuple[Profile, Params]:
     if (profile.folder / INDEX).is_file():
         raise InputError(
             f"{profile.folder}: a baseline, into which nothing is written; copy its params.yaml "
-            "into a folder of yours and name that"
+            "into a folder of yours, give it `at:` and `root:` of its own, and name that"
         )
     return profile, read_params(profile.params)

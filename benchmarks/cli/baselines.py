@@ -51,8 +51,9 @@ def compare(
     others = newcomer.against(against, new.alias, baselines)
     if other_versions(recorded.index):
         say(f"other rounding than the baselines': {other_versions(recorded.index)}")
-    _train(new, jobs or usual())
-    _say_compared(new, baselines, others, rates)
+    with newcomer.alone(new):
+        _train(new, jobs or usual())
+        _say_compared(new, baselines, others, rates)
 
 
 def _train(new: Newcomer, workers: int) -> None:

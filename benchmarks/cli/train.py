@@ -89,6 +89,7 @@ def _train_stale(
         todo = unfinished(stale, params, profile, report)
     stages, left = {job.stage for job in stale}, Counter(job.stage for job in todo)
     faults: list[Outcome] = []
+    done, known = 0, len(todo)
     try:
         with ProgressBar(f"{len(todo)} cells", "cells") as report:
             rounds = run_rounds(todo, stages, params, profile, minutes, work)
@@ -103,9 +104,8 @@ def _train_stale(
         with waiting("handing the results to DVC"):
             data_read()
             hand_to_dvc(stages - halfway, halfway, params, profile)
-    waiting_still = sum(left.values()) - len(faults)
-    if waiting_still > 0:
-        say(f"{plural(waiting_still, 'cell')} left; the same command goes on")
+    if known > done:
+        say(f"{plural(known - done, 'cell')} left; the same command goes on")
     return faults
 
 

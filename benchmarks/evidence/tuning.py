@@ -55,14 +55,25 @@ def at_rate(profile: Profile, rate: float) -> Profile:
 
 
 def scores_of(home: Profile | Recorded, params: Params, dataset: str, neuron: str) -> Scores:
-    """Of every rate that has all of its tuning seeds' records, in ascending order."""
+    """Of every rate that has all of its tuning seeds' records, in ascending order.
+
+    Rates beyond the grid count where their hashes, which hold no rate, are those of the shared one:
+    others are left from before something changed.
+    """
     seeds = params.tuning.seeds
-    scores: Scores = {}
-    for rate in reachable_rates(params) if seeds else ():
-        records = _cells(home, params, rate, dataset, neuron, seeds).of(dataset, neuron)
-        if len(records) == len(seeds):
-            scores[rate] = [_validation(record) for record in records]
-    return scores
+    if not seeds:
+        return {}
+    of = {
+        rate: _cells(home, params, rate, dataset, neuron, seeds).of(dataset, neuron)
+        for rate in reachable_rates(params)
+    }
+    now = [record.hashes for record in of[params.training.learning_rate]]
+    return {
+        rate: [_validation(record) for record in records]
+        for rate, records in of.items()
+        if len(records) == len(seeds)
+        and (rate in params.rates or [record.hashes for record in records] == now)
+    }
 
 
 def wanted_rates(params: Params, scores: Scores) -> list[float]:

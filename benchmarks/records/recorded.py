@@ -199,7 +199,7 @@ def _refuse_other(path: Path, content: bytes, digest: str) -> None:
     if hashlib.sha256(content).hexdigest() != digest:
         raise InputError(
             f"{path}: not what was recorded (its SHA-256 differs from {INDEX}); "
-            f"get it back (git checkout {path}) or record the profile again"
+            f"get it back: git checkout {path}"
         )
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks import arithmetic
 from benchmarks.errors import InputError
 from benchmarks.running import workers
+from benchmarks.wording import how_ended
 
 _LIBRARIES = ("torch", "numpy")
 
@@ -75,7 +76,7 @@ def run_apart(work: Callable[[Any], Any], task: Any, asked: Surroundings) -> Any
     )
     said, _ = child.communicate(pickle.dumps((work, task, asked)))
     if child.returncode != 0:
-        return workers.Lost(workers.reason_of(child.returncode))
+        return workers.Lost(how_ended(child.returncode))
     reply = pickle.loads(said)
     if isinstance(reply, InputError):
         raise reply

@@ -119,6 +119,7 @@ def _checkpoint(cell: Cell, profile: Profile) -> Path:
 def finished(cell: Cell, params: Params, profile: Profile) -> Record | None:
     """The cell's record, if it is what training the cell now would give again.
 
+    Where there is no GPU, as on a cluster's login node, a GPU's record of it counts as well.
     One that was edited, or is no record of this version, is said and does not count.
     """
     path = record_path(profile.runs, cell.dataset, cell.neuron, cell.seed)
@@ -132,10 +133,11 @@ def finished(cell: Cell, params: Params, profile: Profile) -> Record | None:
     training, neuron = params.training, params.neuron_named(cell.neuron)
     matched = _matched(cell.dataset, cell.seed, _at_any_rate(training), profile.events)
     source = neurons.source_hash(neuron, params.matched)
+    elsewhere = ("cuda",) if host.here() == "cpu" else ()
     same = (
         record.hashes == matched.model_copy(update={"neuron": source})
         and record.settings == params.training.settings()
-        and record.arithmetic == host.arithmetic_on(torch.device(host.here()))
+        and record.arithmetic in (host.arithmetic_on(torch.device(host.here())), *elsewhere)
     )
     return record if same else None
 

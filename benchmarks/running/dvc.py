@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -9,16 +10,23 @@ from pathlib import Path
 
 from benchmarks.errors import InputError
 from benchmarks.params import Params
+from benchmarks.params import read as read_params
 from benchmarks.profile import Profile
 from benchmarks.running.jobs import Stage, concluded
+
+_log = logging.getLogger(__name__)
 
 
 def hand_to_dvc(whole: set[Stage], partial: set[Stage], params: Params, profile: Profile) -> None:
     """Let DVC record the results of whole stages as its own.
 
     ``partial``: stages that stay stale. Where a kind has none, all of its stages are committed by
-    the kind's name: stage by stage DVC reads its files again each time, half a second each.
+    the kind's name: stage by stage DVC reads its files again each time, half a second each. Nothing
+    where params.yaml was edited meanwhile, as DVC would note what it says now.
     """
+    if read_params(profile.params) != params:
+        _log.warning("%s: edited during the run; the next one hands it to DVC", profile.params)
+        return
     done = [stage for stage in whole if concluded(stage, params, profile)]
     behind = partial | (whole - set(done))
     names: set[str] = set()
@@ -36,10 +44,22 @@ def hand_times_to_dvc(params: Params, specs: Path) -> None:
     clone what the stage depends on is not there.
     """
     lock = Path(params.at, "dvc.lock")
+    if Path(params.at).resolve() != specs.parents[1].resolve():
+        return  # DVC knows another profile by that name
     inside = "DVC_STAGE" in os.environ or "DVC_ROOT" in os.environ
     known = lock.exists() and "  throughput:" in lock.read_text(encoding="utf-8")
     if not inside and known and (specs / "checkout.json").exists():
         ask_dvc("commit", "--force", f"{params.at}dvc.yaml:throughput")
+
+
+def refuse_elsewhere(params: Params, profile: Profile) -> None:
+    """Raise InputError where DVC would be asked about another profile."""
+    if Path(params.at).resolve() != profile.folder.resolve():
+        at = f"{os.path.relpath(profile.folder)}/"
+        raise InputError(
+            f"{profile.params}: `at: {params.at}` names another profile; write `at: {at}` and the "
+            "way back as `root:`, and copy dvc.yaml beside it"
+        )
 
 
 def ask_dvc(*words: str) -> str:

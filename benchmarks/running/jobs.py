@@ -96,7 +96,8 @@ def next_jobs(stage: Stage, params: Params, profile: Profile) -> list[Job]:
     the verdict at the chosen one; none where it is through."""
     scores = scores_of(profile, params, stage.dataset, stage.neuron)
     if rates := wanted_rates(params, scores):
-        return [Job(stage, seed, rate) for seed in params.tuning.seeds for rate in rates]
+        tried = [Job(stage, seed, rate) for seed in params.tuning.seeds for rate in rates]
+        return unfinished(tried, params, profile)
     rate = best(scores)
     if rate == params.training.learning_rate:  # the stage `cell` trains them
         return []

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from benchmarks.errors import InputError, unknown
@@ -57,6 +59,25 @@ def newcomer(
     params = recorded.params.with_neuron(alias, neuron).tuning_only([alias] if tune else [])
     check_named(alias, params)
     return Newcomer(alias, params, Profile(home.compared / alias))
+
+
+@contextmanager
+def alone(new: Newcomer) -> Iterator[None]:
+    """Hold the newcomer's folder. Raises InputError where another comparison has it."""
+    folder = new.profile.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise InputError(
+            f"compare: another comparison of {new.alias} is at work in {folder}; wait for it, or "
+            "give the class another name"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def train(new: Newcomer, workers: int) -> Iterator[tuple[Outcome, int]]:

@@ -18,6 +18,7 @@ from typing import Any
 
 import joblib
 from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from benchmarks.errors import InputError, unknown
 from benchmarks.events import ensure_for, unmade
@@ -26,7 +27,7 @@ from benchmarks.profile import Profile
 from benchmarks.progress import Progress, silent
 from benchmarks.records import killed
 from benchmarks.running import workers as workers_of
-from benchmarks.running.dvc import ask_dvc
+from benchmarks.running.dvc import ask_dvc, refuse_elsewhere
 from benchmarks.running.jobs import (
     Job,
     Outcome,
@@ -53,12 +54,18 @@ def stale_jobs(
     the jobs are given out; the second value waits for it and is to be called before DVC is asked
     for anything more. Both raise InputError if DVC refuses.
     """
+    refuse_elsewhere(params, profile)
     target = f"{params.at}dvc.yaml"
     missing = unmade(params.datasets, params.training.steps, profile.events)
     making = _in_parallel(_fresh_clones_work(missing, params, profile), workers)
     ask_dvc("repro", f"{target}:specs")
-    for _ in making:
-        pass
+    try:
+        for _ in making:
+            pass
+    except TerminatedWorkerError as error:
+        raise InputError(
+            "a process that made data sets was killed, as where memory is short; run again"
+        ) from error
     if missing:  # cells train in processes of their own, and these hold all that they imported
         get_reusable_executor().shutdown(wait=False)
     read = ThreadPoolExecutor(1).submit(ask_dvc, "repro", f"{target}:data").result
@@ -101,7 +108,7 @@ def run_jobs(
     if not again:  # a cluster's workers are not asked for in vain
         return
     in_time = itertools.takewhile(lambda _: time.monotonic() < end, list(again))
-    for job, answer in each(partial(work, again=True), in_time, 1):
+    for job, answer in each(work, in_time, 1):
         again.remove(job)
         yield answer if isinstance(answer, Outcome) else _noted(job, answer, params, profile)
     for job in again:
@@ -207,13 +214,13 @@ def _said_of(job: Job, progress: Progress, done: int, total: int, say: str) -> N
     progress(done, total, f"{job}: {say}")
 
 
-def _run_one(job: Job, params: Params, profile: Profile, again: bool = False) -> Outcome:
-    """``again``: after a kill, which may have come when the record was written."""
+def _run_one(job: Job, params: Params, profile: Profile) -> Outcome:
+    """A record that another run, or a process killed since, wrote meanwhile is taken."""
     from benchmarks.running.cells import finished, run_cell
 
     cell = (job.cell, *at(job.rate, job.seed, params, profile))
     try:
-        record = (finished(*cell) if again else None) or run_cell(*cell, silent)
+        record = finished(*cell) or run_cell(*cell, silent)
     except InputError as error:
         return Outcome(job, "refused", str(error))
     except Exception as error:  # one cell's fault must not cost the others their results

@@ -15,11 +15,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from benchmarks.wording import how_ended
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -68,8 +71,9 @@ def each(
             if worker is None:
                 worker = _Worker()
                 hired.append(worker)
-            worker.connection.send((work, task))
             busy[worker.connection] = (worker, task)
+            with suppress(OSError):  # it was killed since; its answer says so
+                worker.connection.send((work, task))
 
     try:
         for _ in range(workers):
@@ -100,15 +104,7 @@ class _Worker:
             return self.connection.recv()
         except (EOFError, OSError):
             self.process.join()
-            return Lost(reason_of(self.process.exitcode or 0))
-
-
-def reason_of(code: int) -> str:
-    """Why a process ended with ``code``, negative for a signal."""
-    if code >= 0:
-        return f"its process ended with status {code}"
-    name = signal.Signals(-code).name
-    return f"its process was ended by {name}{', as where memory is short' * (name == 'SIGKILL')}"
+            return Lost(how_ended(self.process.exitcode or 0))
 
 
 def _serve(connection: Connection, parent: int) -> None:

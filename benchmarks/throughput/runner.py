@@ -31,7 +31,7 @@ from benchmarks.throughput.plan import (
     library_of,
 )
 from benchmarks.training.host import Device, device_name, here
-from benchmarks.wording import slug
+from benchmarks.wording import how_ended, slug
 
 QUICK, FULL = "quick.json", "times.json"  # a quick run leaves a full one's times alone
 _LAST_S = 60  # what a benchmark that began in time may take beyond it
@@ -199,10 +199,11 @@ def _watched(
 
 def _reason(failed: subprocess.CompletedProcess[str]) -> str:
     """What pytest says of a failed benchmark, or of an error of its own."""
-    said = failed.stdout.splitlines()
+    said = (failed.stdout + failed.stderr).splitlines()
     lines = [line for line in said if line.startswith(("E ", "ERROR", "FAILED"))]
     internal = [line for line in said if line.startswith("INTERNALERROR>")]  # a traceback
-    return "; ".join(lines[:3] or internal[-1:]) or failed.stderr
+    reason = "; ".join(lines[:3] or internal[-1:] or said[-1:])
+    return reason or how_ended(failed.returncode)
 
 
 def _most_s(plan: Plan) -> float:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from aia import backends
 from baselines import snntorch, spikingjelly
 from benchmarks.errors import InputError
 from benchmarks.params import Matched, NeuronParams, Params, Rule
@@ -96,7 +97,8 @@ def _aside() -> Iterator[None]:
 
 def _uncompiled() -> AbstractContextManager[object]:
     """Nothing that was built before is compiled for a few values."""
-    compiles = "torch._dynamo" in sys.modules  # where it is not, importing it would take 2 s
+    # where nothing does, importing the compiler would take 2 s
+    compiles = "torch._dynamo" in sys.modules or backends.chosen() == "compile"
     return torch.compiler.set_stance("force_eager") if compiles else nullcontext()
 
 

@@ -128,6 +128,7 @@ class Meter:
     def __init__(self) -> None:
         if here() == "cuda":
             torch.cuda.reset_peak_memory_stats()
+        checkout(Path.cwd())  # before anything trains, and anyone commits
         self._started, self._clock = datetime.now(UTC), time.perf_counter()
         self._counter = nvml.energy_counter(torch.device(here()))
         self._joules = self._counter() if self._counter else 0.0
@@ -143,9 +144,10 @@ class Meter:
 
 def describe(device: torch.device, used: Used, course: Course) -> Host:
     """The host file of a cell."""
+    commit, changed = checkout(Path.cwd())
     return Host(
-        commit=_git("rev-parse", "HEAD") or "unknown",
-        dirty=dirty(),
+        commit=commit,
+        dirty=changed,
         versions=versions(),
         python=platform.python_version(),
         platform=platform.platform(),
@@ -164,6 +166,13 @@ def describe(device: torch.device, used: Used, course: Course) -> Host:
         peak_bytes=used.peak_bytes,
         joules=used.joules,
     )
+
+
+@functools.cache
+def checkout(folder: Path) -> tuple[str, bool | None]:
+    """The commit checked out in the working directory, ``folder``, and :func:`dirty`; asked once,
+    as the code that a process runs is what it imported."""
+    return _git("rev-parse", "HEAD") or "unknown", dirty()
 
 
 def dirty() -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -72,10 +73,12 @@ def resolve(path: str) -> type:
 
 
 def _module_of(file: Path) -> ModuleType:
-    """The module in ``file``, under a name that cannot hide an installed one."""
+    """The module in ``file``, under a name that cannot hide an installed one; imported once."""
     if not file.exists():
         raise FileNotFoundError("no such file")
     name = f"_neuron_file_{digest(str(file.absolute()))}"
+    if name in sys.modules:
+        return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
@@ -189,14 +192,17 @@ def source_hash(params: NeuronParams, matched: Matched) -> str:
     if home in ("aia", "baselines"):
         parts.append(str(PROTOCOL["bptt"]))  # a neuron that changes raises every rule's version
     elif home != library:
-        files = written_for(cls)
-        parts += [digest_of_files(files)] if files else _installed(cls, home)
+        parts += _source_of(cls)
     options = json.dumps([params.class_, params.args, params.match], sort_keys=True)
     return digest(*parts, options, matched.model_dump_json() if params.match else "")
 
 
-def _installed(cls: type, package: str) -> list[str]:
-    """The class's file and the versions of what its package comes with."""
+@functools.cache  # as it was imported: an edit of the file changes nothing in this process
+def _source_of(cls: type) -> list[str]:
+    """What a user wrote for a class, or its file and the versions that its package comes with."""
+    if files := written_for(cls):
+        return [digest_of_files(files)]
+    package = cls.__module__.partition(".")[0]
     versions = (version(name) for name in packages_distributions().get(package, []))
     return [digest_of_files([Path(inspect.getfile(cls))]), *sorted(versions)]
 

@@ -12,13 +12,21 @@ from benchmarks.evidence.tuning import (
     best,
     is_at_end,
     profile_at,
+    scores_of,
     wanted_rates,
 )
 from benchmarks.profile import Profile
 from benchmarks.records.selection import Selection
 from benchmarks.running.jobs import Stage, next_jobs
-from tests.made_records import made, write
-from tests.presenting.test_tables import RATES, SHARED, TUNING_SEEDS, grid_params, write_grid
+from tests.made_records import SETTINGS, made, write
+from tests.presenting.test_tables import (
+    BEYOND,
+    RATES,
+    SHARED,
+    TUNING_SEEDS,
+    grid_params,
+    write_grid,
+)
 
 CHOSEN = Selection(("dvs_digits",), ("aia",), (0, 1, 2))
 PARAMS = grid_params(CHOSEN)
@@ -83,3 +91,17 @@ def test_the_shared_rates_own_cells_are_the_profiles() -> None:
     assert profile_at(profile, PARAMS, SHARED, 0) == profile
     assert profile_at(profile, PARAMS, SHARED, TUNING_SEEDS[0]) == at_rate(profile, SHARED)
     assert profile_at(profile, PARAMS, 0.1, 0) == at_rate(profile, 0.1)
+
+
+def test_a_rate_beyond_the_grid_counts_only_with_what_the_grid_was_trained_on(
+    tmp_path: Path,
+) -> None:
+    profile, rate = Profile(tmp_path), BEYOND[0]
+    write_grid(profile, CHOSEN, {"aia": 0.01})
+    for neuron, counts in (("that of an earlier version", False), ("n-aia", True)):
+        for seed in TUNING_SEEDS:
+            at = {"settings": {**SETTINGS, "learning_rate": rate}}
+            record = made("dvs_digits", seed=seed, test=1.0, **at)
+            hashes = record.hashes.model_copy(update={"neuron": neuron})
+            write(at_rate(profile, rate).runs, record.model_copy(update={"hashes": hashes}))
+        assert (rate in scores_of(profile, PARAMS, "dvs_digits", "aia")) == counts

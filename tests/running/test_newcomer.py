@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from tests.called import call_command
 from tests.small import LIF, ROOT
@@ -207,6 +208,15 @@ def test_bad_input_is_one_line_and_status_2(
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert re.search(says, line), line
+
+
+def test_of_two_comparisons_of_one_neuron_the_second_is_refused(folder: Folder) -> None:
+    compared = folder.path / "results" / "compared" / "Mine"
+    compared.mkdir(parents=True, exist_ok=True)
+    with FileLock(compared / ".lock"):
+        done = folder.call("compare", "mine.py:Mine", "--args", "dead=9")
+    assert done.returncode == 2
+    assert "another comparison of Mine is at work" in done.stderr
 
 
 def test_an_edited_record_is_refused_by_name(folder: Folder) -> None:

@@ -16,8 +16,9 @@ import yaml
 from benchmarks.errors import InputError
 from benchmarks.running import dvc
 from benchmarks.training import protocol
+from tests.called import call_command
 from tests.made_records import write_throughput
-from tests.small import AIA, LIF, ROOT
+from tests.small import AIA, LIF, ROOT, small_profile
 
 CELLS = {"cell@dvs_digits-aia", "cell@dvs_digits-lif"}
 TUNING = "tuning@dvs_digits-aia"
@@ -238,6 +239,13 @@ def test_a_download_without_git_runs_and_dvcs_own_reason_is_said(
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(InputError, match=r"^dvc repro: .*'nosuch'"):
         dvc.ask_dvc("repro", "nosuch")
+
+
+def test_a_profile_that_gives_dvc_another_ones_folder_is_refused(tmp_path: Path) -> None:
+    small_profile(tmp_path)  # without `at`: DVC would be asked about the root's profile
+    done = call_command("--profile", str(tmp_path), "run")
+    assert done.returncode == 2
+    assert "names another profile; write `at: " in done.stderr
 
 
 def test_git_ignores_all_that_the_pipeline_writes() -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -30,6 +31,23 @@ def test_only_the_task_of_a_killed_worker_is_lost() -> None:
     assert {task: got for task, got in found.items() if task > 0} == {1: 2, 2: 4, 3: 6, 4: 8}
     assert "SIGKILL, as where memory is short" in str(found[-signal.SIGKILL])
     assert str(found[-signal.SIGTERM]).endswith("SIGTERM')")
+
+
+def test_a_worker_killed_between_two_tasks_costs_the_second() -> None:
+    before = set(psutil.Process().children())
+
+    def tasks() -> Iterator[int]:
+        yield 1
+        for child in set(psutil.Process().children()) - before:
+            if "spawn_main" in " ".join(child.cmdline()):
+                child.kill()
+                child.wait()
+        yield 2
+        yield 3
+
+    (_, first), (_, second), (_, third) = workers.each(double_or_die, tasks(), 1)
+    assert (first, third) == (2, 6)
+    assert isinstance(second, workers.Lost)
 
 
 def test_who_stops_listening_leaves_no_worker() -> None:

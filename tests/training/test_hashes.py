@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,24 @@ def test_a_neuron_of_an_installed_package_is_known_by_its_file(
     spec = NeuronParams.model_validate({"class": "pretended_package:Neuron"})
     before = source_hash(spec, Matched())
     path.write_text("class Neuron:\n    decay = 0.9\n")
+    forget("pretended_package")
     assert source_hash(spec, Matched()) != before
+
+
+def forget(package: str) -> None:
+    """Import a package anew at the next time, as another process does."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        del sys.modules[name]
+
+
+def test_a_file_edited_since_its_import_is_known_as_it_was_imported(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("import torch\nclass Mine(torch.nn.Module):\n    x = 1\n")
+    spec = NeuronParams.model_validate({"class": f"{file}:Mine"})
+    before, imported = source_hash(spec, Matched()), resolve(spec.class_)
+    file.write_text(file.read_text().replace("x = 1", "x = 2"))
+    assert resolve(spec.class_) is imported
+    assert source_hash(spec, Matched()) == before
 
 
 @pytest.mark.parametrize("change", [{"epochs": 9}, {"rule": "asf"}, {"hidden": 32}])
@@ -109,6 +127,7 @@ def test_a_users_neuron_is_known_by_every_module_of_theirs_that_it_imports(
     spec = NeuronParams.model_validate({"class": path})
 
     def now() -> str:
+        forget(package.name)
         return source_hash(spec, Matched())
 
     before = now()

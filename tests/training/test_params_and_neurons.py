@@ -90,6 +90,7 @@ def build(path: str, match: bool = False, **args: object) -> neurons.Build:
             ["neuron.a.args: args of neurons are finite"],
         ),
         ({"tuning": {"neurons": ["b"], "seeds": [9]}}, ["tuning names b, no key of neuron"]),
+        ({"tuning": {"neurons": ["aia"]}}, ["tuning names neurons, but no seeds"]),
         ({"training": {"channels": [0]}}, ["training.channels.0", "greater than or equal to 1"]),
         ({"training": {"steps": 10**20}}, ["training.steps", "less than or equal to"]),
     ],
