@@ -104,11 +104,8 @@ def _samples(pair: Pair) -> int:
 def same_words(metric: Metric, margin: float | None = None) -> str:
     """``the same within 1 point``: how a metric says that two neurons are."""
     least = declared().margin[metric] if margin is None else margin
-    unit = {
-        "accuracy": f"{100 * least:g} point{'' if least == 0.01 else 's'}",
-        "spikes": f"{100 * least:g} %",
-        "synops": f"{100 * least:g} %",
-        "selectivity": f"{least:g}",
-        "information": f"{least:g} bits",
-    }
-    return f"the same within {unit[metric]}"
+    if MEASURES[metric].is_ratio:
+        return f"the same within {100 * least:g} %"
+    points = f"{100 * least:g} point{'' if least == 0.01 else 's'}"
+    special = {"accuracy": points, "information": f"{least:g} bits"}
+    return f"the same within {special.get(metric, f'{least:g}')}"

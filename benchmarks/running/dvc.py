@@ -60,6 +60,8 @@ def refuse_elsewhere(params: Params, profile: Profile) -> None:
             f"{profile.params}: `at: {params.at}` names another profile; write `at: {at}` and the "
             "way back as `root:`, and copy dvc.yaml beside it"
         )
+    if not Path(params.at, "dvc.yaml").exists():
+        raise InputError(f"{profile.folder}: no dvc.yaml there; cp dvc.yaml {profile.folder}")
 
 
 def ask_dvc(*words: str) -> str:

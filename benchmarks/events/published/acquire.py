@@ -147,7 +147,7 @@ def _make(
         except NotServed as error:
             answers += error.answers
             missing.append(archive)
-    if missing:
+    if missing or not chosen.archives:
         raise InputError(not_here(Search(chosen, cache, explicit, looked, missing, answers)))
     return _unpack(chosen, files, cache / "tree", progress)
 

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, unknown
 from benchmarks.events.published.entries import RealSet
 
 REHEARSAL = "REHEARSAL.json"  # {"counts": {part: [recordings of each class]}}, "" is the whole set
@@ -37,6 +37,7 @@ _SUFFIX = {
     "aedat3": ".aedat",
     "dat": ".dat",
     "atis": ".bin",
+    "raw": ".raw",
 }
 
 
@@ -92,6 +93,8 @@ def _note(tree: Path) -> Path | None:
 
 
 def _recordings(chosen: RealSet, tree: Path) -> Iterator[Entry]:
+    if chosen.format not in _SUFFIX:
+        raise unknown(f"format of {chosen.title}", chosen.format, _SUFFIX)
     label_of = {name: label for label, name in enumerate(chosen.classes)}
     number = re.compile(rf"(?:.*_)?(\d+)(?:_td)?{re.escape(_SUFFIX[chosen.format])}")
     for folder, names in _folders(tree):
@@ -245,10 +248,14 @@ def _like(chosen: RealSet) -> str:
         "aedat4": lambda name: f"{name}/cifar10_{name}_0.aedat4",
         "aedat2": lambda name: f"{name}/cifar10_{name}_0.aedat",
         "aedat2_crop": lambda name: f"x{name}01.aedat",
-        "dat": lambda name: f"n-cars_train/{name}/obj_000000_td.dat",
         "aedat3": lambda _: "user01_led.aedat with user01_led_labels.csv",
         "atis": lambda name: (
             f"Train/{name}/00001.bin" if "train" in chosen.counts else f"{name}/image_0001.bin"
         ),
     }
+    if chosen.name == "ncars":
+        return f"n-cars_train/{chosen.classes[-1]}/obj_000000_td.dat"
+    if chosen.format not in examples:
+        folders = (*filter(None, [next(iter(chosen.counts))]), chosen.classes[-1])
+        return "/".join([*folders, f"0001{_SUFFIX[chosen.format]}"])
     return examples[chosen.format](chosen.classes[-1])
