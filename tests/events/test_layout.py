@@ -55,6 +55,19 @@ def test_the_two_archives_of_cifar10dvs_are_not_mixed(tmp_path: Path) -> None:
         entries(aedat4, tmp_path)
 
 
+def test_a_format_that_no_reader_has_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    odd = dataclasses.replace(SETS["ncars"], name="lab", format="aedat5")
+    with pytest.raises(InputError, match="unknown format of N-CARS 'aedat5'; did you mean 'aedat"):
+        entries(odd, tmp_path)
+
+
+def test_where_recordings_are_missing_the_example_is_of_the_set_itself(tmp_path: Path) -> None:
+    for form, suffix in (("dat", "dat"), ("raw", "raw")):
+        lab = dataclasses.replace(small_ncars(), name="lab", format=form)
+        with pytest.raises(InputError, match=rf"train/cars/0001\.{suffix}"):
+            entries(lab, tmp_path)
+
+
 def test_ncars_keeps_its_parts_apart(tmp_path: Path) -> None:
     write_tree(tmp_path / "Prophesee_Dataset_n_cars", ncars_recordings())
     found = entries(small_ncars(), tmp_path)

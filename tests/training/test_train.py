@@ -329,6 +329,18 @@ def test_an_edited_checkpoint_is_put_aside_and_training_starts_afresh(
     assert record == undisturbed
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_the_record_of_one_counts(own_copy: tuple[Params, Profile]) -> None:
+    """A login node collects what its cluster trained."""
+    params, profile = own_copy
+    cell = Cell("dvs_digits", "lif", 0)
+    path = record_path(profile.runs, cell.dataset, cell.neuron, cell.seed)
+    for arithmetic, counts in (("cuda", True), ("fast", False)):
+        there = read_record(path).model_copy(update={"arithmetic": arithmetic})
+        write_atomic(path, as_json(sealed(there)))
+        assert (finished(cell, params, profile) is not None) == counts
+
+
 def test_unknown_names_are_refused_with_the_nearest_one(tmp_path: Path) -> None:
     params, profile = small_profile(tmp_path)
     with pytest.raises(InputError, match="unknown neuron 'aja'; did you mean 'aia'"):
