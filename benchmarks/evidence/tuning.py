@@ -57,22 +57,19 @@ def at_rate(profile: Profile, rate: float) -> Profile:
 def scores_of(home: Profile | Recorded, params: Params, dataset: str, neuron: str) -> Scores:
     """Of every rate that has all of its tuning seeds' records, in ascending order.
 
-    Rates beyond the grid count where their hashes, which hold no rate, are those of the shared one:
-    others are left from before something changed.
+    A rate counts where its hashes, which hold no rate, are those of the shared one: others are left
+    from before something changed.
     """
     seeds = params.tuning.seeds
-    if not seeds:
-        return {}
     of = {
         rate: _cells(home, params, rate, dataset, neuron, seeds).of(dataset, neuron)
-        for rate in reachable_rates(params)
+        for rate in (reachable_rates(params) if seeds else ())
     }
-    now = [record.hashes for record in of[params.training.learning_rate]]
+    hashes = {rate: [record.hashes for record in records] for rate, records in of.items()}
     return {
         rate: [_validation(record) for record in records]
         for rate, records in of.items()
-        if len(records) == len(seeds)
-        and (rate in params.rates or [record.hashes for record in records] == now)
+        if len(records) == len(seeds) and hashes[rate] == hashes[params.training.learning_rate]
     }
 
 
