@@ -44,17 +44,19 @@ def hand_times_to_dvc(params: Params, specs: Path) -> None:
     clone what the stage depends on is not there.
     """
     lock = Path(params.at, "dvc.lock")
-    if Path(params.at).resolve() != specs.parents[1].resolve():
-        return  # DVC knows another profile by that name
     inside = "DVC_STAGE" in os.environ or "DVC_ROOT" in os.environ
-    known = lock.exists() and "  throughput:" in lock.read_text(encoding="utf-8")
+    known = (
+        _is_of(params, specs.parents[1])
+        and lock.exists()
+        and "  throughput:" in lock.read_text(encoding="utf-8")
+    )
     if not inside and known and (specs / "checkout.json").exists():
         ask_dvc("commit", "--force", f"{params.at}dvc.yaml:throughput")
 
 
 def refuse_elsewhere(params: Params, profile: Profile) -> None:
     """Raise InputError where DVC would be asked about another profile."""
-    if Path(params.at).resolve() != profile.folder.resolve():
+    if not _is_of(params, profile.folder):
         at = f"{os.path.relpath(profile.folder)}/"
         raise InputError(
             f"{profile.params}: `at: {params.at}` names another profile; write `at: {at}` and the "
@@ -62,6 +64,11 @@ def refuse_elsewhere(params: Params, profile: Profile) -> None:
         )
     if not Path(params.at, "dvc.yaml").exists():
         raise InputError(f"{profile.folder}: no dvc.yaml there; cp dvc.yaml {profile.folder}")
+
+
+def _is_of(params: Params, folder: Path) -> bool:
+    """Whether the stages that ``at`` names for DVC are those of the profile in ``folder``."""
+    return Path(params.at).resolve() == folder.resolve()
 
 
 def ask_dvc(*words: str) -> str:

@@ -160,9 +160,9 @@ def against(names: str, alias: str, recorded: Cells) -> tuple[str, ...]:
 def _neuron_of(
     spec: str, args: dict[str, Any], known: Params, recorded: Params
 ) -> tuple[str, NeuronParams]:
-    if spec not in recorded.neuron and ":" not in spec and "." in spec:
-        raise InputError(f"neuron {spec!r}: name its class too, {spec}:Class")
     if ":" not in spec:
+        if "." in spec and spec not in {**recorded.neuron, **known.neuron}:
+            raise InputError(f"neuron {spec!r}: name its class too, {spec}:Class")
         named = recorded.neuron.get(spec) or known.neuron_named(spec)
         neuron = named.model_copy(update={"args": {**named.args, **args}})
         same = recorded.neuron.get(spec) in (None, neuron)

@@ -128,7 +128,7 @@ class Meter:
     def __init__(self) -> None:
         if here() == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        checkout(Path.cwd())  # before anything trains, and anyone commits
+        checked_out(Path.cwd())  # before anything trains, and anyone commits
         self._started, self._clock = datetime.now(UTC), time.perf_counter()
         self._counter = nvml.energy_counter(torch.device(here()))
         self._joules = self._counter() if self._counter else 0.0
@@ -144,7 +144,7 @@ class Meter:
 
 def describe(device: torch.device, used: Used, course: Course) -> Host:
     """The host file of a cell."""
-    commit, changed = checkout(Path.cwd())
+    commit, changed = checked_out(Path.cwd())
     return Host(
         commit=commit,
         dirty=changed,
@@ -169,7 +169,7 @@ def describe(device: torch.device, used: Used, course: Course) -> Host:
 
 
 @functools.cache
-def checkout(folder: Path) -> tuple[str, bool | None]:
+def checked_out(folder: Path) -> tuple[str, bool | None]:
     """The commit checked out in the working directory, ``folder``, and :func:`dirty`; asked once,
     as the code that a process runs is what it imported."""
     return _git("rev-parse", "HEAD") or "unknown", dirty()

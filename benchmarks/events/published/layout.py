@@ -248,14 +248,16 @@ def _like(chosen: RealSet) -> str:
         "aedat4": lambda name: f"{name}/cifar10_{name}_0.aedat4",
         "aedat2": lambda name: f"{name}/cifar10_{name}_0.aedat",
         "aedat2_crop": lambda name: f"x{name}01.aedat",
+        "ncars": lambda name: f"n-cars_train/{name}/obj_000000_td.dat",
         "aedat3": lambda _: "user01_led.aedat with user01_led_labels.csv",
         "atis": lambda name: (
             f"Train/{name}/00001.bin" if "train" in chosen.counts else f"{name}/image_0001.bin"
         ),
     }
-    if chosen.name == "ncars":
-        return f"n-cars_train/{chosen.classes[-1]}/obj_000000_td.dat"
-    if chosen.format not in examples:
-        folders = (*filter(None, [next(iter(chosen.counts))]), chosen.classes[-1])
-        return "/".join([*folders, f"0001{_SUFFIX[chosen.format]}"])
-    return examples[chosen.format](chosen.classes[-1])
+
+    def numbered(name: str) -> str:
+        part = next(iter(chosen.counts))  # "" where there are none
+        return Path(part, name, f"0001{_SUFFIX[chosen.format]}").as_posix()
+
+    example = examples.get(chosen.name) or examples.get(chosen.format, numbered)
+    return example(chosen.classes[-1])
