@@ -175,3 +175,21 @@ def record(
         f"recorded {index.cells} cells and {index.tuning_cells} of the tuning grid "
         f"to {FOLDER / name}; {len(index.missing)} cells of params.yaml were not trained"
     )
+
+
+@app.command(rich_help_panel=COMPARE)
+def restore(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Option(help="its name below recorded/; the profile's if not given")
+    ] = None,
+) -> None:
+    """Put a baseline's records among the results: tables and page without training."""
+    from benchmarks.running.restoring import restore
+
+    profile, _ = opened(context)
+    restored = restore(profile, profile.name if name is None else name)
+    say(
+        f"{plural(restored.written, 'record')} restored; {restored.there} were there already, "
+        f"{restored.unselected} are of cells that {profile.params} does not name"
+    )

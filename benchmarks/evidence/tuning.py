@@ -15,10 +15,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.params import Params
 from benchmarks.profile import Profile
 from benchmarks.records.files import as_json, record_path, write_atomic
+from benchmarks.records.lines import Place
 from benchmarks.records.recorded import Recorded
 from benchmarks.records.schema import Host, Record
 from benchmarks.records.selection import Cells, Key, Selection, load
@@ -52,6 +54,19 @@ def profile_at(profile: Profile, params: Params, rate: float, seed: int) -> Prof
 def at_rate(profile: Profile, rate: float) -> Profile:
     """The folder of a rate."""
     return Profile(profile.tuning / f"{rate:g}")
+
+
+def record_paths(profile: Profile, params: Params) -> dict[Place, Path]:
+    """Where the record of each cell lies, at the shared rate and at those that tuning can try."""
+    return {
+        (rate, dataset, neuron, seed): record_path(
+            profile_at(profile, params, rate, seed).runs, dataset, neuron, seed
+        )
+        for rate in reachable_rates(params)
+        for dataset in params.datasets
+        for neuron in params.neuron
+        for seed in (*params.seeds, *params.tuning.seeds)
+    }
 
 
 def scores_of(home: Profile | Recorded, params: Params, dataset: str, neuron: str) -> Scores:

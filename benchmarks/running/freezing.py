@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import params as params_file
 from benchmarks.errors import InputError
-from benchmarks.evidence.tuning import profile_at, reachable_rates
+from benchmarks.evidence.tuning import record_paths
 from benchmarks.params import Params
 from benchmarks.profile import INDEX, Profile
 from benchmarks.records.files import (
@@ -20,7 +20,6 @@ from benchmarks.records.files import (
     host_path,
     read_host,
     read_record,
-    record_path,
     write_atomic_bytes,
 )
 from benchmarks.records.lines import Place, as_line, lines_of_hosts, lines_of_records, place_of
@@ -109,17 +108,9 @@ def freeze_times(profile: Profile, name: str) -> list[str]:
 
 
 def _records(profile: Profile, params: Params) -> dict[Place, tuple[Path, Record]]:
-    """Every selected record, at the shared rate and at those that tuning tries, and its file."""
-    wanted = {
-        (rate, dataset, neuron, seed): record_path(
-            profile_at(profile, params, rate, seed).runs, dataset, neuron, seed
-        )
-        for rate in reachable_rates(params)
-        for dataset in params.datasets
-        for neuron in params.neuron
-        for seed in (*params.seeds, *params.tuning.seeds)
-    }
-    return {place: (path, read_record(path)) for place, path in wanted.items() if path.exists()}
+    """Every record of the profile, and its file."""
+    paths = record_paths(profile, params)
+    return {place: (path, read_record(path)) for place, path in paths.items() if path.exists()}
 
 
 def _fit_to_freeze(path: Path, place: Place, record: Record) -> Host:
