@@ -189,7 +189,9 @@ def restore(
 
     profile, _ = opened(context)
     restored = restore(profile, profile.name if name is None else name)
-    say(
-        f"{plural(restored.written, 'record')} restored; {restored.there} were there already, "
-        f"{restored.unselected} are of cells that {profile.params} does not name"
-    )
+    says = [f"{plural(restored.written, 'record')} restored"]
+    if restored.there:
+        says.append(f"{restored.there} were there already")
+    if restored.unselected:
+        says.append(f"{restored.unselected} are of cells that {profile.params} does not name")
+    say("; ".join(says))
