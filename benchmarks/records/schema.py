@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import numpy as np
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from benchmarks.arithmetic import Arithmetic
 
@@ -27,6 +28,14 @@ SCHEMA: Literal[2] = 2
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0)]
+
+
+def _singles(values: list[float]) -> list[float]:
+    found: list[float] = np.asarray(values, np.float32).tolist()
+    return found
+
+
+Singles = Annotated[list[float], AfterValidator(_singles)]  # each rounded to the nearest of 32 bits
 
 
 class Strict(BaseModel):
@@ -95,10 +104,10 @@ class Fold(Strict):
 
 
 class Association(Strict):
-    """Association coefficients of one layer, one value a channel or unit."""
+    """Association coefficients of one layer, one value a channel or unit, each of 32 bits."""
 
-    before: list[float]
-    after: list[float]
+    before: Singles
+    after: Singles
 
 
 class Specificity(Strict):
