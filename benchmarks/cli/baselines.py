@@ -29,7 +29,10 @@ def compare(
     args: Annotated[
         list[str] | None, typer.Option(help="key=value for the class; may be repeated")
     ] = None,
-    profile: Annotated[str, typer.Option(help="recorded profile to compare with")] = "quick",
+    profile: Annotated[
+        str | None,
+        typer.Option(help="recorded profile to compare with; the profile's if not given"),
+    ] = None,
     against: Annotated[str, typer.Option(help="all, or aliases with commas between")] = "all",
     tune: Annotated[
         bool,
@@ -45,7 +48,7 @@ def compare(
     from benchmarks.running.workers import usual
 
     home, known = opened(context)
-    recorded = open_recorded(profile)
+    recorded = open_recorded(home.name if profile is None else profile)
     baselines, rates = newcomer.baselines(recorded, tune)
     new = newcomer.newcomer(spec, _values(args or []), known, recorded, home, tune)
     others = newcomer.against(against, new.alias, baselines)

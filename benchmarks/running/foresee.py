@@ -10,6 +10,7 @@ import math
 import multiprocessing
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 import psutil
@@ -17,7 +18,7 @@ import torch
 from rich import box
 from rich.table import Table
 
-from benchmarks.errors import unknown
+from benchmarks.errors import InputError, unknown
 from benchmarks.events import SETS as EMBEDDED
 from benchmarks.events.manifests import read_manifest
 from benchmarks.events.published.catalogue import SETS as PUBLISHED
@@ -132,8 +133,14 @@ def _apart(params: Params, neuron: str, size: Size) -> StepCost:
     """Measured in a process of its own, whose peak is this neuron's."""
     context = multiprocessing.get_context("forkserver")  # which imports torch once for all
     context.set_forkserver_preload([__name__, "torch._dynamo"])
-    with ProcessPoolExecutor(1, context) as pool:
-        return pool.submit(cost_of, params, neuron, size).result()
+    try:
+        with ProcessPoolExecutor(1, context) as pool:
+            return pool.submit(cost_of, params, neuron, size).result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            f"{neuron}: the process that measured it was killed, as where memory is short; set a "
+            "smaller `batch` in params.yaml, or `accumulate`"
+        ) from error
 
 
 def _line(

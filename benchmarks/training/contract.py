@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import inspect
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -79,7 +81,17 @@ def _refused(failed: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise InputError(f"{failed}: {reason}") from error
+        raise InputError(f"{failed}: {reason}{_raised_at(error)}") from error
+
+
+def _raised_at(error: Exception) -> str:
+    """In brackets, the innermost line that is neither the suite's nor an installed package's."""
+    suite = Path(__file__).parents[1]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if not ("site-packages" in path.parts or path.is_relative_to(suite)):
+            return f" ({path.name}:{frame.lineno})"
+    return ""
 
 
 def _drives(steps: int) -> Iterator[Tensor]:

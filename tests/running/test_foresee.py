@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
+from aia import LIF
 from benchmarks.errors import InputError
-from benchmarks.params import read
+from benchmarks.params import NeuronParams, read
 from benchmarks.profile import Profile
 from benchmarks.progress import silent
 from benchmarks.records.files import record_path, write_atomic
@@ -46,6 +50,23 @@ def test_a_line_a_neuron_with_the_cells_that_are_left(tmp_path: Path) -> None:
     assert line.seconds > 0
     assert line.peak_bytes > 50e6
     assert foresee.table([line]).row_count == 1
+
+
+class Killed(LIF):
+    """As where memory is short."""
+
+    def forward(self, drive: Tensor) -> Tensor:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return drive
+
+
+def test_a_measurement_that_is_killed_is_said(tmp_path: Path) -> None:
+    params, profile = small_profile(tmp_path)
+    params = params.with_neuron(
+        "killed", NeuronParams.model_validate({"class": f"{__name__}:Killed"})
+    )
+    with pytest.raises(InputError, match="killed: the process that measured it was killed"):
+        foresee.foresee(params.only(["killed"]), profile, silent)
 
 
 def test_cells_of_the_grid_and_at_the_own_best_rate_are_left_as_well(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -208,6 +209,15 @@ def test_bad_input_is_one_line_and_status_2(
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert re.search(says, line), line
+
+
+def test_what_is_compared_with_is_the_profiles_own_baseline(folder: Folder) -> None:
+    zoo = folder.path / "zoo"
+    zoo.mkdir()
+    shutil.copy(folder.path / "params.yaml", zoo)
+    done = folder.call("--profile", "zoo", "compare", "mine.py:Mine")
+    assert done.returncode == 2
+    assert "unknown recorded profile 'zoo'" in done.stderr
 
 
 def test_of_two_comparisons_of_one_neuron_the_second_is_refused(folder: Folder) -> None:

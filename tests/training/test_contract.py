@@ -90,6 +90,14 @@ class OwnGenerator(Good):
         return super().forward(drive + torch.rand(drive.shape, generator=self.generator))
 
 
+class Mismatched(Good):
+    """Its second line of forward raises, within torch."""
+
+    def forward(self, drive: Tensor) -> Tensor:
+        weights = torch.ones(7, 7)
+        return nn.functional.linear(drive, weights)
+
+
 class BatchForTime(Good):
     def forward(self, drive: Tensor) -> Tensor:
         return super().forward(drive.transpose(0, 1)).transpose(0, 1)
@@ -253,6 +261,9 @@ class TakesNoStepMode(sj.LIFNode):
         super().__init__(tau=leak, decay_input=False)
 
 
+LINE = Mismatched.forward.__code__.co_firstlineno + 2
+
+
 def try_out(name: str, match: bool = True, **args: Any) -> None:
     spec = NeuronParams.model_validate({"class": name, "args": args, "match": match})
     check_neuron(spec, Matched(), "mine", 6)
@@ -272,6 +283,7 @@ def test_a_neuron_that_keeps_the_contract_passes(name: str) -> None:
         ("KeepsState", "keeps state between calls.*fresh state"),
         ("KeepsStateAtInference", "keeps state between calls"),
         ("OwnGenerator", "keeps state between calls"),
+        ("Mismatched", rf"shape \(6, 2, 3, 4, 4\): .*\(test_contract.py:{LINE}\)$"),
         ("BatchForTime", "time comes first, then the batch"),
         ("StepTakesAll", "LIFNode takes time for batch.*step_mode='m'"),
         ("NoSurrogate", "no gradient to its drive.*surrogate"),

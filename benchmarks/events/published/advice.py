@@ -39,8 +39,9 @@ def not_here(search: Search) -> str:
     chosen = search.chosen
     lines = [f"{chosen.title} is not here, or not all of it.", "", "What to do"]
     lines += [f"  {number}. {step}" for number, step in enumerate(_steps(search), start=1)]
-    lines += ["", f"What is missing, {in_units(search.missing_bytes)} in all"]
-    lines += [f"  {_described(archive)}" for archive in search.missing]
+    if search.missing:
+        lines += ["", f"What is missing, {in_units(search.missing_bytes)} in all"]
+        lines += [f"  {_described(archive)}" for archive in search.missing]
     lines += [f"  licence: {chosen.licence}: read {chosen.licence_page}"]
     lines += ["", "Where it was looked for"]
     for place, why in search.looked.items():
