@@ -152,6 +152,21 @@ def ncars_table() -> dict[tuple[str, str], list[str]]:
     }
 
 
+def test_the_table_of_poker_is_that_of_the_records() -> None:
+    cells = recorded("poker").cells
+    shown = {row[0]: row[1:] for row in rows(block(CLAIMS, "poker"))}
+    assert list(shown) == list(cells.selection.neurons)
+    for neuron, (percent, minus, ratio) in shown.items():
+        assert percent == accuracy(over_folds(cells, neuron))
+        pairs = [pair for d in cells.selection.datasets for pair in cells.pairs(d, "aia", neuron)]
+        assert (minus, ratio) == (("", "") if neuron == "aia" else (lead(pairs), spikes(pairs)))
+
+
+def over_folds(cells: Cells, neuron: str) -> list[float]:
+    of = [result for d in cells.selection.datasets for result in cells.results(d, neuron)]
+    return [result.accuracy.test for result in of]
+
+
 def accuracy(values: list[float]) -> str:
     if not values:
         return ""

@@ -20,6 +20,7 @@ from scipy.special import ndtr, ndtri
 
 from benchmarks.errors import InputError
 from benchmarks.evidence.statistics import least_effect
+from benchmarks.wording import plural
 from benchmarks.yamlfile import read_yaml
 
 ANALYSIS = Path(__file__).with_name("analysis.yaml")
@@ -110,7 +111,7 @@ class Analysis(BaseModel):
         start += f"level {self.level:g} over looks at {looks} seeds ({self.spending} spending)"
         if not self.decides(seeds):
             return (
-                f"{start}; {seeds} are before the first look, so this is a demonstration at level "
+                f"{start}; {plural(seeds, 'seed')}, before the first look: a demonstration at level "
                 f"{self.level:g}, not evidence."
             )
         counted = self.counted(seeds)

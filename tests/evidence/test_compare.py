@@ -259,7 +259,7 @@ def test_after_the_last_look_no_plan_is_made() -> None:
 
 def test_fewer_seeds_than_declared_are_a_demonstration() -> None:
     few = said(report(scattered({NEW: -0.1}), seeds=5), "Declared analysis")
-    assert "5 are before the first look, so this is a demonstration at level 0.05" in few
+    assert "5 seeds, before the first look: a demonstration at level 0.05" in few
 
 
 def test_seeds_between_two_looks_do_not_count() -> None:

@@ -85,13 +85,13 @@ def test_cells_that_are_not_converged_make_a_demonstration(tmp_path: Path) -> No
     profile = Profile(tmp_path)
     _write_three(profile.runs, aia=0.05, frozen=0.05)
     few = _words(_page(profile, CHOSEN))
-    assert "A demonstration, not evidence: there are 3 seeds where the declared analysis" in few
+    assert "A demonstration, not evidence: 3 seeds where the declared analysis" in few
     assert "this is a demonstration at level 0.05, not evidence" in few
     record = made(neuron="aia", seed=0)
     rising = record.curves.model_copy(update={"validation_accuracy": [0.1, 0.2, 0.3, 0.4]})
     write(profile.runs, record.model_copy(update={"curves": rising}))
     words = _words(_page(profile, CHOSEN))
-    assert "A demonstration, not evidence: 1 of 9 cells are not converged" in words
+    assert "A demonstration, not evidence: not converged: 1 of 9 cells, whose" in words
     assert re.search(r"(undecided|reproduced) not converged 3 of 10 seeds", words)
 
 
@@ -99,7 +99,7 @@ def test_a_run_that_is_not_through_is_a_demonstration(tmp_path: Path) -> None:
     chosen = Selection(("dvs_digits",), ("snntorch_lif", "aia"), tuple(range(10)))
     profile = write_profile(tmp_path, replace(chosen, seeds=(0, 1, 2)))
     words = _words(_page(profile, chosen))
-    assert "A demonstration, not evidence: there are 3 seeds where the declared" in words
+    assert "A demonstration, not evidence: 3 seeds where the declared" in words
     assert "this is the look at" not in words
 
 

@@ -11,6 +11,7 @@ from benchmarks.evidence.convergence import rising, share_unconverged
 from benchmarks.evidence.statistics import method_of, smallest_sign_flip_p
 from benchmarks.records.schema import Host
 from benchmarks.records.selection import Cells, Selection
+from benchmarks.wording import plural
 
 
 def demonstration(cells: Cells) -> str:
@@ -20,12 +21,12 @@ def demonstration(cells: Cells) -> str:
     reasons = []
     if any(rising(cells, *group) for group in cells.selection.groups):
         reasons.append(
-            f"{unconverged} of {finished} cells are not converged: their validation accuracy still "
-            "gained half a point or more in the last fifth of the epochs"
+            f"not converged: {unconverged} of {plural(finished, 'cell')}, whose validation accuracy "
+            "still gained half a point or more in the last fifth of the epochs"
         )
     if not analysis.decides(seeds):
         reasons.append(
-            f"there are {seeds} seeds where the declared analysis asks for {analysis.looks[0]}"
+            f"{plural(seeds, 'seed')} where the declared analysis asks for {analysis.looks[0]}"
         )
     return "; ".join(reasons) if finished else ""
 
