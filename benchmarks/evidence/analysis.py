@@ -111,8 +111,8 @@ class Analysis(BaseModel):
         start += f"level {self.level:g} over looks at {looks} seeds ({self.spending} spending)"
         if not self.decides(seeds):
             return (
-                f"{start}; {plural(seeds, 'seed')}, before the first look: a demonstration at level "
-                f"{self.level:g}, not evidence."
+                f"{start}; {plural(seeds, 'seed')}, before the first look: a demonstration at "
+                f"level {self.level:g}, not evidence."
             )
         counted = self.counted(seeds)
         left = f", of {seeds} the first {counted} count" if counted < seeds else ""

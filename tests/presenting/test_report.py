@@ -86,7 +86,7 @@ def test_cells_that_are_not_converged_make_a_demonstration(tmp_path: Path) -> No
     _write_three(profile.runs, aia=0.05, frozen=0.05)
     few = _words(_page(profile, CHOSEN))
     assert "A demonstration, not evidence: 3 seeds where the declared analysis" in few
-    assert "this is a demonstration at level 0.05, not evidence" in few
+    assert "before the first look: a demonstration at level 0.05, not evidence" in few
     record = made(neuron="aia", seed=0)
     rising = record.curves.model_copy(update={"validation_accuracy": [0.1, 0.2, 0.3, 0.4]})
     write(profile.runs, record.model_copy(update={"curves": rising}))
