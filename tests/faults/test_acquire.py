@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -459,6 +460,12 @@ def test_an_archive_that_is_given_by_its_path_needs_no_telling_name(tmp_path: Pa
     assert "What is missing" in refusal(small_ncars(), tmp_path)
     tree = acquire(small_ncars(), tmp_path / "download.bin", silent)
     assert len(entries(small_ncars(), tree)) == 6
+
+
+def test_a_set_without_archives_lists_none_as_missing(tmp_path: Path) -> None:
+    said = refusal(dataclasses.replace(small_ncars(), archives=()), tmp_path)
+    assert "What is missing" not in said
+    assert str(tmp_path) in said
 
 
 def test_a_7z_without_its_package_is_said_among_the_places(
