@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -85,11 +86,12 @@ def _refused(failed: str) -> Iterator[None]:
 
 
 def _raised_at(error: Exception) -> str:
-    """In brackets, the innermost line that is neither the suite's nor an installed package's."""
-    suite = Path(__file__).parents[1]
+    """In brackets, the innermost line that is neither the suite's nor an installed library's."""
+    others = [Path(__file__).parents[1], Path(sysconfig.get_path("stdlib"))]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        if not ("site-packages" in path.parts or path.is_relative_to(suite)):
+        installed = "site-packages" in path.parts or any(path.is_relative_to(o) for o in others)
+        if path.exists() and not installed:
             return f" ({path.name}:{frame.lineno})"
     return ""
 

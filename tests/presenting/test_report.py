@@ -91,7 +91,7 @@ def test_cells_that_are_not_converged_make_a_demonstration(tmp_path: Path) -> No
     rising = record.curves.model_copy(update={"validation_accuracy": [0.1, 0.2, 0.3, 0.4]})
     write(profile.runs, record.model_copy(update={"curves": rising}))
     words = _words(_page(profile, CHOSEN))
-    assert "A demonstration, not evidence: not converged: 1 of 9 cells, whose" in words
+    assert "A demonstration, not evidence: 1 of 9 cells not converged" in words
     assert re.search(r"(undecided|reproduced) not converged 3 of 10 seeds", words)
 
 

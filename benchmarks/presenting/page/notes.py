@@ -21,8 +21,8 @@ def demonstration(cells: Cells) -> str:
     reasons = []
     if any(rising(cells, *group) for group in cells.selection.groups):
         reasons.append(
-            f"not converged: {unconverged} of {plural(finished, 'cell')}, whose validation "
-            "accuracy still gained half a point or more in the last fifth of the epochs"
+            f"{unconverged} of {plural(finished, 'cell')} not converged (validation accuracy still "
+            "gained half a point or more in the last fifth of the epochs)"
         )
     if not analysis.decides(seeds):
         reasons.append(
