@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from benchmarks.params import Training
 from benchmarks.profile import Profile
 from benchmarks.records.files import as_json, host_path, record_path, write_atomic
 from benchmarks.records.schema import (
@@ -39,7 +40,8 @@ NEURONS = (
     "lif_init_scaled",
 )
 DATASETS = ("dvs_digits", "dvs_vehicles", "dvs_motion")
-SETTINGS: dict[str, Any] = {"rule": "bptt", "epochs": 4, "learning_rate": 0.005, "channels": [4, 8]}
+TRAINING: dict[str, Any] = {"epochs": 4, "channels": [4, 8]}  # of params.yaml
+SETTINGS: dict[str, Any] = Training.model_validate(TRAINING).settings()
 LAYERS = {"conv1": 4, "conv2": 8, "linear1": 16}  # layer -> channels
 STEPS, EPOCHS = 10, 4
 
@@ -105,6 +107,7 @@ def write_profile(folder: Path, chosen: Selection, **changes: Any) -> Profile:
         "datasets": list(chosen.datasets),
         "seeds": list(chosen.seeds),
         "neuron": {neuron: {"class": "aia.neuron:LIF"} for neuron in chosen.neurons},
+        "training": TRAINING,
     }
     write_atomic(profile.params, yaml.safe_dump(parameters))
     generator = np.random.default_rng(0)

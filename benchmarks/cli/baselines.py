@@ -15,6 +15,7 @@ from benchmarks.yamlfile import parse_yaml
 
 if TYPE_CHECKING:
     from benchmarks.evidence.tuning import Rates
+    from benchmarks.profile import Profile
     from benchmarks.records.selection import Cells
     from benchmarks.running.newcomer import Newcomer
 
@@ -31,7 +32,9 @@ def compare(
     ] = None,
     profile: Annotated[
         str | None,
-        typer.Option(help="recorded profile to compare with; the profile's if not given"),
+        typer.Option(
+            help="recorded one to compare with; that of the global --profile if not given"
+        ),
     ] = None,
     against: Annotated[str, typer.Option(help="all, or aliases with commas between")] = "all",
     tune: Annotated[
@@ -48,7 +51,7 @@ def compare(
     from benchmarks.running.workers import usual
 
     home, known = opened(context)
-    recorded = open_recorded(home.name if profile is None else profile)
+    recorded = open_recorded(_own_baseline(home) if profile is None else profile)
     baselines, rates = newcomer.baselines(recorded, tune)
     new = newcomer.newcomer(spec, _values(args or []), known, recorded, home, tune)
     others = newcomer.against(against, new.alias, baselines)
@@ -57,6 +60,17 @@ def compare(
     with newcomer.alone(new):
         _train(new, jobs or usual())
         _say_compared(new, baselines, others, rates)
+
+
+def _own_baseline(home: Profile) -> str:
+    from benchmarks.records.recorded import recorded_names
+
+    if home.name not in recorded_names():
+        raise InputError(
+            f"{home.folder}: not recorded; name what to compare with after `compare`, such as "
+            f"--profile quick (recorded: {', '.join(recorded_names())})"
+        )
+    return home.name
 
 
 def _train(new: Newcomer, workers: int) -> None:
@@ -192,9 +206,9 @@ def restore(
 
     profile, _ = opened(context)
     restored = restore(profile, profile.name if name is None else name)
-    says = [f"{plural(restored.written, 'record')} restored"]
+    says = [f"{profile.params}: {plural(restored.written, 'record')} restored"]
     if restored.there:
         says.append(f"{restored.there} were there already")
-    if restored.unselected:
-        says.append(f"{restored.unselected} are of cells that {profile.params} does not name")
+    if restored.others:
+        says.append(f"{restored.others} are of cells that it does not name, or trains otherwise")
     say("; ".join(says))

@@ -58,6 +58,7 @@ def at_rate(profile: Profile, rate: float) -> Profile:
 
 def record_paths(profile: Profile, params: Params) -> dict[Place, Path]:
     """Where the record of each cell lies, at the shared rate and at those that tuning can try."""
+    shared, tuned = params.training.learning_rate, params.tuning.neurons
     return {
         (rate, dataset, neuron, seed): record_path(
             profile_at(profile, params, rate, seed).runs, dataset, neuron, seed
@@ -66,6 +67,7 @@ def record_paths(profile: Profile, params: Params) -> dict[Place, Path]:
         for dataset in params.datasets
         for neuron in params.neuron
         for seed in (*params.seeds, *params.tuning.seeds)
+        if neuron in tuned or (rate == shared and seed in params.seeds)
     }
 
 

@@ -47,7 +47,7 @@ def lines_of_records(records: Mapping[Place, Record]) -> str:
 
 
 def _shortened(record: Record) -> dict[str, Any]:
-    """Association coefficients with the 9 digits that tell 32 bits apart: half of most lines."""
+    """Association coefficients, half of most lines, with the 9 digits that tell float32 apart."""
     plain = record.model_dump(mode="json")
     association = plain["result"] and plain["result"]["association"]
     for layer in (association or {}).values():

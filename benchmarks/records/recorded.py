@@ -114,6 +114,11 @@ def folder_of(name: str) -> Path:
     return FOLDER / name
 
 
+def recorded_names() -> list[str]:
+    """Of every recorded profile."""
+    return sorted(filter(_NAME.fullmatch, (p.parent.name for p in FOLDER.glob(f"*/{INDEX}"))))
+
+
 def open_recorded(name: str) -> Recorded:
     """A recorded profile with every file checked against the index.
 
@@ -148,8 +153,7 @@ def read_index(name: str) -> Index:
     """Raises InputError for a profile that is not recorded, or whose index is damaged."""
     path = folder_of(name) / INDEX
     if not path.is_file():
-        folders = (p.parent.name for p in FOLDER.glob(f"*/{INDEX}"))
-        raise unknown("recorded profile", name, filter(_NAME.fullmatch, folders))
+        raise unknown("recorded profile", name, recorded_names())
     try:
         return Index.model_validate_json(path.read_bytes())
     except ValidationError as error:

@@ -30,12 +30,16 @@ Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0)]
 
 
-def _singles(values: list[float]) -> list[float]:
-    found: list[float] = np.asarray(values, np.float32).tolist()
+def _as_float32(values: list[float]) -> list[float]:
+    with np.errstate(over="ignore"):
+        rounded = np.asarray(values, np.float32)
+    if not np.isfinite(rounded).all():
+        raise ValueError("beyond the range of float32")
+    found: list[float] = rounded.tolist()
     return found
 
 
-Singles = Annotated[list[float], AfterValidator(_singles)]  # each rounded to the nearest of 32 bits
+Float32s = Annotated[list[float], AfterValidator(_as_float32)]  # each rounded to the nearest
 
 
 class Strict(BaseModel):
@@ -104,10 +108,10 @@ class Fold(Strict):
 
 
 class Association(Strict):
-    """Association coefficients of one layer, one value a channel or unit, each of 32 bits."""
+    """Association coefficients of one layer, one value a channel or unit."""
 
-    before: Singles
-    after: Singles
+    before: Float32s
+    after: Float32s
 
 
 class Specificity(Strict):

@@ -116,10 +116,13 @@ def advice(lines: list[Foreseen]) -> str:
     if needed < free:
         return ""
     parts = 2 ** math.ceil(math.log2(needed / free))
+    return f"{needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free: {_less_memory(parts)}"
+
+
+def _less_memory(parts: int) -> str:
     return (
-        f"{needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free: set "
-        f"`accumulate: {parts}` in params.yaml's section training (the same gradient in parts), "
-        "`recompute: true` or `precision: bfloat16`"
+        f"set `accumulate: {parts}` in params.yaml's section training (the same gradient in "
+        "parts), `recompute: true` or `precision: bfloat16`"
     )
 
 
@@ -138,8 +141,8 @@ def _apart(params: Params, neuron: str, size: Size) -> StepCost:
             return pool.submit(cost_of, params, neuron, size).result()
     except BrokenProcessPool as error:
         raise InputError(
-            f"{neuron}: the process that measured it was killed, as where memory is short; set a "
-            "smaller `batch` in params.yaml, or `accumulate`"
+            f"{neuron}: the process that measured it ended without an answer, as where memory is "
+            f"short; {_less_memory(2)}"
         ) from error
 
 

@@ -3,13 +3,21 @@ their own."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from benchmarks import params as params_file
+from benchmarks.errors import InputError
+from benchmarks.events.manifests import read_manifest
 from benchmarks.evidence.tuning import record_paths
+from benchmarks.params import Params
 from benchmarks.profile import Profile
+from benchmarks.records import killed
 from benchmarks.records.files import as_json, host_path, write_atomic
-from benchmarks.records.recorded import open_recorded
+from benchmarks.records.lines import Place
+from benchmarks.records.recorded import Recorded, open_recorded
 
 
 @dataclass(frozen=True)
@@ -18,25 +26,48 @@ class Restored:
 
     written: int
     there: int  # in whose place the profile has a record, which stays as it is
-    unselected: int  # which the profile's params.yaml does not name
+    others: int  # of cells that the profile does not name, or trains otherwise
 
 
 def restore(profile: Profile, name: str) -> Restored:
     """Write what ``recorded/<name>`` holds of a profile's cells and data sets, and it lacks.
 
-    Raises InputError for a baseline that is not there or was edited.
+    A cell is the profile's where settings, neuron and matched options are equal. Raises InputError
+    for a baseline that is not there or was edited, and for a data set that is another one here.
     """
     recorded = open_recorded(name)
     params = params_file.read(profile.params)
     paths = record_paths(profile, params)
-    wanted = {place: paths[place] for place in recorded.records if place in paths}
-    lacking = {place: path for place, path in wanted.items() if not path.exists()}
-    for dataset, manifest in recorded.manifests.items():
-        path = profile.data / f"{dataset}.json"
-        if dataset in params.datasets and not path.exists():
-            write_atomic(path, as_json(manifest))
-    for place, path in lacking.items():  # the record last: with it the cell counts as trained
+    wanted = [
+        place for place in recorded.records if place in paths and _is_of(place, recorded, params)
+    ]
+    for dataset in sorted({dataset for _, dataset, _, _ in wanted}):
+        _restore_manifest(profile.data / f"{dataset}.json", recorded.manifests[dataset])
+    written = 0
+    for place in wanted:
+        path = paths[place]
+        if path.exists():
+            continue
         write_atomic(host_path(path), as_json(recorded.hosts[place]))
-        write_atomic(path, as_json(recorded.records[place]))
-    unselected = len(recorded.records) - len(wanted)
-    return Restored(len(lacking), len(wanted) - len(lacking), unselected)
+        write_atomic(path, as_json(recorded.records[place]))  # last: now the cell has trained
+        killed.forget(path)
+        written += 1
+    return Restored(written, len(wanted) - written, len(recorded.records) - len(wanted))
+
+
+def _is_of(place: Place, recorded: Recorded, params: Params) -> bool:
+    """Whether the profile trains the cell as it was trained."""
+    rate, _, alias, _ = place
+    neuron = params.neuron[alias]
+    return (
+        recorded.records[place].settings == params.at_rate(rate).training.settings()
+        and recorded.params.neuron[alias] == neuron
+        and (not neuron.match or recorded.params.matched == params.matched)
+    )
+
+
+def _restore_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    if not path.exists():
+        write_atomic(path, as_json(dict(manifest)))
+    elif read_manifest(path)["digest"] != manifest["digest"]:
+        raise InputError(f"{path}: of other data than was recorded; move it away to restore")

@@ -87,11 +87,12 @@ def _refused(failed: str) -> Iterator[None]:
 
 def _raised_at(error: Exception) -> str:
     """In brackets, the innermost line that is neither the suite's nor an installed library's."""
-    others = [Path(__file__).parents[1], Path(sysconfig.get_path("stdlib"))]
+    suite = [Path(__file__).parents[2] / package for package in ("aia", "baselines", "benchmarks")]
+    others = [*suite, Path(sysconfig.get_path("stdlib"))]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        installed = "site-packages" in path.parts or any(path.is_relative_to(o) for o in others)
-        if path.exists() and not installed:
+        installed = not {"site-packages", "dist-packages"}.isdisjoint(path.parts)
+        if path.exists() and not installed and not any(path.is_relative_to(o) for o in others):
             return f" ({path.name}:{frame.lineno})"
     return ""
 

@@ -46,6 +46,7 @@ from tests.made_records import (
     DATASETS,
     NEURONS,
     SETTINGS,
+    TRAINING,
     failed,
     made,
     selection,
@@ -91,6 +92,7 @@ def grid_params(chosen: Selection) -> Params:
             "datasets": chosen.datasets,
             "seeds": chosen.seeds,
             "neuron": {neuron: {"class": f"made:{neuron}"} for neuron in chosen.neurons},
+            "training": TRAINING,
             "tuning": {
                 "learning_rates": RATES,
                 "seeds": TUNING_SEEDS,

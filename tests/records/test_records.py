@@ -23,6 +23,7 @@ from tests.made_records import made, selection, write_profile
         (("result", "best_epoch"), 99, "best epoch 99"),
         (("result", "spikes", "per_sample"), float("inf"), "result.spikes.per_sample"),
         (("result", "parameters", "inference"), 1.5, "result.parameters.inference"),
+        (("result", "association", "conv1", "after", 0), 1e39, "association.conv1.after: Value"),
         (("curves", "validation_accuracy", 0), 1.2, "curves.validation_accuracy.0"),
         (("schema_version",), 99, "schema_version"),
         (("seed",), "0", "seed"),

@@ -65,7 +65,7 @@ def test_a_measurement_that_is_killed_is_said(tmp_path: Path) -> None:
     params = params.with_neuron(
         "killed", NeuronParams.model_validate({"class": f"{__name__}:Killed"})
     )
-    with pytest.raises(InputError, match="killed: the process that measured it was killed"):
+    with pytest.raises(InputError, match="killed: the process that measured it ended"):
         foresee.foresee(params.only(["killed"]), profile, silent)
 
 

@@ -217,7 +217,9 @@ def test_what_is_compared_with_is_the_profiles_own_baseline(folder: Folder) -> N
     shutil.copy(folder.path / "params.yaml", zoo)
     done = folder.call("--profile", "zoo", "compare", "mine.py:Mine")
     assert done.returncode == 2
-    assert "unknown recorded profile 'zoo'" in done.stderr
+    assert "zoo: not recorded; name what to compare with after `compare`" in done.stderr
+    done = folder.call("--profile", "zoo", "compare", "mime", "--profile", "quick")
+    assert "mime" in done.stderr  # what is not known is the neuron
 
 
 def test_of_two_comparisons_of_one_neuron_the_second_is_refused(folder: Folder) -> None:

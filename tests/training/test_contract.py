@@ -98,6 +98,13 @@ class Mismatched(Good):
         return nn.functional.linear(drive, weights)
 
 
+class Misuses(LIF):
+    """What it gives the suite's own neuron raises there."""
+
+    def forward(self, drive: Tensor) -> Tensor:
+        return super().forward([drive])  # type: ignore[arg-type]
+
+
 class BatchForTime(Good):
     def forward(self, drive: Tensor) -> Tensor:
         return super().forward(drive.transpose(0, 1)).transpose(0, 1)
@@ -261,9 +268,6 @@ class TakesNoStepMode(sj.LIFNode):
         super().__init__(tau=leak, decay_input=False)
 
 
-LINE = Mismatched.forward.__code__.co_firstlineno + 2
-
-
 def try_out(name: str, match: bool = True, **args: Any) -> None:
     spec = NeuronParams.model_validate({"class": name, "args": args, "match": match})
     check_neuron(spec, Matched(), "mine", 6)
@@ -283,7 +287,11 @@ def test_a_neuron_that_keeps_the_contract_passes(name: str) -> None:
         ("KeepsState", "keeps state between calls.*fresh state"),
         ("KeepsStateAtInference", "keeps state between calls"),
         ("OwnGenerator", "keeps state between calls"),
-        ("Mismatched", rf"shape \(6, 2, 3, 4, 4\): .*\(test_contract.py:{LINE}\)$"),
+        (
+            "Mismatched",
+            rf"shape \(6, 2, 3, 4, 4\): .*\(test_contract.py:{Mismatched.forward.__code__.co_firstlineno + 2}\)$",
+        ),
+        ("Misuses", rf"\(test_contract.py:{Misuses.forward.__code__.co_firstlineno + 1}\)$"),
         ("BatchForTime", "time comes first, then the batch"),
         ("StepTakesAll", "LIFNode takes time for batch.*step_mode='m'"),
         ("NoSurrogate", "no gradient to its drive.*surrogate"),
