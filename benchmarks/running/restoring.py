@@ -41,7 +41,7 @@ def restore(profile: Profile, name: str) -> Restored:
     wanted = [
         place for place in recorded.records if place in paths and _is_of(place, recorded, params)
     ]
-    for dataset in sorted({dataset for _, dataset, _, _ in wanted}):
+    for dataset in sorted(recorded.manifests.keys() & {dataset for _, dataset, _, _ in wanted}):
         _restore_manifest(profile.data / f"{dataset}.json", recorded.manifests[dataset])
     written = 0
     for place in wanted:

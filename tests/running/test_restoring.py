@@ -129,6 +129,14 @@ def test_data_that_differ_here_are_refused_and_equal_ones_stay(frozen: Profile) 
     assert not frozen.runs.exists()
 
 
+def test_a_baseline_without_manifests_gives_its_records(frozen: Profile) -> None:
+    shutil.rmtree(frozen.data)
+    freeze(frozen, "made")
+    shutil.rmtree(frozen.runs)
+    assert restore(frozen, "made").written == CELLS
+    assert not frozen.data.exists()
+
+
 def test_a_restored_cell_has_no_note_of_why_it_was_missing(frozen: Profile) -> None:
     path = record_path(frozen.runs, "dvs_digits", "aia", 0)
     path.unlink()
