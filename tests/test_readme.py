@@ -271,6 +271,7 @@ def behind() -> str:
             lead(small.pairs("ncars", "snntorch_lif", "aia_coincidence")),
             spikes(small.pairs("ncars", "aia_coincidence", "snntorch_lif")),
             lead(small.pairs("ncars", "klif", "snntorch_lif")),
+            *(lead(small.pairs("ncars", "aia", n)) for n in ("klif", "clif", "relu")),
         ]
     )
 
