@@ -212,3 +212,5 @@ def restore(
     if restored.others:
         says.append(f"{restored.others} are of cells that it does not name, or trains otherwise")
     say("; ".join(says))
+    if restored.protocol:
+        say(f"they were {restored.protocol}: `run` trains them again")

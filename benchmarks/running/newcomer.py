@@ -20,13 +20,12 @@ from benchmarks.errors import InputError, unknown
 from benchmarks.evidence.tuning import Rates, best, scores_of, tuned_cells
 from benchmarks.params import NeuronParams, Params
 from benchmarks.profile import Profile
-from benchmarks.records.files import version_of
 from benchmarks.records.recorded import Recorded
 from benchmarks.records.selection import Cells, Selection, load
 from benchmarks.running.jobs import Job, Outcome, Stage, jobs_of, unfinished
 from benchmarks.running.run import run_jobs, run_rounds
 from benchmarks.training.contract import check_named
-from benchmarks.training.protocol import protocol_hash
+from benchmarks.training.protocol import other_protocol
 
 
 @dataclass(frozen=True)
@@ -178,11 +177,8 @@ def _neuron_of(
 
 
 def _refuse_other_protocol(recorded: Recorded) -> None:
-    now = protocol_hash(recorded.params.training)
-    if now != recorded.index.protocol:
+    if other := other_protocol(recorded.index.protocol, recorded.params.training):
         raise InputError(
-            f"recorded/{recorded.name} was trained under protocol "
-            f"{version_of(recorded.index.protocol)} ({recorded.index.protocol}), this code trains "
-            f"under {version_of(now)} ({now}), so nothing can be paired; train it again and "
+            f"recorded/{recorded.name} was {other}, so nothing can be paired; train it again and "
             "record it"
         )

@@ -18,6 +18,7 @@ from benchmarks.records import killed
 from benchmarks.records.files import as_json, host_path, write_atomic
 from benchmarks.records.lines import Place
 from benchmarks.records.recorded import Recorded, open_recorded
+from benchmarks.training.protocol import other_protocol
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Restored:
     written: int
     there: int  # in whose place the profile has a record, which stays as it is
     others: int  # of cells that the profile does not name, or trains otherwise
+    protocol: str  # how it differs from that of this code, in words; "" where it does not
 
 
 def restore(profile: Profile, name: str) -> Restored:
@@ -52,7 +54,8 @@ def restore(profile: Profile, name: str) -> Restored:
         write_atomic(path, as_json(recorded.records[place]))  # last: now the cell has trained
         killed.forget(path)
         written += 1
-    return Restored(written, len(wanted) - written, len(recorded.records) - len(wanted))
+    other = other_protocol(recorded.index.protocol, recorded.params.training)
+    return Restored(written, len(wanted) - written, len(recorded.records) - len(wanted), other)
 
 
 def _is_of(place: Place, recorded: Recorded, params: Params) -> bool:

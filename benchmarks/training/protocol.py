@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.params import Rule, Training
+from benchmarks.records.files import version_of
 from benchmarks.records.schema import Hashes
 from benchmarks.source import digest
 from benchmarks.training.blocks import Network
@@ -95,6 +96,17 @@ def protocol_hash(training: Training) -> str:
     """
     unsaid = {"learning_rate", *training.unsaid}
     return f"{PROTOCOL[training.rule]}-{digest(training.model_dump_json(exclude=unsaid))}"
+
+
+def other_protocol(recorded: str, training: Training) -> str:
+    """Under which protocols records were trained and this code trains; "" where they are one."""
+    now = protocol_hash(training)
+    if now == recorded:
+        return ""
+    return (
+        f"trained under protocol {version_of(recorded)} ({recorded}), this code trains under "
+        f"{version_of(now)} ({now})"
+    )
 
 
 def hashes_of(

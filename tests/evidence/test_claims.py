@@ -727,6 +727,11 @@ GOOD = """
         ),
         ("accuracy: 0.01", "speed: 1", r"made\.predicate\.margin\.speed.*'accuracy', 'spikes'"),
         ("name: differs", "name: guess", r"made\.predicate: .*'differs'"),
+        (
+            "[dvs_digits]",
+            "[ncar]",
+            r"made\.predicate\.datasets\.0: unknown data set 'ncar'; did you m",
+        ),
         ("against: [a]", "against: []", r"made\.predicate\.against: .*at least 1"),
         ("against: [a]", "than: [a]", r"made\.predicate\.(against: field required|than: unknown)"),
         (

@@ -6,9 +6,20 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
 
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, unknown
+from benchmarks.events import SETS as EMBEDDED
+from benchmarks.events.published.catalogue import SETS as PUBLISHED
 from benchmarks.evidence.analysis import Fraction, Metric
 from benchmarks.yamlfile import read_yaml
 
@@ -19,6 +30,19 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
+def _known(dataset: str) -> str:
+    known = [*EMBEDDED, *PUBLISHED]
+    if dataset.partition("-")[0] not in known:
+        raise PydanticCustomError(
+            "unknown", "{said}", {"said": str(unknown("data set", dataset, known))}
+        )
+    return dataset
+
+
+Dataset = Annotated[str, AfterValidator(_known)]
+Datasets = Annotated[tuple[Dataset, ...], Field(min_length=1)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,7 +51,7 @@ class Differs(_Strict):
     """The subject is better than each other neuron on each data set; of spikes, fewer is better."""
 
     name: Literal["differs"]
-    datasets: Names
+    datasets: Datasets
     against: Names
     margin: Annotated[dict[Metric, Fraction], Field(min_length=1)]  # smallest of interest
 
@@ -36,19 +60,19 @@ class Reaches(_Strict):
     """The subject's test accuracy is ``accuracy`` or more, ``margin`` given."""
 
     name: Literal["reaches"]
-    dataset: Text
+    dataset: Dataset
     accuracy: Fraction
     margin: Fraction
 
 
 class BothWays(_Strict):
-    """More than ``least`` of the units fire more with the association, as many fire less.
+    """More than ``least`` of the units fire more with the association, and more than that less.
 
-    And more than ``least`` of the coefficients were raised by training, as many lowered.
+    More than ``least`` of the coefficients were raised by training, and more than that lowered.
     """
 
     name: Literal["both_ways"]
-    datasets: Names
+    datasets: Datasets
     least: Fraction
     beside: tuple[Text, ...] = ()  # neurons whose shares are said beside, not judged
 
@@ -57,14 +81,14 @@ class OnlyStimulated(_Strict):
     """The coefficients' gradient is exactly 0 for event-free frames, above 0 for test frames."""
 
     name: Literal["only_stimulated"]
-    datasets: Names
+    datasets: Datasets
 
 
 class NoParameterMore(_Strict):
     """The folded subject has no parameter more than each other, and predicts as before."""
 
     name: Literal["no_parameter_more"]
-    datasets: Names
+    datasets: Datasets
     against: Names
 
 
