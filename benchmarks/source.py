@@ -67,15 +67,16 @@ def written_for(cls: type) -> list[Path]:
     while names:
         name = names.pop()
         path = Path(getattr(sys.modules.get(name), "__file__", None) or "")
-        if name in files or path.suffix != ".py" or _is_versioned(path.resolve()):
+        if name in files or path.suffix != ".py" or is_versioned(path):
             continue
         files[name] = path
         names += _imports(name, path)
     return sorted(set(files.values()))
 
 
-def _is_versioned(path: Path) -> bool:
-    return any(path.is_relative_to(folder) for folder in _VERSIONED)
+def is_versioned(path: Path) -> bool:
+    """Whether code in ``path`` is Python's own, an installed package's or the suite's."""
+    return any(path.resolve().is_relative_to(folder) for folder in _VERSIONED)
 
 
 def _imports(name: str, path: Path) -> Iterator[str]:

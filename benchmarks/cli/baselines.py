@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from benchmarks.records.selection import Cells
     from benchmarks.running.newcomer import Newcomer
 
+Name = Annotated[
+    str | None, typer.Option(help="its name below recorded/; the profile's if not given")
+]
+
 
 @app.command(rich_help_panel=COMPARE)
 def compare(
@@ -167,9 +171,7 @@ def verify(
 @app.command(rich_help_panel=COMPARE)
 def record(
     context: typer.Context,
-    name: Annotated[
-        str | None, typer.Option(help="its name below recorded/; the profile's if not given")
-    ] = None,
+    name: Name = None,
     times: Annotated[
         bool,
         typer.Option(
@@ -197,9 +199,7 @@ def record(
 @app.command(rich_help_panel=COMPARE)
 def restore(
     context: typer.Context,
-    name: Annotated[
-        str | None, typer.Option(help="its name below recorded/; the profile's if not given")
-    ] = None,
+    name: Name = None,
 ) -> None:
     """Put a baseline's records among the results: tables and page without training."""
     from benchmarks.running.restoring import restore

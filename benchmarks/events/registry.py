@@ -46,6 +46,12 @@ SETS: dict[str, Callable[[int], EventSet]] = {
 }
 
 
+def check_name(name: str) -> None:
+    """Raise InputError, with the nearest one, for a name that no data set has."""
+    if name not in SETS and name.partition("-")[0] not in PUBLISHED:
+        raise unknown("data set", name, [*SETS, *PUBLISHED])
+
+
 def ensure(
     name: str,
     steps: int,
@@ -66,11 +72,10 @@ def ensure(
     Frames of a recorded set are held against their hashes when its manifest is written.
     Raises InputError for a name, a number of steps or a binning that cannot be.
     """
+    check_name(name)
     if name not in SETS:
         from benchmarks.events import real  # archives and readers, which take a second to import
 
-        if not real.is_real(name):
-            raise unknown("data set", name, [*SETS, *PUBLISHED])
         return real.load(name, steps, cache, progress, size, binning)
     if not 1 <= steps <= DURATION_US:
         raise InputError(f"data set {name!r}: {steps} steps; give 1 to {DURATION_US:,}")

@@ -18,8 +18,8 @@ import torch
 from rich import box
 from rich.table import Table
 
-from benchmarks.errors import InputError, unknown
-from benchmarks.events import SETS as EMBEDDED
+from benchmarks.errors import InputError
+from benchmarks.events import check_name
 from benchmarks.events.manifests import read_manifest
 from benchmarks.events.published.catalogue import SETS as PUBLISHED
 from benchmarks.evidence.tuning import best, scores_of, wanted_rates
@@ -71,13 +71,12 @@ def size_of(dataset: str, params: Params, profile: Profile) -> Size:
         said = read_manifest(manifest)
         counts = {part: said["samples"][part] for part in _SHARE}
         return Size(side or max(said["shape"][-2:]), len(said["classes"]), **counts)
+    check_name(dataset)
     name = dataset.partition("-")[0]
     if name in PUBLISHED:
         published = PUBLISHED[name]
         side = side or max(published.width, published.height)
         return Size(side, len(published.classes), **_counts(published.counts))
-    if dataset not in EMBEDDED:
-        raise unknown("data set", dataset, [*EMBEDDED, *PUBLISHED])
     shares = {part: round(share * _EMBEDDED_SAMPLES) for part, share in _SHARE.items()}
     return Size(side or _EMBEDDED_SIDE, 10, **shares)
 

@@ -3,7 +3,6 @@ their own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,9 @@ def restore(profile: Profile, name: str) -> Restored:
     params = params_file.read(profile.params)
     paths = record_paths(profile, params)
     wanted = [
-        place for place in recorded.records if place in paths and _is_of(place, recorded, params)
+        place
+        for place in recorded.records
+        if place in paths and _trains_alike(place, recorded, params)
     ]
     for dataset in sorted(recorded.manifests.keys() & {dataset for _, dataset, _, _ in wanted}):
         _restore_manifest(profile.data / f"{dataset}.json", recorded.manifests[dataset])
@@ -58,7 +59,7 @@ def restore(profile: Profile, name: str) -> Restored:
     return Restored(written, len(wanted) - written, len(recorded.records) - len(wanted), other)
 
 
-def _is_of(place: Place, recorded: Recorded, params: Params) -> bool:
+def _trains_alike(place: Place, recorded: Recorded, params: Params) -> bool:
     """Whether the profile trains the cell as it was trained."""
     rate, _, alias, _ = place
     neuron = params.neuron[alias]
@@ -69,8 +70,8 @@ def _is_of(place: Place, recorded: Recorded, params: Params) -> bool:
     )
 
 
-def _restore_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+def _restore_manifest(path: Path, manifest: dict[str, Any]) -> None:
     if not path.exists():
-        write_atomic(path, as_json(dict(manifest)))
+        write_atomic(path, as_json(manifest))
     elif read_manifest(path)["digest"] != manifest["digest"]:
         raise InputError(f"{path}: of other data than was recorded; move it away to restore")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -22,6 +21,7 @@ from aia import backends
 from baselines import snntorch, spikingjelly
 from benchmarks.errors import InputError
 from benchmarks.params import Matched, NeuronParams, Params, Rule
+from benchmarks.source import is_versioned
 from benchmarks.training import asf
 from benchmarks.training.blocks import channels_last, takes_any_layout
 from benchmarks.training.methods import check_methods
@@ -87,12 +87,10 @@ def _refused(failed: str) -> Iterator[None]:
 
 def _raised_at(error: Exception) -> str:
     """In brackets, the innermost line that is neither the suite's nor an installed library's."""
-    suite = [Path(__file__).parents[2] / package for package in ("aia", "baselines", "benchmarks")]
-    others = [*suite, Path(sysconfig.get_path("stdlib"))]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
         installed = not {"site-packages", "dist-packages"}.isdisjoint(path.parts)
-        if path.exists() and not installed and not any(path.is_relative_to(o) for o in others):
+        if path.exists() and not installed and not is_versioned(path):
             return f" ({path.name}:{frame.lineno})"
     return ""
 

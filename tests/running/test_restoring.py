@@ -109,8 +109,7 @@ def test_matched_options_count_where_a_neuron_takes_them(tmp_path: Path, frozen:
     decayed = {"matched": {"decay": 0.9}}
     assert restore(another(tmp_path / "unmatched", **decayed), "made").written == 1
     matching = {"neuron": {"aia": {"class": "made:aia", "match": True}}}
-    kept = frozen.params.read_text()
-    written = yaml.safe_load(kept)
+    written = yaml.safe_load(frozen.params.read_text())
     written["neuron"]["aia"]["match"] = True
     write_atomic(frozen.params, yaml.safe_dump(written))
     freeze(frozen, "made")

@@ -17,9 +17,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from benchmarks.errors import InputError, unknown
-from benchmarks.events import SETS as EMBEDDED
-from benchmarks.events.published.catalogue import SETS as PUBLISHED
+from benchmarks.errors import InputError
+from benchmarks.events import check_name
 from benchmarks.evidence.analysis import Fraction, Metric
 from benchmarks.yamlfile import read_yaml
 
@@ -31,11 +30,10 @@ Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 def _known(dataset: str) -> str:
-    known = [*EMBEDDED, *PUBLISHED]
-    if dataset.partition("-")[0] not in known:
-        raise PydanticCustomError(
-            "unknown", "{said}", {"said": str(unknown("data set", dataset, known))}
-        )
+    try:
+        check_name(dataset)
+    except InputError as error:
+        raise PydanticCustomError("unknown", "{said}", {"said": str(error)}) from error
     return dataset
 
 

@@ -14,8 +14,7 @@ from benchmarks.evidence.recordings import over_seeds_and_recordings, right_of
 from benchmarks.evidence.statistics import Estimate, estimate, paired_difference, paired_ratio
 from benchmarks.params import Training
 from benchmarks.presenting.tables.table import Number, Row, Shown, Table, make_table
-from benchmarks.profile import INDEX
-from benchmarks.records.recorded import FOLDER, open_recorded
+from benchmarks.records.recorded import PARAMS, folder_of, open_recorded, recorded_names
 from benchmarks.records.schema import Result
 from benchmarks.records.selection import BASELINE, FROZEN, SUBJECT, Cells
 
@@ -50,9 +49,8 @@ def networks(here: Cells) -> Table:
 
 
 def _recorded(bases: set[str], own: str) -> Iterator[_Source]:
-    for path in sorted(FOLDER.glob(f"*/{INDEX}")):
-        recorded = path.parent.name
-        params = params_file.read(path.parent / "params.yaml")
+    for recorded in recorded_names():
+        params = params_file.read(folder_of(recorded) / PARAMS)
         if recorded != own and bases & set(map(_base, params.datasets)):
             opened = open_recorded(recorded)
             yield _Source(f"recorded/{recorded}", opened.cells)
